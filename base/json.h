@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json - typed getters over json-c, writing, and reading huge arrays element by element.
+ *
+ * Getters return 0, -ENOENT (absent or null), or -EINVAL (another type). Strings are borrowed
+ * from the object.
+ */
+#pragma once
+
+#include "buf.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json_object;
+
+/* Parses one whole document of at most `len` bytes, depth <= 32; NULL if it is not one. */
+struct json_object *json_parse(const char *data, size_t len);
+void json_free(struct json_object *o);
+DEFINE_CLEANUP(struct json_object, json_free)
+
+int json_str(struct json_object *o, const char *key, const char **ret);
+int json_u64(struct json_object *o, const char *key, uint64_t *ret);
+int json_bool(struct json_object *o, const char *key, bool *ret);
+/* Borrowed. */
+int json_array(struct json_object *o, const char *key, struct json_object **ret, size_t *ret_n);
+struct json_object *json_at(struct json_object *array, size_t i);
+int json_child(struct json_object *o, const char *key, struct json_object **ret);
+
+/* Appends `s` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */
+int json_quote(struct buf *out, const char *s);
+
+/* json_stream - a document whose member `array_key` at the top level is an array of objects,
+ * fed in pieces of any size. Each element of at most 64 KiB goes to `element`, a non-zero answer
+ * stops with that answer. Other members at the top level of at most 64 KiB each go to `member`
+ * (may be NULL). Memory stays bounded whatever the document's length. */
+struct json_stream; /* opaque */
+
+typedef int (*json_element_fn)(void *arg, struct json_object *element);
+typedef int (*json_member_fn)(void *arg, const char *key, struct json_object *value);
+
+struct json_stream *json_stream_new(const char *array_key, json_element_fn element,
+				    json_member_fn member, void *arg);
+/* 0, -EBADMSG (not JSON, or not of that shape), -EMSGSIZE, or what a callback answered. */
+int json_stream_feed(struct json_stream *s, const char *data, size_t len);
+/* 0 if the document is complete, else -EBADMSG. */
+int json_stream_end(struct json_stream *s);
+/* Bytes taken so far: where it broke. */
+uint64_t json_stream_offset(const struct json_stream *s);
+void json_stream_free(struct json_stream *s);
+DEFINE_CLEANUP(struct json_stream, json_stream_free)

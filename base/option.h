@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* option - configuration: an INI file and -o words, read into structs by a table.
+ *
+ * A table row is a key of a section, its type, where it goes and its default; the same table
+ * prints the effective values and the documentation. An unknown section or key is an error that
+ * names file, line and the nearest known word.
+ */
+#pragma once
+
+#include "buf.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum option_type {
+	OPTION_STR,      /* char *, owned, NULL if unset and no default */
+	OPTION_BOOL,     /* bool */
+	OPTION_U64,      /* uint64_t */
+	OPTION_SIZE,     /* uint64_t bytes */
+	OPTION_DURATION, /* int64_t milliseconds */
+	OPTION_MODE,     /* uint32_t, octal */
+	OPTION_WORD,     /* int: index into `words` */
+};
+
+struct option_row {
+	const char *key;
+	enum option_type type;
+	size_t offset;            /* into the section's struct */
+	const char *fallback;     /* as it would stand in the file; NULL: none */
+	const char *const *words; /* OPTION_WORD: NULL-terminated */
+	const char *help;         /* one line */
+};
+
+/* A section: [name], or [name X] where `is_named` (X goes to `begin`). */
+struct option_section {
+	const char *name;
+	bool is_named;
+	const struct option_row *rows;
+	size_t n_rows;
+	/* Gives the struct that rows write into: the same for one X each time, made with its
+	 * defaults (option_defaults) on first use. NULL: refused (too many, bad name). */
+	void *(*target)(void *cfg, const char *x);
+};
+
+struct option_schema {
+	const struct option_section *sections;
+	size_t n;
+};
+
+/* Sets every row's fallback. 0 or -ENOMEM. */
+int option_defaults(const struct option_section *s, void *target);
+/* Frees the strings. */
+void option_clear(const struct option_section *s, void *target);
+
+/* Both: 0, -ENOENT (no file), -EINVAL with a line for people in `err`
+ * ("thawfs.conf:12: unknown key \"tiers\" in [restore]; did you mean \"tier\"?"). */
+int option_load(const struct option_schema *schema, void *cfg, const char *path,
+		struct buf *err);
+/* "section.key=value", or "section X.key=value" is written "section.X.key=value". */
+int option_set(const struct option_schema *schema, void *cfg, const char *word,
+	       struct buf *err);
+/* Appends one section in INI form, effective values, help as comments if `with_help`. */
+int option_print(const struct option_section *s, const char *x, const void *target,
+		 bool with_help, struct buf *out);

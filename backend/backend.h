@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backend - what every store of cold data must be able to do.
+ *
+ * A source is one vault or one bucket (with a prefix). Every call is asynchronous: it returns at
+ * once, and `done` runs later on the same thread, never from inside the call itself. No call
+ * blocks, none retries what could be paid for twice: RESTORE of a vault archive is sent once and
+ * a lost answer is reported as such. Idempotent calls are tried three times (back-off and codes:
+ * AWS protocol reference 6, 2026-09) before they report failure.
+ *
+ * The service's word is final: what a caller believes about an object is only a hint.
+ *
+ * Thread: all functions belong to the engine's thread, except backends_wake().
+ */
+#pragma once
+
+#include "buf.h"
+#include "clock.h"
+#include "fault.h"
+#include "treehash.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum tier {
+	TIER_NONE, /* nothing is restored: online, or somebody else's restore */
+	TIER_EXPEDITED,
+	TIER_STANDARD,
+	TIER_BULK,
+};
+
+/* "expedited", "standard", "bulk"; "" for TIER_NONE. */
+const char *tier_word(enum tier t);
+/* Either case; 0 or -EINVAL. */
+int tier_parse(const char *s, enum tier *ret);
+
+/* A storage class: one row of a table (classes.c) with the source and date of each figure. */
+struct storage_class {
+	const char *name;   /* as the service spells it; "VAULT" for vault archives */
+	bool is_archive;    /* needs a restore before it can be read */
+	unsigned int tiers; /* bit mask of 1 << enum tier */
+	struct {
+		int64_t least_ms,
+			most_ms; /* published time from request to ready; 0: none */
+	} wait[4];               /* by enum tier */
+};
+
+/* Never NULL: a name we do not know is treated as readable and lets the service correct us. */
+const struct storage_class *storage_class_find(const char *name);
+
+#define OBJECT_ID_MAX      1024 /* S3 key bytes; archive ids are 138 (allow 255) */
+#define OBJECT_ETAG_MAX    128  /* without quotes */
+#define OBJECT_VERSION_MAX 128
+#define OBJECT_CLASS_MAX   32
+
+/* What a file is at the service. */
+struct object {
+	char id[OBJECT_ID_MAX + 1];           /* archive id, or key */
+	char version[OBJECT_VERSION_MAX];     /* S3 version id, or "" */
+	char etag[OBJECT_ETAG_MAX];           /* S3 only */
+	char storage_class[OBJECT_CLASS_MAX]; /* "VAULT", "DEEP_ARCHIVE", ... */
+	uint64_t size_bytes;
+	int64_t modified_ms; /* creation date of an archive, Last-Modified of an object */
+	struct node_hash tree_hash;
+	bool has_tree_hash; /* vaults: the inventory gave one */
+};
+
+/* One line of a catalog. */
+struct listing_entry {
+	struct object object;
+	char description[1025];  /* vaults: as the inventory gives it; S3: "" */
+	bool is_restoring;       /* S3 RestoreStatus */
+	int64_t copy_expires_ms; /* S3 RestoreStatus; 0: no live copy known */
+};
+
+enum remote_state {
+	REMOTE_UNKNOWN,
+	REMOTE_COLD,      /* must be restored first */
+	REMOTE_RESTORING, /* somebody asked already */
+	REMOTE_READY,     /* restored, can be fetched until `expires_ms` */
+	REMOTE_ONLINE,    /* needs no restore */
+	REMOTE_FAILED,    /* the restore ended without data; `fault` says why */
+};
+
+/* What the service lets one verify the whole object by, in falling strength. */
+struct proof_offer {
+	enum digest_kind kind; /* DIGEST_NONE: nothing but transport */
+	uint8_t value[DIGEST_MAX];
+	bool is_etag; /* the value is the ETag (an MD5) */
+};
+
+enum backend_verb {
+	BACKEND_CHECK, /* is it there, may we: no object */
+	BACKEND_LIST,  /* entries of the catalog; not for vaults */
+	BACKEND_FIND, /* what is the object's state now, is a restore under way: by anyone */
+	BACKEND_RESTORE, /* ask for a restore: paid */
+	BACKEND_PROBE,   /* how is the restore `token` doing */
+	BACKEND_FETCH,   /* bytes [off, off + len) of the restored range */
+};
+
+#define RESTORE_TOKEN_MAX 256
+#define RESTORE_TAG_MAX   96
+
+struct backend;
+
+/* One call. Zero-initialise, fill the first part, keep it alive until `done`. */
+struct backend_call {
+	enum backend_verb verb;
+	const struct object
+		*object;           /* keeps; NULL: the source's own inventory (vaults) */
+	enum tier tier;            /* RESTORE */
+	uint32_t days;             /* RESTORE, S3 */
+	char tag[RESTORE_TAG_MAX]; /* RESTORE, FIND: our mark in a vault job's description */
+	char token
+		[RESTORE_TOKEN_MAX]; /* PROBE, FETCH: job id (vaults); RESTORE, FIND give it */
+	uint64_t off, len;           /* FETCH; len 0: to the end (inventories) */
+
+	/* FETCH: in order; a non-zero answer ends the call with that result. */
+	int (*data)(struct backend_call *c, const void *data, size_t len);
+	/* LIST: likewise. */
+	int (*entry)(struct backend_call *c, const struct listing_entry *e);
+	/* Always called, exactly once, unless backend_cancel() was. */
+	void (*done)(struct backend_call *c);
+	void *arg;
+
+	/* The answer. */
+	int result; /* 0, or -errno with `fault` */
+	struct fault fault;
+	bool is_lost;            /* RESTORE: sent, no answer: it may have been accepted */
+	enum remote_state state; /* FIND, PROBE, RESTORE */
+	bool is_ours;            /* FIND: the restore carries `tag` */
+	bool is_new;             /* RESTORE: this call was accepted and is paid (202) */
+	int64_t ready_ms;        /* when it became ready, 0 unknown (service time) */
+	int64_t expires_ms;      /* until when it can be fetched, 0 unknown or never */
+	struct proof_offer proof; /* FIND, PROBE of S3 objects */
+	bool has_tree_hash; /* FETCH of vaults: the service vouched for these bytes */
+	struct node_hash tree_hash;
+	char request_id[80]; /* of the last answer, for the ledger */
+	/* For metering: what was sent, as the API names it, how often, body bytes received. */
+	const char *operation;
+	uint32_t requests;
+	uint64_t body_bytes;
+
+	void *priv; /* the backend's */
+};
+
+/* A source as configured. Strings are borrowed for the backend's life. */
+struct backend_cfg {
+	const char *name;
+	const char *url;      /* glacier://REGION/VAULT, s3://BUCKET[/PREFIX] */
+	const char *region;   /* NULL: from the URL, environment, profile */
+	const char *endpoint; /* NULL: the service's own */
+	const char *profile;  /* NULL: default chain */
+	const char *
+		storage_classes; /* S3 listing: "archive" (default), "all", or a comma list */
+	bool path_style;         /* always, with an endpoint */
+	bool requester_pays;
+};
+
+/* const singleton per store. */
+struct backend_ops {
+	const char *scheme;  /* "glacier", "s3" */
+	bool catalog_is_job; /* the catalog is a restore of the inventory (object NULL) */
+	bool is_range_proved;          /* FETCH can give a tree hash per range */
+	const char *restore_operation; /* "InitiateJob", "RestoreObject" */
+	int (*open)(struct backend *b, struct buf *err);
+	void (*close)(struct backend *b);
+	void (*call)(struct backend *b, struct backend_call *c);
+	void (*cancel)(struct backend *b, struct backend_call *c);
+};
+
+struct backends;
+
+struct backend {
+	const struct backend_ops *ops;
+	struct backends *all;
+	struct backend_cfg cfg;
+	const char *region; /* effective, for prices; owned by the implementation */
+	char resource_root
+		[300]; /* "vaults/photos" or "bucket": first part of ledger resources */
+	void *priv;
+};
+
+/* All sources share one event loop. */
+struct backends *backends_new(struct clock *clock);
+void backends_free(struct backends *bs);
+/* Waits for network activity or a wake, at most `timeout_ms`, and runs callbacks. */
+void backends_wait(struct backends *bs, int timeout_ms);
+/* Any thread: makes a waiting backends_wait() return. */
+void backends_wake(struct backends *bs);
+/* Follows a simulator's clock: GET `url` every 200 ms from inside backends_wait(). Waits for
+ * the first answer. 0 or -errno with a line in `err`. */
+int backends_follow_clock(struct backends *bs, const char *url, struct buf *err);
+
+/* Gives a source's backend. 0, -EINVAL (URL, option), -ENOKEY (no credentials, no region), with
+ * a line for people in `err` that names the thing and the remedy. */
+int backend_open(struct backends *bs, const struct backend_cfg *cfg, struct backend **ret,
+		 struct buf *err);
+void backend_close(struct backend *b);
+DEFINE_CLEANUP(struct backend, backend_close)
+
+/* The stable name of what a URL points at, for identities: "glacier://us-east-1/photos",
+ * "s3://bucket" (no prefix), with "@HOST" (no port) behind it for an endpoint of its own. */
+int backend_namespace(const struct backend *b, struct buf *out);
+
+/* Starts a call / takes it back (`done` will not run). */
+void backend_start(struct backend *b, struct backend_call *c);
+void backend_cancel(struct backend *b, struct backend_call *c);
+
+/* For tests: a store of one's own under a scheme. The table must outlive everything. */
+void backend_register(const struct backend_ops *ops);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catalog - the tree of names, as of each source's last inventory or listing.
+ *
+ * Directory listings are in order of inode number, so the position of a listing is the last
+ * number seen: it stays right whatever a refresh adds or removes.
+ *
+ * Thread: reading from any thread, without waiting. An import is filled by one thread and written
+ * by the catalog's writer in one transaction: readers see all of it or nothing.
+ */
+#pragma once
+
+#include "backend.h"
+#include "journal.h"
+#include "state.h"
+
+struct catalog;
+
+enum entry_type {
+	ENTRY_DIRECTORY = 1,
+	ENTRY_FILE = 2,
+};
+
+#define NAME_LEN_MAX 255
+
+struct entry {
+	uint64_t ino;
+	uint64_t parent; /* a source's root: 0 */
+	enum entry_type type;
+	char name[NAME_LEN_MAX + 1];
+	char source[64]; /* the configured name */
+	int64_t mtime_ms;
+	uint32_t n_dirs;      /* directories: subdirectories, for st_nlink */
+	struct object object; /* files */
+	bool is_restoring;    /* S3: at the time of the listing */
+	int64_t copy_expires_ms;
+};
+
+struct source_info {
+	uint64_t root_ino;
+	int64_t taken_ms; /* inventory date, or end of the listing; 0: no catalog yet */
+	uint64_t files, bytes;
+};
+
+/* 0, -ENOENT, -EBADMSG. */
+int catalog_get(struct catalog *c, uint64_t ino, struct entry *ret);
+int catalog_lookup(struct catalog *c, uint64_t parent, const char *name,
+		   struct entry *ret);
+/* Children of `parent` with ino > `after`, in order; a non-zero answer of `each` stops and is
+ * given back. The entry is borrowed for the call. */
+int catalog_each_child(struct catalog *c, uint64_t parent, uint64_t after,
+		       int (*each)(void *arg, const struct entry *e), void *arg);
+/* 0 or -ENOENT (never imported). */
+int catalog_source(struct catalog *c, const char *source, struct source_info *ret);
+
+/* ---- import ---- */
+
+struct import; /* opaque: collects entries of one source */
+
+struct import_cfg {
+	char source[64];   /* configured name */
+	char ns[400];      /* identity namespace */
+	char prefix[1025]; /* S3: cut off the front of every key */
+	bool is_vault;     /* names come from descriptions */
+};
+
+struct import *import_new(const struct import_cfg *cfg);
+/* Copies the entry. 0 or -ENOMEM. */
+int import_add(struct import *im, const struct listing_entry *e);
+void import_free(struct import *im);
+
+/* Names everything (names.h), gives identities, and replaces what the catalog had for this
+ * source, in one transaction. Takes `import`. Files that are gone lose their names; their
+ * identities, cached data and requests stay. */
+struct import_op {
+	struct state_op op;
+	struct import *import;
+	int64_t taken_ms;
+	struct source_info info; /* the answer */
+	uint64_t added, removed, renamed;
+};
+void catalog_import_post(struct catalog *c, struct import_op *op);
+
+/* Makes the root directory of a source that has no catalog yet, so that it has a number and can
+ * answer EAGAIN: info.root_ino set, info.taken_ms 0. Waits; at start only. */
+int catalog_ensure_source(struct catalog *c, const char *source, const char *ns,
+			  struct source_info *ret);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* journal - what must never be lost: who asked for what, what it cost, and which inode number
+ * belongs to which archive.
+ *
+ * The promise: a request's intent is durable, together with the budget it draws on, before the
+ * paid call leaves (journal_reserve in one transaction); what was charged is durable before
+ * anybody is told it is done. This header has no LMDB in it, so that a site of many nodes can put
+ * the same interface on a database of its own.
+ *
+ * Thread: functions named *_post may be called by any thread (see state.h); all others read, from
+ * any thread, without waiting.
+ */
+#pragma once
+
+#include "backend.h"
+#include "money.h"
+#include "state.h"
+
+struct journal;
+
+/* ---- identities: append-only, (namespace, kind, id) -> inode number, never reused ---- */
+
+enum identity_kind {
+	IDENTITY_SOURCE = 'S',    /* id: "" */
+	IDENTITY_DIRECTORY = 'D', /* id: path from the source's root, shown names */
+	IDENTITY_ARCHIVE = 'A',   /* id: archive id */
+	IDENTITY_OBJECT = 'O',    /* id: key NUL version NUL etag */
+};
+
+/* The first number given out; 1 is the mount's root, below is reserved. Numbers stay below 2^48:
+ * the bits above name sidecars (fs/view.h). */
+#define INO_FIRST 16
+#define INO_MAX   (((uint64_t)1 << 48) - 1)
+
+struct identity {
+	const char *ns; /* backend_namespace() */
+	enum identity_kind kind;
+	const void *id;
+	size_t id_len;
+	uint64_t ino; /* the answer */
+};
+
+struct identify_op {
+	struct state_op op;
+	struct identity *items; /* borrowed until answered */
+	size_t n;
+};
+/* Finds or makes all in one commit. */
+void journal_identify_post(struct journal *j, struct identify_op *op);
+
+/* ---- requests ---- */
+
+enum request_kind {
+	REQUEST_RESTORE = 1, /* a paid restore, then fetch */
+	REQUEST_FETCH = 2, /* somebody else restored it, or it is online: transfer only */
+	REQUEST_INVENTORY = 3, /* a vault's inventory; ino is the source's root */
+};
+
+/* Persisted: numbers never change meaning. The machine is fs/engine/restore.c. */
+enum request_state {
+	REQUEST_INTENT = 1,    /* durable, the paid call may or may not have left */
+	REQUEST_RESTORING = 2, /* accepted (or somebody else's), `token` known */
+	REQUEST_READY = 3,     /* can be fetched until `expires_ms` */
+	REQUEST_DONE = 4,      /* all bytes here and proved */
+	REQUEST_FAILED = 5,    /* ended; `error` says why */
+	REQUEST_CANCELLED = 6, /* nobody wants it any more */
+};
+
+struct request {
+	uint64_t id; /* given by journal_reserve */
+	uint64_t ino;
+	char source[64]; /* the configured name */
+	enum request_kind kind;
+	enum request_state state;
+	enum tier tier; /* what is sent and priced */
+	uint32_t days;
+	uint64_t off, len;   /* range asked of a vault; len 0: the whole archive */
+	uint64_t size_bytes; /* of the file */
+	char token[RESTORE_TOKEN_MAX];
+	uint32_t uid, gid, pid; /* first requester */
+	int64_t asked_ms, accepted_ms, ready_ms, expires_ms,
+		ended_ms; /* service time; 0 not yet */
+	int err;          /* errno (positive) readers got; 0 none */
+	char error[256];  /* for people */
+	money_t estimate; /* reserved at the start */
+	money_t reserved; /* still held in the budgets */
+	money_t charged;  /* ledger lines so far */
+};
+
+#define BUDGETS_MAX 8
+/* One budget an intent draws on. The key carries the period: "default/20261122",
+ * "default/uid=1000/20261122". */
+struct budget_draw {
+	char key[128];
+	money_t limit;
+};
+
+/* One line of the ledger: our model of one line of the bill. */
+struct charge {
+	uint64_t seq;        /* given by the journal, counts from 1 */
+	uint64_t request_id; /* 0: not for one file (listing) */
+	uint64_t ino;
+	int64_t time_ms; /* service time */
+	uint32_t uid, gid;
+	char source[64];
+	char operation[40];  /* "RestoreObject" */
+	char component[16];  /* request, retrieval, storage, transfer */
+	char resource[1200]; /* "bucket/key", "vaults/v/archives/ID" */
+	char tier[12];       /* "" where it has none */
+	uint64_t quantity;
+	uint32_t days;
+	price_t price;
+	money_t amount;
+	char remote_id[80]; /* the service's request id */
+};
+
+/* The intent: all budgets allow and the request is written, or nothing is. Result 0 (rec.id set,
+ * rec.state REQUEST_INTENT, rec.reserved = rec.estimate), -EDQUOT (`refused` is the index of the
+ * budget that said no, `refused_used` what it has spent and reserved), or -errno. */
+struct reserve_op {
+	struct state_op op;
+	struct request rec;
+	struct budget_draw draws[BUDGETS_MAX];
+	size_t n_draws;
+	size_t refused;
+	money_t refused_used;
+};
+void journal_reserve_post(struct journal *j, struct reserve_op *op);
+
+/* One step of a request, with the charges that came with it, in one commit. Charges move from
+ * reserved to spent in the request's budgets (what exceeds the reservation is spent all the
+ * same); a final state (DONE, FAILED, CANCELLED) releases what is still reserved. rec.charged and
+ * rec.reserved are kept by the journal and given back updated. */
+struct step_op {
+	struct state_op op;
+	struct request rec;
+	struct charge *charges; /* owned: freed with the operation by step_op_free() */
+	size_t n_charges;
+};
+void journal_step_post(struct journal *j, struct step_op *op);
+void step_op_free(struct step_op *op);
+
+/* Charges that belong to no request (listings). Spent from `draws` without a limit. */
+struct charge_op {
+	struct state_op op;
+	struct charge charge;
+	struct budget_draw draws[BUDGETS_MAX];
+	size_t n_draws;
+};
+void journal_charge_post(struct journal *j, struct charge_op *op);
+
+/* The newest request of an inode: 0, -ENOENT, -EBADMSG (damaged record). */
+int journal_request_of(struct journal *j, uint64_t ino, struct request *ret);
+int journal_request(struct journal *j, uint64_t id, struct request *ret);
+/* Every request in INTENT, RESTORING or READY, by id. A non-zero answer of `each` stops. */
+int journal_each_open(struct journal *j,
+		      int (*each)(void *arg, const struct request *rec), void *arg);
+/* Ledger lines with seq > after, in order. */
+int journal_each_charge(struct journal *j, uint64_t after,
+			int (*each)(void *arg, const struct charge *c), void *arg);
+/* What a budget key has spent and reserved. Absent: zeros. */
+int journal_budget(struct journal *j, const char *key, money_t *ret_spent,
+		   money_t *ret_reserved);

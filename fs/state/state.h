@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state - everything that survives: the catalog of names, the index of cached extents with their
+ * data files, and the journal of requests and money.
+ *
+ *	STATE/lock                one daemon per state directory
+ *	STATE/journal/            LMDB: identities, requests, ledger, budgets. Precious.
+ *	STATE/catalog/            LMDB: names. Rebuilt from the service at will.
+ *	CACHE/lock                one daemon per cache directory
+ *	CACHE/index/              LMDB: extents. Rebuilt by hashing the data again.
+ *	CACHE/data/XX/INO.GEN     one sparse file per archive version and fill
+ *
+ * Readers (any thread) use LMDB read transactions that end before the function returns and never
+ * wait. Writers are *operations*: filled by the caller, posted, done by the environment's one
+ * writer thread (several share one commit), then posted back to `reply_to`, where `msg.run` is
+ * called with `result` set. An answered operation is durable.
+ *
+ * Thread: state_open/close the main thread, after any fork; the rest as marked.
+ */
+#pragma once
+
+#include "buf.h"
+#include "mailbox.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct state_cfg {
+	const char *state_dir;
+	const char *cache_dir;
+	uint64_t
+		map_bytes; /* LMDB map of each environment; 0: 64 GiB (address space only) */
+};
+
+struct state {
+	struct journal *journal;
+	struct catalog *catalog;
+	struct store *store;
+	char instance[17]; /* hex, made once per state directory: marks our jobs */
+	int state_lock_fd, cache_lock_fd;
+};
+
+/* Opens, locks and checks both directories: 0700, ours, local, writable; makes what is missing.
+ * 0, -EWOULDBLOCK (another daemon: named in `err`), -EMEDIUMTYPE (network file system), or
+ * -errno; always with a line for people in `err` that names the thing and the remedy. */
+int state_open(const struct state_cfg *cfg, struct state **ret, struct buf *err);
+/* Finishes what was posted, closes, unlocks. Nobody may read any more. */
+void state_close(struct state *s);
+
+/* First member of every operation. Zero-initialise. */
+struct state_op {
+	struct msg msg; /* msg.run: the caller's, called by who takes from reply_to;
+				       NULL: nobody is told, the writer frees the operation */
+	struct mailbox *reply_to;
+	int result; /* 0 or -errno */
+};
+
+/* Does an operation and waits for it: for tests, tools and start-up. `post` is the function that
+ * would post it. Gives op->result. Not on a writer thread. */
+int state_op_wait(void (*post)(void *target, struct state_op *op), void *target,
+		  struct state_op *op);

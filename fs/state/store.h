@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store - the bytes that are here, and the proof they have passed.
+ *
+ * A *fill* is one attempt to have a file's bytes: a generation number that is never used again
+ * (not even after the index was lost), a sparse data file of its own, and rows of extents in MiB.
+ * A row is written only after its bytes are on disk (fdatasync), and only rows whose proof unit is
+ * proved are ever served. Data files are written in place, never punched, never rewritten; to
+ * forget a fill its rows go first, then the file.
+ *
+ * Serving: ask store_fill() for the generation and what is proved, open that generation's file,
+ * pread. ENOENT on open means the fill was replaced in between: ask again. A descriptor serves
+ * only rows of its own generation.
+ *
+ * Thread: reading from any thread; *_post as in state.h. Hashing happens on a small pool, writing
+ * on one thread, in that order for each operation.
+ */
+#pragma once
+
+#include "digest.h"
+#include "state.h"
+#include "treehash.h"
+
+struct store;
+
+/* The strongest proof the served bytes have passed. Persisted numbers. Words: "range",
+ * "tree-hash", "part", "checksum", "md5", "etag", "transport". */
+enum proof {
+	PROOF_NONE = 0,
+	PROOF_TRANSPORT = 1, /* TLS, If-Match and length only */
+	PROOF_ETAG = 2,
+	PROOF_MD5 = 3,
+	PROOF_CHECKSUM = 4,
+	PROOF_PART = 5,
+	PROOF_RANGE = 6,     /* the service's own header, whole not yet */
+	PROOF_TREE_HASH = 7, /* whole archive against the inventory */
+};
+const char *proof_word(enum proof p);
+
+struct fill {
+	uint64_t ino, gen;
+	uint64_t size_bytes;
+	uint64_t here_bytes; /* proved and on disk */
+	uint64_t held_bytes; /* on disk, pending or proved */
+	enum proof proof;
+	bool is_whole;   /* every byte proved: here_bytes == size_bytes */
+	int64_t used_ms; /* real UTC of the fill's last step */
+};
+
+/* 0 or -ENOENT. */
+int store_fill(struct store *s, uint64_t ino, struct fill *ret);
+/* Whether [off, off + len) (cut at the file's end) is proved: 1 or 0, and the fill. A file of
+ * size 0 is covered once its fill is whole. */
+int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
+		 struct fill *ret);
+/* The data file of one generation, O_RDONLY. Gives a descriptor, or -ENOENT. */
+int store_open_data(struct store *s, uint64_t ino, uint64_t gen);
+/* The first bytes at or after `from` that no row holds, as whole extents clipped to `max_len`
+ * (a multiple of a MiB) and starting at a multiple of it, but for the file's end. 1 and the
+ * range, or 0: nothing is missing. `held` rows count as here even if pending. */
+int store_next_missing(struct store *s, uint64_t ino, uint64_t from, uint64_t max_len,
+		       uint64_t *ret_off, uint64_t *ret_len);
+/* Bytes in data files (held), for admission and metrics. */
+uint64_t store_used_bytes(struct store *s);
+/* Bytes the cache's file system can still take. */
+uint64_t store_free_bytes(struct store *s);
+
+/* Begins or continues a fill: result 0 and `fill`. A fill of another size is replaced. */
+struct fill_op {
+	struct state_op op;
+	uint64_t ino, size_bytes;
+	struct fill fill;
+};
+void store_fill_post(struct store *s, struct fill_op *op);
+
+/* Bytes that arrived: hashed into leaves, compared with `expected` if there is one, written,
+ * synced, then the row. `off` a multiple of a MiB; `len` too but at the file's end. With
+ * `expected` the row is proved (PROOF_RANGE), without it pending.
+ * Result 0, -EBADMSG (hash differs: nothing was written), -ENOENT (the fill is gone), -ENOSPC,
+ * -EIO. `data` stays the caller's and is needed until answered. */
+struct chunk_op {
+	struct state_op op;
+	uint64_t ino, gen;
+	uint64_t off, len;
+	const void *data;
+	bool has_expected;
+	struct node_hash expected;
+	struct fill fill; /* the answer: the fill after this row */
+};
+void store_chunk_post(struct store *s, struct chunk_op *op);
+
+/* Proves a fill whose every byte is held: by the tree hash of its leaves, by a digest over the
+ * bytes read back from the data file, or (PROOF_TRANSPORT) by their length alone. Result 0 and
+ * every row is proved; -EBADMSG: it differs, and the whole fill has been forgotten; -EAGAIN:
+ * bytes are missing; -EIO. */
+struct prove_op {
+	struct state_op op;
+	uint64_t ino, gen;
+	enum proof proof; /* what it proves if it holds */
+	bool by_tree_hash;
+	struct node_hash tree_hash;
+	enum digest_kind digest; /* DIGEST_NONE with PROOF_TRANSPORT */
+	uint8_t value[DIGEST_MAX];
+	struct fill fill;
+};
+void store_prove_post(struct store *s, struct prove_op *op);
+
+/* Forgets a fill: rows, then file. 0 also when there was none. */
+struct forget_op {
+	struct state_op op;
+	uint64_t ino;
+};
+void store_forget_post(struct store *s, struct forget_op *op);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine - the one thread that decides: who waits, what is restored, what is fetched, what it may
+ * cost.
+ *
+ * Others hand it messages and are answered by callbacks; nothing here blocks and nobody waits for
+ * it but where a function says so. What a file's state is can be asked by any thread without the
+ * engine: facts.h reads what the engine has made durable.
+ *
+ * Thread: "any" functions post to the engine's mailbox; the rest belongs to the main thread.
+ */
+#pragma once
+
+#include "backend.h"
+#include "clock.h"
+#include "money.h"
+#include "prices.h"
+#include "state.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine;
+
+/* ---- configuration: strings are borrowed, for the engine's life ---- */
+
+enum budget_period {
+	BUDGET_DAY,
+	BUDGET_WEEK,
+	BUDGET_MONTH,
+	BUDGET_TOTAL,
+};
+
+enum budget_who {
+	BUDGET_EVERYONE,
+	BUDGET_USER,   /* `id` is the uid */
+	BUDGET_GROUP,  /* `id` is the gid: the reader's own group */
+	BUDGET_SOURCE, /* `source` */
+};
+
+/* One `who` of one [budget NAME]. */
+struct budget {
+	const char *name;
+	enum budget_who who;
+	uint32_t id;
+	const char *source;
+	bool is_each; /* a budget for each user, or one pool */
+	money_t money;
+	enum budget_period period;
+};
+
+struct engine_cfg {
+	uint64_t chunk_bytes;   /* a power of two of MiB */
+	uint64_t cache_bytes;   /* [cache] size; 0: no limit but the disk */
+	uint64_t reserve_bytes; /* [cache] reserve: left free on its disk */
+	int64_t max_wait_ms;    /* real; 0: no limit */
+	int64_t retry_ms;       /* real: how long transient failures are tried again */
+	const struct budget *budgets;
+	size_t n_budgets;
+	const char *crash_at; /* debug builds: die at this step; NULL: never */
+};
+
+struct source_cfg {
+	struct backend_cfg backend;
+	enum tier tier;     /* default for this source */
+	uint32_t days;      /* copy-days asked of S3 */
+	int64_t refresh_ms; /* service time; 0: never by itself */
+	bool require_proof; /* verify = require */
+};
+
+/* 0 or -ENOMEM. Keeps everything. */
+int engine_new(const struct engine_cfg *cfg, struct state *state,
+	       struct backends *backends, struct clock *clock, struct engine **ret);
+/* Before engine_start(). 0 or -errno with a line for people in `err`. */
+int engine_add_source(struct engine *e, const struct source_cfg *cfg, struct buf *err);
+/* Starts the thread: reconciles open requests, checks the sources, refreshes old catalogs. */
+int engine_start(struct engine *e);
+/* Waits (at most `timeout_ms`) until every source has been reached or has a catalog, and, where
+ * a listing is all it takes, until the first catalog is there. 0; or -errno with a line in `err`
+ * for a source that has neither catalog nor service: the mount should not start. */
+int engine_first_contact(struct engine *e, int64_t timeout_ms, struct buf *err);
+/* Answers every reader -ETIMEDOUT, lets what is being written finish, ends the thread. */
+void engine_stop(struct engine *e);
+void engine_free(struct engine *e);
+DEFINE_CLEANUP(struct engine, engine_free)
+
+/* ---- readers ---- */
+
+enum wait_how {
+	WAIT_PARK, /* until the bytes are here */
+	WAIT_FAULT, /* a page fault: only (<= 30 s) for bytes already being fetched, else -EIO at
+		       once; the restore is asked for all the same */
+	WAIT_NEVER, /* O_NONBLOCK: ask for the restore, -EAGAIN at once */
+};
+
+struct waiter;
+struct waiter_ops {
+	/* Engine thread, once, when it takes the waiter: was it interrupted before? */
+	bool (*is_interrupted)(struct waiter *w);
+	/* Engine thread, once: takes `w`. 0: the range is here and proved; else -errno. Must not
+	 * block, must not copy data. */
+	void (*answer)(struct waiter *w, int r);
+};
+
+/* A read that waits: a record, not a thread. Embedded in the owner's. */
+struct waiter {
+	struct msg msg; /* the engine's */
+	const struct waiter_ops *ops;
+	uint64_t id; /* unique, from the owner: what engine_interrupt() names */
+	uint64_t ino, off, len;
+	enum wait_how how;
+	uint32_t uid, gid, pid;
+	/* The engine's: */
+	struct engine *engine;
+	struct restore *restore;
+	struct waiter *next, **prev; /* of one restore */
+	struct waiter *by_id_next;
+	int64_t since_ms;   /* real */
+	int64_t give_up_ms; /* real; 0: never */
+};
+
+/* Any thread. Takes `w` until answered. */
+void engine_wait(struct engine *e, struct waiter *w);
+/* Any thread, also from inside libfuse's interrupt callback: answers that waiter -EINTR if it
+ * still waits. Unknown numbers are ignored. */
+void engine_interrupt(struct engine *e, uint64_t waiter_id);
+
+/* ---- requests ---- */
+
+enum ask_verb {
+	ASK_GET,
+	ASK_CANCEL,
+	ASK_REFRESH, /* `ino`: any of the source */
+};
+
+struct ask {
+	struct msg msg; /* the engine's */
+	enum ask_verb verb;
+	uint64_t ino;
+	enum tier tier; /* GET; TIER_NONE: the source's default */
+	uint32_t days;  /* GET; 0: the source's default */
+	uint32_t uid, gid, pid;
+	/* Engine thread, once: takes `a`. GET is answered when its intent is durable (0), refused
+	 * (-EDQUOT, -EACCES, ...), or after two seconds while the service cannot be reached (0:
+	 * it is remembered and tried). */
+	void (*done)(struct ask *a, int r);
+	void *arg;
+	/* The engine's: */
+	struct engine *engine;
+	struct ask *next;
+	int64_t give_up_ms;
+};
+
+/* Any thread. Takes `a` until done. */
+void engine_ask(struct engine *e, struct ask *a);
+
+/* ---- what it is doing: any thread, without waiting ---- */
+
+enum source_state {
+	SOURCE_CHECKING, /* not reached yet */
+	SOURCE_WAITING,  /* reached; the first catalog is on its way */
+	SOURCE_READY,    /* has a catalog, reached */
+	SOURCE_OFFLINE,  /* has a catalog, not reached: cached data is served */
+	SOURCE_FAILED,   /* neither */
+};
+
+struct source_status {
+	enum source_state state;
+	uint64_t root_ino;
+	int64_t catalog_ms; /* date of the catalog, 0: none yet */
+	int64_t expected_ms; /* service time the catalog on its way is expected; 0 unknown */
+	bool is_refreshing;
+	char error[256];
+};
+/* 0 or -ENOENT. */
+int engine_source_status(struct engine *e, const char *source, struct source_status *ret);
+/* JSON lines, a restore in flight each, with its waiters. */
+int engine_queue_text(struct engine *e, struct buf *out);
+
+struct engine_stats {
+	uint64_t waiters, restores, transfers;
+	int64_t lag_max_ms; /* longest turn of the loop, real */
+};
+void engine_stats(struct engine *e, struct engine_stats *ret);

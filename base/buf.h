@@ -13,11 +13,11 @@
 #include <stddef.h>
 
 struct buf {
-	char *data;      /* never NULL after the first append; owned */
-	size_t len;      /* bytes used, without the NUL */
-	size_t room;     /* bytes allocated */
-	size_t max_len;  /* an append beyond this fails with -EMSGSIZE */
-	int err;         /* 0, -ENOMEM or -EMSGSIZE: the first failure */
+	char *data;     /* never NULL after the first append; owned */
+	size_t len;     /* bytes used, without the NUL */
+	size_t room;    /* bytes allocated */
+	size_t max_len; /* an append beyond this fails with -EMSGSIZE */
+	int err;        /* 0, -ENOMEM or -EMSGSIZE: the first failure */
 };
 
 /* Limits are named where a buffer is born; this one is for text shown to people. */

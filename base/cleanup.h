@@ -14,15 +14,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
-#define _must_check_ __attribute__((warn_unused_result))
+#define _cleanup_(f)   __attribute__((cleanup(f)))
+#define _must_check_   __attribute__((warn_unused_result))
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
 
-#define DEFINE_CLEANUP(type, func)                                                       \
-	static inline __attribute__((unused)) void func##p(type **p)                     \
-	{                                                                                \
-		if (*p)                                                                  \
-			func(*p);                                                        \
+#define DEFINE_CLEANUP(type, func)                                   \
+	static inline __attribute__((unused)) void func##p(type **p) \
+	{                                                            \
+		if (*p)                                              \
+			func(*p);                                    \
 	}
 
 static inline void cleanup_free(void *p)
@@ -46,15 +46,15 @@ static inline int steal_fd(int *fd)
 	return given;
 }
 
-#define _free_ _cleanup_(cleanup_free)
+#define _free_  _cleanup_(cleanup_free)
 #define _close_ _cleanup_(cleanup_close)
 
-#define steal_ptr(p)                                                                     \
-	({                                                                               \
-		__typeof__(p) given_ = (p);                                              \
-		(p) = NULL;                                                              \
-		given_;                                                                  \
+#define steal_ptr(p)                        \
+	({                                  \
+		__typeof__(p) given_ = (p); \
+		(p) = NULL;                 \
+		given_;                     \
 	})
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))

@@ -40,7 +40,7 @@ void time_basic(int64_t ms, char ret[32]);
 int time_parse_rfc3339(const char *s, int64_t *ret_ms);
 /* "Fri, 09 Jan 2026 00:00:00 GMT"; 0 or -EINVAL. */
 int time_parse_http(const char *s, int64_t *ret_ms);
-/* "in 3 h 20 min", "12 s", for people; `ret` holds 32 bytes. */
+/* "3 h 20 min", "12 s", for people, rounded down; `ret` holds 32 bytes. */
 void duration_words(int64_t ms, char ret[32]);
-/* The first day of the period that holds `ms`, as YYYYMMDD. */
+/* The UTC day that holds `ms`, as YYYYMMDD. */
 uint32_t time_day(int64_t ms);

@@ -16,17 +16,17 @@ int pwrite_all(int fd, const void *data, size_t len, off_t off);
 /* Bytes read; fewer than `len` only at end of file. */
 ssize_t pread_full(int fd, void *ret, size_t len, off_t off);
 
-/* The whole file, at most `max_len` bytes (-EFBIG beyond). */
+/* Appends the whole file, at most `max_len` bytes (-EFBIG beyond). */
 int file_read(int dir_fd, const char *name, size_t max_len, struct buf *out);
 /* Writes `data` under `name` (mode 0600), whole or not at all, durable on return. */
 int file_replace(int dir_fd, const char *name, const void *data, size_t len);
 
-/* Makes every missing parent (0700) and opens the directory. Refuses symlinks in the last
- * component. Gives a descriptor. */
+/* Makes every missing parent (0700) and opens the directory. A symlink as last
+ * component is -ENOTDIR. Gives a descriptor. */
 int dir_open_make(const char *path);
 int dir_sync(int dir_fd);
 
-/* Takes an exclusive lock on `name` and writes who holds it ("pid host start-time").
+/* Takes an exclusive lock on `name` and writes who holds it ("pid host since", RFC 3339).
  * Gives the descriptor that holds the lock, or -EWOULDBLOCK with the holder's line in
  * `ret_holder` (may be NULL; caller frees). */
 int lock_take(int dir_fd, const char *name, char **ret_holder);

@@ -4,7 +4,8 @@
  * base, backend, state and pure files return errors and do not log (debug excepted); engine,
  * fs and tools log, once, where the error stops. Never credentials, never signed URLs.
  *
- * Thread: any; a line is one write.
+ * Thread: any; a line is one write of at most 4 KiB of text. Controls and broken UTF-8 in a
+ * message are shown as \xNN: a name cannot forge a line.
  */
 #pragma once
 
@@ -24,12 +25,12 @@ void log_setup(const char *program, enum log_level max_level, bool prefix);
 enum log_level log_level(void);
 void log_line(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 
-#define log_err(...) log_line(LOG_ERR, __VA_ARGS__)
+#define log_err(...)     log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
-#define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)                                                                   \
-	do {                                                                             \
-		if (log_level() >= LOG_DEBUG)                                            \
-			log_line(LOG_DEBUG, __VA_ARGS__);                                \
+#define log_notice(...)  log_line(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)                                    \
+	do {                                              \
+		if (log_level() >= LOG_DEBUG)             \
+			log_line(LOG_DEBUG, __VA_ARGS__); \
 	} while (0)

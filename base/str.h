@@ -28,7 +28,7 @@ int str_to_i64(const char *s, int64_t *ret);
 /* "64M", "10 GiB", "1T", "123": binary multiples; 0 or -EINVAL. */
 int str_to_size(const char *s, uint64_t *ret_bytes);
 
-/* "30s", "5m", "12h", "3d", "250ms", "90" (seconds); 0 or -EINVAL. */
+/* "30s", "5m", "12h", "3d", "2w", "250ms", "90" (seconds); 0 or -EINVAL. */
 int str_to_duration_ms(const char *s, int64_t *ret_ms);
 
 /* yes/no/true/false/on/off/1/0; 0 or -EINVAL. */
@@ -52,7 +52,8 @@ int percent_decode(struct buf *out, const char *s, size_t len, bool plus_is_blan
  * no surrogates. */
 size_t utf8_sequence(const char *s, size_t len);
 
-/* The entry of `words` nearest to `s` (edit distance <= 3), or NULL: for "did you mean". */
+/* The entry of `words` nearest to `s` (edit distance <= 3, and less than its
+ * length), or NULL: for "did you mean". */
 const char *str_nearest(const char *s, const char *const *words, size_t n);
 
 /* A strdup that passes NULL through. */

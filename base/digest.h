@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "cleanup.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,14 +30,21 @@ const char *digest_name(enum digest_kind kind);
 
 struct digest; /* opaque */
 
-struct digest *digest_new(enum digest_kind kind); /* NULL when out of memory */
+/* NULL when out of memory, or where libcrypto refuses the kind (MD5 under FIPS). */
+struct digest *digest_new(enum digest_kind kind);
 void digest_add(struct digest *d, const void *data, size_t len);
 /* Writes digest_len() bytes; the digest starts anew afterwards. */
 void digest_end(struct digest *d, uint8_t *ret);
 void digest_free(struct digest *d);
+DEFINE_CLEANUP(struct digest, digest_free)
 
-/* In one go. */
+/* In one go. These abort where libcrypto has no such digest or no memory: a proof that cannot be
+ * computed must not look like one. */
 void digest_of(enum digest_kind kind, const void *data, size_t len, uint8_t *ret);
 void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 		 uint8_t ret[SHA256_LEN]);
+
+/* Start with 0, go on with what it gave. Takes the processor's instruction where there is one;
+ * the portable form is for machines without, and for tests. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len);

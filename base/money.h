@@ -18,6 +18,7 @@ typedef __int128 money_t;
 typedef int64_t price_t;
 #define PRICE_UNKNOWN ((price_t)-1)
 
+/* A price that is not known has no amount: ask before. */
 money_t money_for_count(price_t each, uint64_t count);
 money_t money_for_bytes(price_t per_gib, uint64_t bytes);
 money_t money_for_byte_days(price_t per_gib_month, uint64_t bytes, uint32_t days);

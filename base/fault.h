@@ -24,14 +24,15 @@ enum fault_kind {
 
 struct fault {
 	enum fault_kind kind;
-	int http_status;      /* 0 if none */
-	char code[64];        /* the service's code, or a word of ours */
-	char request_id[80];  /* empty if none */
-	char text[256];       /* for people, one line, printable */
+	int http_status;     /* 0 if none */
+	char code[64];       /* the service's code, or a word of ours */
+	char request_id[80]; /* empty if none */
+	char text[256];      /* for people, one line, printable */
 };
 
 /* The -errno that stands for a kind (project-wide meanings). */
 int fault_errno(enum fault_kind kind);
 const char *fault_word(enum fault_kind kind);
-/* Fills in; `text` may hold anything, unprintable bytes become '?'. */
+/* Fills in all of it (http_status 0, no request id); `text` and `code` may be NULL or hold
+ * anything: controls and broken UTF-8 become '?', what does not fit is cut. */
 void fault_set(struct fault *f, enum fault_kind kind, const char *code, const char *text);

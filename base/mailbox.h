@@ -2,8 +2,8 @@
 /* mailbox - the only way one of our threads speaks to another.
  *
  * Many threads post, one thread takes. A message is handed over whole: after mailbox_post() the
- * sender must not touch it. Order is kept. `wake` is called after each post into an empty box,
- * without the lock.
+ * sender must not touch it. Order is kept. `wake` is called after each post into an empty box
+ * and after close, without the lock.
  *
  * Lock: one mutex, a leaf - nothing is called while it is held.
  */
@@ -30,6 +30,8 @@ void mailbox_post(struct mailbox *b, struct msg *m);
 struct msg *mailbox_take(struct mailbox *b);
 /* Owner. Waits until there is a message or mailbox_close() was called; then like take. */
 struct msg *mailbox_wait(struct mailbox *b);
+/* One message, the oldest; for boxes that several threads serve. Waits like mailbox_wait(). */
+struct msg *mailbox_wait_one(struct mailbox *b);
 /* Any thread. mailbox_wait() returns NULL once the box is empty. */
 void mailbox_close(struct mailbox *b);
 bool mailbox_is_closed(struct mailbox *b);

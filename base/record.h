@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Writing: begin, put..., end. Strings and blobs: u32 length, bytes. */
+/* Writing: begin (empties the buffer), put..., end. Strings and blobs: u32 length, bytes. */
 void record_begin(struct buf *b, uint8_t kind, uint8_t version);
 void record_u8(struct buf *b, uint8_t v);
 void record_u32(struct buf *b, uint32_t v);

@@ -27,7 +27,8 @@ void timers_done(struct timers *ts);
 /* 0 or -ENOMEM (only when the heap grows). */
 int timers_arm(struct timers *ts, struct timer *t, int64_t due_ms);
 void timers_disarm(struct timers *ts, struct timer *t);
-/* Fires all that are due; a callback may arm and disarm. */
+/* Fires all that are due, earliest first; a callback may arm and disarm. What it arms for now may
+ * wait for the next run. */
 void timers_run(struct timers *ts, int64_t now_ms);
 /* The next deadline, or INT64_MAX. */
 int64_t timers_next(const struct timers *ts);

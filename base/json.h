@@ -19,9 +19,10 @@ DEFINE_CLEANUP(struct json_object, json_free)
 
 int json_str(struct json_object *o, const char *key, const char **ret);
 int json_u64(struct json_object *o, const char *key, uint64_t *ret);
-int json_bool(struct json_object *o, const char *key, bool *ret);
+int json_boolean(struct json_object *o, const char *key, bool *ret);
 /* Borrowed. */
-int json_array(struct json_object *o, const char *key, struct json_object **ret, size_t *ret_n);
+int json_array(struct json_object *o, const char *key, struct json_object **ret,
+	       size_t *ret_n);
 struct json_object *json_at(struct json_object *array, size_t i);
 int json_child(struct json_object *o, const char *key, struct json_object **ret);
 

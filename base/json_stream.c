@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_stream - takes the top level of a document apart and leaves the pieces to json-c.
+ *
+ * state         what may come                 then
+ * BEGIN         '{'                           FIRST_KEY
+ * FIRST_KEY     '"' | '}'                     (key) COLON | END
+ * NEXT_KEY      '"'                           (key) COLON
+ * COLON         ':'                           VALUE, or ARRAY if the key is the array's
+ * VALUE         a value                       AFTER_VALUE
+ * AFTER_VALUE   ',' | '}'                     NEXT_KEY | END
+ * ARRAY         '['                           FIRST_ELEMENT
+ * FIRST_ELEMENT '{' | ']'                     (element) AFTER_ELEMENT | AFTER_VALUE
+ * NEXT_ELEMENT  '{'                           (element) AFTER_ELEMENT
+ * AFTER_ELEMENT ',' | ']'                     NEXT_ELEMENT | AFTER_VALUE
+ * END           nothing
+ *
+ * Between them white space. A key, value or element is collected whole (`piece`) by counting
+ * brackets outside strings; whether it is JSON inside, json-c says.
+ */
+#include "json.h"
+#include "str.h"
+
+#include <json-c/json.h>
+
+#define PIECE_MAX ((size_t)65536)
+#define DEPTH_MAX 32
+
+enum stream_state {
+	BEGIN,
+	FIRST_KEY,
+	NEXT_KEY,
+	COLON,
+	VALUE,
+	AFTER_VALUE,
+	ARRAY,
+	FIRST_ELEMENT,
+	NEXT_ELEMENT,
+	AFTER_ELEMENT,
+	END,
+};
+
+enum piece_kind {
+	PIECE_NONE, /* between pieces */
+	PIECE_KEY,
+	PIECE_VALUE,
+	PIECE_ELEMENT,
+};
+
+struct json_stream {
+	char *array_key;
+	json_element_fn element;
+	json_member_fn member; /* may be NULL */
+	void *arg;
+
+	enum stream_state state;
+	enum piece_kind kind;
+	struct buf piece;   /* what has been collected of it */
+	unsigned int depth; /* open brackets in the piece */
+	bool is_bare; /* the piece is a number or a word: ends before what follows */
+	bool is_in_string, is_escaped;
+
+	char *key; /* of the value that comes or is being read */
+	bool has_array;
+	uint64_t taken;
+	int err; /* the first failure; stays */
+};
+
+struct json_stream *json_stream_new(const char *array_key, json_element_fn element,
+				    json_member_fn member, void *arg)
+{
+	struct json_stream *s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	buf_init(&s->piece, PIECE_MAX);
+	s->element = element;
+	s->member = member;
+	s->arg = arg;
+	s->array_key = strdup(array_key);
+	if (!s->array_key) {
+		json_stream_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void json_stream_free(struct json_stream *s)
+{
+	if (!s)
+		return;
+	buf_done(&s->piece);
+	free(s->array_key);
+	free(s->key);
+	free(s);
+}
+
+uint64_t json_stream_offset(const struct json_stream *s)
+{
+	return s->taken;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Starts to collect a piece whose first character is `c`; the caller feeds that to it. */
+static void piece_begin(struct json_stream *s, enum piece_kind kind,
+			enum stream_state then, char c)
+{
+	s->kind = kind;
+	s->state = then;
+	s->depth = 0;
+	s->is_in_string = false;
+	s->is_escaped = false;
+	s->is_bare = c != '"' && c != '{' && c != '[';
+	buf_reset(&s->piece);
+}
+
+static int key_end(struct json_stream *s, struct json_object *o)
+{
+	free(s->key);
+	s->key = strdup(json_object_get_string(o));
+	return s->key ? 0 : -ENOMEM;
+}
+
+/* The piece is complete: hands it on. */
+static int piece_end(struct json_stream *s)
+{
+	enum piece_kind kind = s->kind;
+	s->kind = PIECE_NONE;
+
+	_cleanup_(json_freep) struct json_object *o =
+		json_parse(s->piece.data, s->piece.len);
+	bool is_null = s->piece.len == 4 && memcmp(s->piece.data, "null", 4) == 0;
+	if (!o && !is_null)
+		return -EBADMSG;
+
+	if (kind == PIECE_KEY)
+		return key_end(s, o);
+	if (kind == PIECE_ELEMENT)
+		return s->element(s->arg, o);
+	return s->member ? s->member(s->arg, s->key, o) : 0;
+}
+
+/* Whether `c` is the last character of the piece. -EBADMSG when nested too deep. */
+static int piece_step(struct json_stream *s, char c)
+{
+	if (s->is_escaped) {
+		s->is_escaped = false;
+		return false;
+	}
+	if (s->is_in_string) {
+		s->is_escaped = c == '\\';
+		s->is_in_string = c != '"';
+		return c == '"' && s->depth == 0;
+	}
+	switch (c) {
+	case '"':
+		s->is_in_string = true;
+		return false;
+	case '{':
+	case '[':
+		s->depth++;
+		return s->depth > DEPTH_MAX ? -EBADMSG : false;
+	case '}':
+	case ']':
+		s->depth--;
+		return s->depth == 0;
+	default:
+		return false;
+	}
+}
+
+/* Collects from `data`; `ret_n` is how many bytes of it belonged to the piece. */
+static int piece_feed(struct json_stream *s, const char *data, size_t len, size_t *ret_n)
+{
+	size_t n = 0;
+	int is_done = false;
+
+	while (n < len && is_done == 0) {
+		if (s->is_bare && (is_blank(data[n]) || strchr(",}]\"{[:", data[n]))) {
+			is_done = true;
+			break;
+		}
+		is_done = s->is_bare ? false : piece_step(s, data[n]);
+		if (is_done < 0)
+			return is_done;
+		n++;
+	}
+
+	int r = buf_add(&s->piece, data, n);
+	if (r < 0)
+		return r;
+	*ret_n = n;
+	return is_done > 0 ? piece_end(s) : 0;
+}
+
+/* One character between pieces; taken (`ret_n` 1) unless it is the first of a piece. */
+static int token_step(struct json_stream *s, char c, size_t *ret_n)
+{
+	enum stream_state next = s->state;
+
+	if (is_blank(c)) {
+		*ret_n = 1;
+		return 0;
+	}
+
+	switch (s->state) {
+	case BEGIN:
+		next = c == '{' ? FIRST_KEY : BEGIN;
+		break;
+	case FIRST_KEY:
+	case NEXT_KEY:
+		if (c == '"') {
+			piece_begin(s, PIECE_KEY, COLON, c);
+			return 0;
+		}
+		next = c == '}' && s->state == FIRST_KEY ? END : s->state;
+		break;
+	case COLON:
+		if (c == ':')
+			next = streq(s->key, s->array_key) ? ARRAY : VALUE;
+		break;
+	case VALUE:
+		piece_begin(s, PIECE_VALUE, AFTER_VALUE, c);
+		return 0;
+	case AFTER_VALUE:
+		next = c == ',' ? NEXT_KEY : c == '}' ? END : AFTER_VALUE;
+		break;
+	case ARRAY:
+		next = c == '[' && !s->has_array ? FIRST_ELEMENT : ARRAY;
+		s->has_array = true;
+		break;
+	case FIRST_ELEMENT:
+	case NEXT_ELEMENT:
+		if (c == '{') {
+			piece_begin(s, PIECE_ELEMENT, AFTER_ELEMENT, c);
+			return 0;
+		}
+		next = c == ']' && s->state == FIRST_ELEMENT ? AFTER_VALUE : s->state;
+		break;
+	case AFTER_ELEMENT:
+		next = c == ',' ? NEXT_ELEMENT : c == ']' ? AFTER_VALUE : AFTER_ELEMENT;
+		break;
+	case END:
+		break;
+	}
+	/* Every legal character leads on to another state. */
+	if (next == s->state)
+		return -EBADMSG;
+	s->state = next;
+	*ret_n = 1;
+	return 0;
+}
+
+int json_stream_feed(struct json_stream *s, const char *data, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && s->err == 0) {
+		size_t n = 0;
+		if (s->kind != PIECE_NONE)
+			s->err = piece_feed(s, data + at, len - at, &n);
+		else
+			s->err = token_step(s, data[at], &n);
+		at += n;
+	}
+	s->taken += at;
+	return s->err;
+}
+
+int json_stream_end(struct json_stream *s)
+{
+	if (s->err < 0)
+		return s->err;
+	/* Stopped by a callback, cut off, or without the array. */
+	return s->err > 0 || s->state != END || !s->has_array ? -EBADMSG : 0;
+}

@@ -348,7 +348,7 @@ const char *str_nearest(const char *s, const char *const *words, size_t n)
 		if (len > NEAREST_MAX_LEN)
 			continue;
 		size_t distance = edit_distance(s, words[i]);
-		if (distance < least && distance < len) {
+		if (distance < least && 2 * distance <= len) {
 			least = distance;
 			nearest = words[i];
 		}

@@ -52,7 +52,7 @@ int percent_decode(struct buf *out, const char *s, size_t len, bool plus_is_blan
  * no surrogates. */
 size_t utf8_sequence(const char *s, size_t len);
 
-/* The entry of `words` nearest to `s` (edit distance <= 3, and less than its
+/* The entry of `words` nearest to `s` (edit distance <= 3, and at most half its
  * length), or NULL: for "did you mean". */
 const char *str_nearest(const char *s, const char *const *words, size_t n);
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "json.h"
+#include "str.h"
+
+static struct json_object *parse(const char *s)
+{
+	return json_parse(s, strlen(s));
+}
+
+static void a_whole_document_is_parsed_and_nothing_less(void **state)
+{
+	static const char *const good[] = { "{}", " {\"a\":1} \n", "[1,2]", "\"s\"",
+					    "12", "-1.5",          "true" };
+	static const char *const bad[] = { "",      " ",          "{",     "{}x",
+					   "{} {}", "{\"a\":1,}", "[1,]",  "nul",
+					   "1 2",   "{\"a\":}",   "\"open" };
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		_cleanup_(json_freep) struct json_object *o = parse(good[i]);
+		assert_non_null(o);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_null(parse(bad[i]));
+	_cleanup_(json_freep) struct json_object *part = json_parse("{}garbage", 2);
+	assert_non_null(part);
+}
+
+static void nesting_is_limited(void **state)
+{
+	char s[101];
+	(void)state;
+
+	memset(s, '[', 50);
+	memset(s + 50, ']', 50);
+	s[100] = '\0';
+	assert_null(parse(s));
+	_cleanup_(json_freep) struct json_object *shallow = json_parse(s + 30, 40);
+	assert_non_null(shallow);
+}
+
+static void getters_tell_absent_from_mistyped(void **state)
+{
+	_cleanup_(json_freep) struct json_object *o = parse(
+		"{\"s\":\"x\",\"n\":18446744073709551615,\"neg\":-1,\"f\":1.5,\"b\":true,"
+		"\"null\":null,\"a\":[1,{\"k\":2}],\"o\":{\"in\":\"y\"}}");
+	const char *s = NULL;
+	uint64_t n = 0;
+	bool b = false;
+	struct json_object *a = NULL, *child = NULL;
+	size_t len = 0;
+	(void)state;
+
+	assert_non_null(o);
+	assert_int_equal(json_str(o, "s", &s), 0);
+	assert_string_equal(s, "x");
+	assert_int_equal(json_str(o, "n", &s), -EINVAL);
+	assert_int_equal(json_str(o, "null", &s), -ENOENT);
+	assert_int_equal(json_str(o, "none", &s), -ENOENT);
+	assert_int_equal(json_u64(o, "n", &n), 0);
+	assert_true(n == UINT64_MAX);
+	assert_int_equal(json_u64(o, "neg", &n), -EINVAL);
+	assert_int_equal(json_u64(o, "f", &n), -EINVAL);
+	assert_int_equal(json_u64(o, "s", &n), -EINVAL);
+	assert_int_equal(json_boolean(o, "b", &b), 0);
+	assert_true(b);
+	assert_int_equal(json_boolean(o, "n", &b), -EINVAL);
+	assert_int_equal(json_array(o, "a", &a, &len), 0);
+	assert_int_equal(len, 2);
+	assert_int_equal(json_u64(json_at(a, 1), "k", &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(json_u64(json_at(a, 0), "k", &n), -EINVAL);
+	assert_null(json_at(a, 2));
+	assert_int_equal(json_array(o, "o", &a, &len), -EINVAL);
+	assert_int_equal(json_child(o, "o", &child), 0);
+	assert_int_equal(json_str(child, "in", &s), 0);
+	assert_int_equal(json_child(NULL, "o", &child), -EINVAL);
+}
+
+static void quoting_makes_valid_json_of_any_bytes(void **state)
+{
+	_buf_ struct buf b;
+	(void)state;
+
+	buf_init(&b, 1000);
+	json_quote(&b, "a\"b\\c\n\t\x01\x7f\xc3\xa4\xff\xc3");
+	assert_string_equal(b.data,
+			    "\"a\\\"b\\\\c\\n\\t\\u0001\\u007f\xc3\xa4\xef\xbf\xbd"
+			    "\xef\xbf\xbd\"");
+	for (int byte = 1; byte < 256; byte++) {
+		char s[2] = { (char)byte, '\0' };
+		buf_reset(&b);
+		json_quote(&b, s);
+		_cleanup_(json_freep) struct json_object *o = json_parse(b.data, b.len);
+		assert_non_null(o);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_whole_document_is_parsed_and_nothing_less),
+		cmocka_unit_test(nesting_is_limited),
+		cmocka_unit_test(getters_tell_absent_from_mistyped),
+		cmocka_unit_test(quoting_makes_valid_json_of_any_bytes),
+	};
+	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include "cleanup.h"
+#include "str.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static const struct flag {
+	char letter;
+	const char *name;
+	const char *value; /* NULL: takes none */
+	const char *help;
+} flags[] = {
+	{ 'r', "recursive", NULL, "walk directories; symbolic links are not followed" },
+	{ 'j', "json", NULL, "print one JSON object a line" },
+	{ 't', "tier", "TIER", "expedited, standard or bulk; else what the mount says" },
+	{ 'd', "days", "N", "how long an S3 copy is kept; else what the mount says" },
+	{ 'w', "wait", NULL, "wait until the files are here" },
+	{ 'T', "timeout", "TIME", "wait no longer than this (30s, 5m, 12h): status 75" },
+	{ 'h', "help", NULL, "this text" },
+};
+
+static const struct flag *flag_find(const struct verb *verb, int letter)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (flags[i].letter == letter &&
+		    (letter == 'h' || strchr(verb->options, letter)))
+			return &flags[i];
+	return NULL;
+}
+
+static void help_print(const struct verb *verb)
+{
+	printf("usage: thaw %s [OPTION...] %s\n\n%s\n\n", verb->name, verb->paths,
+	       verb->help);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		const struct flag *f = &flags[i];
+		char word[32];
+
+		if (!flag_find(verb, f->letter))
+			continue;
+		snprintf(word, sizeof(word), "--%s%s%s", f->name, f->value ? " " : "",
+			 f->value ? f->value : "");
+		printf("  -%c, %-15s %s\n", f->letter, word, f->help);
+	}
+	printf("\n%s", verb->more);
+}
+
+static int value_refuse(const struct verb *verb, const struct flag *f, const char *value)
+{
+	fprintf(stderr, "thaw %s: --%s: \"%s\" is not %s\n", verb->name, f->name, value,
+		f->letter == 'T' ? "a time (30s, 5m, 12h, 3d)" : "a number of days");
+	return -EINVAL;
+}
+
+/* Words of a tier are the mount's to judge: a new one needs no new command. */
+static int flag_apply(const struct verb *verb, const struct flag *f, const char *value,
+		      struct settings *set)
+{
+	switch (f->letter) {
+	case 'r':
+		set->is_recursive = true;
+		return 0;
+	case 'j':
+		set->is_json = true;
+		return 0;
+	case 'w':
+		set->is_waiting = true;
+		return 0;
+	case 't':
+		set->tier = value;
+		return 0;
+	case 'd':
+		if (str_to_u64(value, &set->days) < 0 || set->days == 0)
+			return value_refuse(verb, f, value);
+		return 0;
+	case 'T':
+		if (str_to_duration_ms(value, &set->limit_ms) < 0 || set->limit_ms == 0)
+			return value_refuse(verb, f, value);
+		return 0;
+	default:
+		help_print(verb);
+		return 1;
+	}
+}
+
+static int option_refuse(const struct verb *verb, const char *word, bool is_bare)
+{
+	const char *names[ARRAY_SIZE(flags)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (flag_find(verb, flags[i].letter))
+			names[n++] = flags[i].name;
+
+	if (is_bare) {
+		fprintf(stderr, "thaw %s: %s needs a value", verb->name, word);
+	} else {
+		_free_ char *name = strdup(word + strspn(word, "-"));
+		if (name)
+			name[strcspn(name, "=")] = 0;
+		const char *near = name && str_after(word, "--")
+					   ? str_nearest(name, names, n)
+					   : NULL;
+		fprintf(stderr, "thaw %s: no option %s", verb->name, word);
+		if (near)
+			fprintf(stderr, "; did you mean --%s?", near);
+	}
+	fprintf(stderr, "\nthaw %s --help says more\n", verb->name);
+	return -EINVAL;
+}
+
+/* Fills getopt's two descriptions with what the verb takes. */
+static void options_fill(const struct verb *verb, struct option *longs, char *shorts)
+{
+	*shorts++ = ':';
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		const struct flag *f = &flags[i];
+		if (!flag_find(verb, f->letter))
+			continue;
+		*longs++ = (struct option){ f->name, f->value != NULL, NULL, f->letter };
+		*shorts++ = f->letter;
+		if (f->value)
+			*shorts++ = ':';
+	}
+	*longs = (struct option){ 0 };
+	*shorts = 0;
+}
+
+static int paths_check(const struct verb *verb, size_t n)
+{
+	if (n == 1 || (n > 1 && !verb->is_single))
+		return 0;
+	fprintf(stderr, "thaw %s: %s\nthaw %s --help says more\n", verb->name,
+		n ? "one path only" : "which path?", verb->name);
+	return -EINVAL;
+}
+
+int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *ret_set,
+	      char ***ret_paths, size_t *ret_n)
+{
+	struct option longs[ARRAY_SIZE(flags) + 1];
+	char shorts[2 * ARRAY_SIZE(flags) + 2];
+	struct settings set = { 0 };
+	int letter;
+
+	options_fill(verb, longs, shorts);
+	opterr = 0;
+	optind = 1;
+	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct flag *f = flag_find(verb, letter);
+		if (!f)
+			return option_refuse(verb, argv[optind - 1], letter == ':');
+		int r = flag_apply(verb, f, optarg, &set);
+		if (r != 0)
+			return r;
+	}
+	if (set.limit_ms && strchr(verb->options, 'w') && !set.is_waiting) {
+		fprintf(stderr, "thaw %s: --timeout goes with --wait\n", verb->name);
+		return -EINVAL;
+	}
+	size_t n = (size_t)(argc - optind);
+	if (paths_check(verb, n) < 0)
+		return -EINVAL;
+	*ret_set = set;
+	*ret_paths = argv + optind;
+	*ret_n = n;
+	return 0;
+}

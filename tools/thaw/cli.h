@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli - verbs, options and exit statuses of `thaw`.
+ *
+ * A verb is a row of the table in main.c and a file of its own; an option is a row of the table
+ * in cli.c, and a verb names the options it takes by their letters. Help is made of these rows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What scripts may rely on. */
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOT_YET = 75, /* sysexits' EX_TEMPFAIL */
+	EXIT_REFUSED = 77, /* sysexits' EX_NOPERM: policy or budget */
+	EXIT_INTERRUPTED = 130,
+};
+
+struct settings {
+	bool is_recursive;
+	bool is_json;
+	bool is_waiting;
+	const char *tier; /* NULL: the mount's default */
+	uint64_t days;    /* 0: the mount's default */
+	int64_t limit_ms; /* real; 0: no limit */
+};
+
+struct verb {
+	const char *name;
+	/* Gives an exit status. `paths` is never empty. */
+	int (*run)(const struct settings *set, char **paths, size_t n);
+	const char *help;    /* one line */
+	const char *options; /* letters of cli.c's table */
+	const char *paths;   /* "PATH..." */
+	const char *more;    /* what else its own help says, with an example */
+	bool is_single;      /* exactly one path */
+};
+
+int status_run(const struct settings *set, char **paths, size_t n);
+int get_run(const struct settings *set, char **paths, size_t n);
+int wait_run(const struct settings *set, char **paths, size_t n);
+int cancel_run(const struct settings *set, char **paths, size_t n);
+int refresh_run(const struct settings *set, char **paths, size_t n);
+
+/* Reads the options of `verb` (argv[0] is its name). 0 and settings and paths, or -EINVAL after
+ * a line on stderr that names the nearest option, or 1 when help was asked for and given. */
+int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *ret_set,
+	      char ***ret_paths, size_t *ret_n);

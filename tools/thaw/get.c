@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thaw get - asks for cold files, says what was asked and what it is expected to cost. */
+#include "cli.h"
+#include "files.h"
+#include "item.h"
+#include "money.h"
+#include "show.h"
+#include "str.h"
+#include "wait.h"
+
+#include <stdio.h>
+
+struct getting {
+	struct walk walk;
+	const struct settings *set;
+	char line[128]; /* what is written to each .request */
+	struct file_list asked;
+	uint64_t bytes;
+	money_t estimate;
+	size_t n_here, n_unpriced;
+};
+
+static int line_make(struct getting *g)
+{
+	const struct settings *set = g->set;
+	char days[32] = "";
+
+	if (set->days)
+		snprintf(days, sizeof(days), " days=%llu", (unsigned long long)set->days);
+	int n = snprintf(g->line, sizeof(g->line), "get%s%s%s\n",
+			 set->tier ? " tier=" : "", set->tier ? set->tier : "", days);
+	if (n < 0 || (size_t)n >= sizeof(g->line) ||
+	    (set->tier && set->tier[strcspn(set->tier, " \t\n")])) {
+		fprintf(stderr, "thaw get: \"%s\" is no tier\n", set->tier);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void asked_print(struct getting *g, const struct file *f, const struct item *it)
+{
+	_free_ char *safe = text_safe(f->shown);
+	char size[24], cost[48] = "cost unknown";
+	money_t m;
+
+	g->bytes += it->size;
+	if (money_parse(it->cost_estimate, &m) == 0) {
+		money_words(m, cost);
+		strncat(cost, " USD", sizeof(cost) - strlen(cost) - 1);
+		g->estimate += m;
+	} else {
+		g->n_unpriced++;
+	}
+	if (g->set->is_json) {
+		item_print_json(it, f->shown);
+		return;
+	}
+	size_words(it->size, size);
+	printf("asked for %s: %s, %s%s%s%s", safe ? safe : "?", size, it->tier,
+	       *it->tier ? ", " : "", cost, it->eta_ms ? ", expected " : "");
+	if (it->eta_ms) {
+		char until[40];
+		time_until(it->eta_ms, it->now_ms, until);
+		fputs(until, stdout);
+	}
+	putchar('\n');
+}
+
+static const char *refusal_words(int r)
+{
+	switch (-r) {
+	case EDQUOT:
+		return "a budget does not allow it";
+	case EACCES:
+		return "the policy of this mount does not allow it";
+	case EINVAL:
+		return "the mount does not take this tier or number of days";
+	default:
+		return strerror(-r);
+	}
+}
+
+static void refusal_say(struct getting *g, const struct file *f, const struct item *it,
+			int r)
+{
+	_free_ char *safe = text_safe(f->shown);
+	_free_ char *why =
+		text_safe(it->error && *it->error ? it->error : refusal_words(r));
+	bool is_refused = r == -EDQUOT || r == -EACCES;
+
+	fflush(stdout);
+	fprintf(stderr, "thaw: %s: %s: %s\n", safe ? safe : "?",
+		is_refused ? "refused" : "failed", why ? why : "?");
+	g->walk.status =
+		status_worse(g->walk.status, is_refused ? EXIT_REFUSED : EXIT_FAILED);
+}
+
+static int file_get(void *arg, const struct file *f)
+{
+	struct getting *g = arg;
+	_item_ struct item before = { 0 }, after = { 0 };
+
+	int r = item_read(f, &before);
+	if (r < 0) {
+		refusal_say(g, f, &before, r);
+		return 0;
+	}
+	if (streq(before.state, "cached")) {
+		g->n_here++;
+		if (g->set->is_json)
+			item_print_json(&before, f->shown);
+		return 0;
+	}
+
+	int asked = sidecar_write(f->dir, f->name, ".request", g->line);
+	r = item_read(f, &after);
+	if (asked < 0 || r < 0) {
+		refusal_say(g, f, &after, asked < 0 ? asked : r);
+		return 0;
+	}
+	asked_print(g, f, &after);
+	return file_list_add(&g->asked, f);
+}
+
+static void sum_print(const struct getting *g)
+{
+	char size[24], cost[48];
+
+	if (g->set->is_json || g->asked.n + g->n_here < 2) {
+		if (!g->set->is_json && g->n_here)
+			puts("already here");
+		return;
+	}
+	size_words(g->bytes, size);
+	money_words(g->estimate, cost);
+	printf("%zu asked for, %s, %s USD estimated", g->asked.n, size, cost);
+	if (g->n_unpriced)
+		printf(" and %zu of unknown cost", g->n_unpriced);
+	if (g->n_here)
+		printf("; %zu already here", g->n_here);
+	putchar('\n');
+}
+
+static int get_all(struct getting *g, char **paths, size_t n)
+{
+	int met = files_walk_all(&g->walk, paths, n);
+
+	sum_print(g);
+	fflush(stdout);
+	if (!g->set->is_waiting)
+		return met;
+	int status = wait_for(&g->asked, g->set);
+	return status > EXIT_REFUSED ? status : status_worse(met, status);
+}
+
+int get_run(const struct settings *set, char **paths, size_t n)
+{
+	struct getting g = { .set = set };
+
+	if (line_make(&g) < 0)
+		return EXIT_USAGE;
+	g.walk = (struct walk){ .is_recursive = set->is_recursive,
+				.each = file_get,
+				.arg = &g };
+	int status = get_all(&g, paths, n);
+	file_list_done(&g.asked);
+	return status;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "item.h"
+
+#include "clock.h"
+#include "str.h"
+
+#include <stdio.h>
+
+static const struct word {
+	const char *state;
+	enum outlook outlook;
+	const char *sentence;
+} words[] = {
+	{ "cold", OUTLOOK_UNASKED, "in cold storage; reading it asks for it and waits" },
+	{ "held", OUTLOOK_COMING, "asked for; waits for somebody's approval" },
+	{ "requested", OUTLOOK_COMING, "about to be asked of the service" },
+	{ "restoring", OUTLOOK_COMING, "the service is bringing it back; reads wait" },
+	{ "ready", OUTLOOK_COMING, "restored at the service, not yet here" },
+	{ "fetching", OUTLOOK_COMING, "its bytes are arriving" },
+	{ "partial", OUTLOOK_UNASKED, "some of it is here, nobody asks for the rest" },
+	{ "cached", OUTLOOK_HERE, "here: reading it waits for nothing" },
+	{ "online", OUTLOOK_HERE, "needs no restore: reading it fetches it" },
+	{ "failed", OUTLOOK_OVER, "could not be had" },
+	{ "denied", OUTLOOK_OVER, "was refused" },
+	{ "lost", OUTLOOK_OVER, "gone at the service" },
+};
+
+static const struct word *word_find(const char *state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (streq(words[i].state, state))
+			return &words[i];
+	return NULL;
+}
+
+/* A state this version does not know is one to wait in: a newer mount knows why. */
+enum outlook item_outlook(const struct item *it)
+{
+	const struct word *w = word_find(it->state);
+
+	/* Somebody else had it restored. */
+	if (streq(it->state, "ready") && it->requested_ms == 0)
+		return OUTLOOK_UNASKED;
+	return w ? w->outlook : OUTLOOK_COMING;
+}
+
+const char *item_sentence(const struct item *it)
+{
+	const struct word *w = word_find(it->state);
+
+	return w ? w->sentence : "";
+}
+
+static void time_take(struct json_object *o, const char *key, int64_t *ret_ms)
+{
+	const char *s;
+
+	if (json_str(o, key, &s) == 0)
+		time_parse_rfc3339(s, ret_ms);
+}
+
+static void fields_take(struct item *it)
+{
+	const struct {
+		const char *key;
+		const char **to;
+	} strings[] = {
+		{ "state", &it->state },
+		{ "tier", &it->tier },
+		{ "error", &it->error },
+		{ "errno", &it->errno_word },
+		{ "cost_estimate", &it->cost_estimate },
+		{ "cost_charged", &it->cost_charged },
+		{ "price_date", &it->price_date },
+		{ "verified", &it->verified },
+		{ "storage_class", &it->storage_class },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		if (json_str(it->doc, strings[i].key, strings[i].to) < 0)
+			*strings[i].to = "";
+
+	json_u64(it->doc, "size", &it->size);
+	json_u64(it->doc, "here", &it->here);
+	json_u64(it->doc, "days", &it->days);
+	time_take(it->doc, "now", &it->now_ms);
+	time_take(it->doc, "requested", &it->requested_ms);
+	time_take(it->doc, "ready", &it->ready_ms);
+	time_take(it->doc, "expires", &it->expires_ms);
+	time_take(it->doc, "eta", &it->eta_ms);
+	time_take(it->doc, "eta_least", &it->eta_least_ms);
+}
+
+int item_read(const struct file *f, struct item *ret)
+{
+	buf_init(&ret->text, BUF_TEXT_MAX);
+	int r = sidecar_read(f->dir, f->name, ".json", &ret->text);
+	if (r < 0)
+		return r;
+	ret->doc = json_parse(ret->text.data ? ret->text.data : "", ret->text.len);
+	if (!ret->doc)
+		return -EBADMSG;
+	fields_take(ret);
+	return *ret->state ? 0 : -EBADMSG;
+}
+
+const char *item_error(int r)
+{
+	switch (-r) {
+	case EBADMSG:
+		return "the mount's answer makes no sense: thaw and thawfs of one version?";
+	case EAGAIN:
+		return "the first listing is not here yet";
+	case ENOTCONN:
+		return "the mount's daemon has gone";
+	default:
+		return strerror(-r);
+	}
+}
+
+void item_done(struct item *it)
+{
+	if (it->doc)
+		json_free(it->doc);
+	buf_done(&it->text);
+}
+
+/* What was read is known to be one object: only white space outside strings goes. */
+int item_print_json(const struct item *it, const char *path)
+{
+	_buf_ struct buf out;
+	const char *s = strchr(it->text.data, '{') + 1;
+	bool in_string = false;
+
+	buf_init(&out, 2 * BUF_TEXT_MAX);
+	buf_puts(&out, "{\"path\":");
+	json_quote(&out, path);
+	buf_putc(&out, ',');
+	for (; *s; s++) {
+		if (!in_string && strchr(" \t\r\n", *s))
+			continue;
+		if (in_string && *s == '\\')
+			buf_putc(&out, *s++);
+		else if (*s == '"')
+			in_string = !in_string;
+		buf_putc(&out, *s);
+	}
+	if (out.err < 0)
+		return out.err;
+	return puts(out.data) < 0 ? -EIO : 0;
+}

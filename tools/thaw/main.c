@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thaw - the user's command for a thawfs mount: a table of verbs. */
+#include "cleanup.h"
+#include "cli.h"
+#include "str.h"
+
+#include <locale.h>
+#include <stdio.h>
+
+static const struct verb verbs[] = {
+	{
+		"status",
+		status_run,
+		"show what is here, what is cold, and when it will be ready",
+		"rj",
+		"PATH...",
+		"One file gets an explanation, a directory a table of its files.\n"
+		"Asking costs nothing and starts nothing.\n\n"
+		"example: thaw status /mnt/archive/run-07.tar\n",
+		false,
+	},
+	{
+		"get",
+		get_run,
+		"ask for cold files: this spends money, within the budgets",
+		"rtdwTj",
+		"PATH...",
+		"A directory stands for the files in it, with -r for those below as well.\n"
+		"Status 77: a policy or a budget refused.\n\n"
+		"example: thaw get --tier bulk --wait /mnt/archive/run-07.tar\n",
+		false,
+	},
+	{
+		"wait",
+		wait_run,
+		"wait until files that were asked for are here",
+		"rTj",
+		"PATH...",
+		"Ends with status 0 when all are here, 1 when one failed or nobody has\n"
+		"asked for it, 75 when the time is up. Ctrl-C ends the waiting only.\n\n"
+		"example: thaw wait --timeout 12h -r /mnt/archive/2019\n",
+		false,
+	},
+	{
+		"cancel",
+		cancel_run,
+		"take back what was asked for (what is paid stays paid)",
+		"r",
+		"PATH...",
+		"example: thaw cancel /mnt/archive/run-07.tar\n",
+		false,
+	},
+	{
+		"refresh",
+		refresh_run,
+		"ask the service again what files there are",
+		"",
+		"DIR",
+		"A vault's inventory takes hours; the old listing serves until then.\n\n"
+		"example: thaw refresh /mnt/archive\n",
+		true,
+	},
+};
+
+static void help_print(FILE *out)
+{
+	fputs("usage: thaw VERB [OPTION...] PATH...\n\n"
+	      "Looks after cold files of a thawfs mount. PATH is a file or a directory there.\n\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].help);
+	fputs("\n"
+	      "  thaw VERB --help   its options and an example\n"
+	      "  thaw --version     the version\n\n"
+	      "exit status: 0 done; 1 failed; 2 bad usage; 75 not yet; 77 refused\n\n"
+	      "example: thaw status -r .\n",
+	      out);
+}
+
+static const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (streq(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+static int verb_refuse(const char *word)
+{
+	const char *names[ARRAY_SIZE(verbs)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		names[i] = verbs[i].name;
+	const char *near = str_nearest(word, names, ARRAY_SIZE(names));
+	fprintf(stderr, "thaw: no verb \"%s\"", word);
+	if (near)
+		fprintf(stderr, "; did you mean \"%s\"?", near);
+	fputs("\nthaw --help lists them\n", stderr);
+	return EXIT_USAGE;
+}
+
+static int verb_run(const struct verb *verb, int argc, char **argv)
+{
+	struct settings set;
+	char **paths;
+	size_t n;
+
+	int r = cli_parse(verb, argc, argv, &set, &paths, &n);
+	if (r != 0)
+		return r < 0 ? EXIT_USAGE : EXIT_DONE;
+	return verb->run(&set, paths, n);
+}
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_ALL, "");
+	if (argc < 2) {
+		help_print(stderr);
+		return EXIT_USAGE;
+	}
+	const char *word = argv[1];
+	if (streq(word, "--version")) {
+		puts("thaw " THAWFS_VERSION);
+		return EXIT_DONE;
+	}
+	if (streq(word, "--help") || streq(word, "-h") || streq(word, "help")) {
+		help_print(stdout);
+		return EXIT_DONE;
+	}
+	const struct verb *verb = verb_find(word);
+	if (!verb)
+		return verb_refuse(word);
+	return verb_run(verb, argc - 1, argv + 1);
+}

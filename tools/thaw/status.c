@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thaw status - a table of files, or all there is to say about one. */
+#include "cli.h"
+#include "files.h"
+#include "item.h"
+#include "money.h"
+#include "show.h"
+#include "str.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* NAME takes what these leave of the line: 9 + 9 + 4 + 17 + 8 and five gaps of two. */
+#define COLUMNS_BESIDES_NAME 57
+#define NAME_COLUMNS_LEAST   12
+/* Names of a pipe's table are never cut; its columns are aligned over this many rows. */
+#define ROWS_AT_ONCE 512
+
+struct row {
+	char *name;
+	char size[24], here[8], eta[64], cost[48];
+	char state[16];
+};
+
+struct table {
+	struct walk walk;
+	bool is_json;
+	bool has_head;
+	const char *base; /* shown in front of every file: cut off; NULL: nothing */
+	struct row rows[ROWS_AT_ONCE];
+	size_t n;
+};
+
+static void money_short(const char *decimal, char ret[48])
+{
+	money_t m;
+
+	if (money_parse(decimal, &m) == 0)
+		money_words(m, ret);
+	else
+		snprintf(ret, 48, "%s", *decimal ? decimal : "-");
+}
+
+static unsigned int percent_here(const struct item *it)
+{
+	if (it->size == 0)
+		return item_outlook(it) == OUTLOOK_HERE ? 100 : 0;
+	return (unsigned int)((unsigned __int128)it->here * 100 / it->size);
+}
+
+static void row_fill(struct row *row, const struct item *it)
+{
+	size_words(it->size, row->size);
+	snprintf(row->state, sizeof(row->state), "%s", it->state);
+	snprintf(row->here, sizeof(row->here), "%u%%", percent_here(it));
+	/* What is charged is the better number, where one may see it. */
+	bool is_charged = *it->cost_charged && !streq(it->cost_charged, "0.000000000");
+	money_short(is_charged ? it->cost_charged : it->cost_estimate, row->cost);
+
+	snprintf(row->eta, sizeof(row->eta), "-");
+	if (item_outlook(it) == OUTLOOK_COMING && it->eta_ms > 0) {
+		char left[16], at[32];
+		time_until_short(it->eta_ms, it->now_ms, left);
+		time_local(it->eta_ms, it->now_ms, false, at);
+		snprintf(row->eta, sizeof(row->eta), "%s, %s", left, at);
+	}
+}
+
+static size_t name_columns(const struct table *t)
+{
+	if (is_terminal(STDOUT_FILENO)) {
+		size_t all = terminal_columns(STDOUT_FILENO);
+		return all > COLUMNS_BESIDES_NAME + NAME_COLUMNS_LEAST
+			       ? all - COLUMNS_BESIDES_NAME
+			       : NAME_COLUMNS_LEAST;
+	}
+	size_t most = NAME_COLUMNS_LEAST;
+	for (size_t i = 0; i < t->n; i++) {
+		size_t columns = text_columns(t->rows[i].name);
+		most = columns > most ? columns : most;
+	}
+	return most;
+}
+
+static void row_print(const char *name, const struct row *row, size_t columns)
+{
+	text_pad(name, columns, "  ");
+	printf("%9s  %-9s  %4s  ", row->size, row->state, row->here);
+	text_pad(row->eta, 17, "  ");
+	printf("%8s\n", row->cost);
+}
+
+static void table_flush(struct table *t)
+{
+	static const struct row head = { .size = "SIZE",
+					 .state = "STATE",
+					 .here = "HERE",
+					 .eta = "READY",
+					 .cost = "COST USD" };
+	size_t columns = name_columns(t);
+
+	if (t->n > 0 && !t->has_head)
+		row_print("NAME", &head, columns);
+	t->has_head |= t->n > 0;
+	for (size_t i = 0; i < t->n; i++) {
+		struct row *row = &t->rows[i];
+		_free_ char *name = text_fit(row->name, columns);
+		row_print(name ? name : "?", row, columns);
+		free(row->name);
+		row->name = NULL;
+	}
+	t->n = 0;
+}
+
+static void item_fail(struct table *t, const struct file *f, int r)
+{
+	_free_ char *safe = text_safe(f->shown);
+
+	fprintf(stderr, "thaw: %s: %s\n", safe ? safe : "?", item_error(r));
+	t->walk.status =
+		status_worse(t->walk.status, r == -EAGAIN ? EXIT_NOT_YET : EXIT_FAILED);
+}
+
+static int table_add(void *arg, const struct file *f)
+{
+	struct table *t = arg;
+	_item_ struct item it = { 0 };
+
+	int r = item_read(f, &it);
+	if (r < 0) {
+		item_fail(t, f, r);
+		return 0;
+	}
+	if (t->is_json)
+		return item_print_json(&it, f->shown);
+
+	const char *inside = t->base ? str_after(f->shown, t->base) : NULL;
+	struct row *row = &t->rows[t->n];
+	row->name = text_safe(inside ? inside + strspn(inside, "/") : f->shown);
+	if (!row->name)
+		return -ENOMEM;
+	row_fill(row, &it);
+	if (++t->n == ROWS_AT_ONCE)
+		table_flush(t);
+	return 0;
+}
+
+static void time_line(const char *word, int64_t ms, const struct item *it)
+{
+	char at[32], left[40] = "";
+
+	if (ms == 0)
+		return;
+	time_local(ms, it->now_ms, true, at);
+	if (ms > it->now_ms)
+		time_until(ms, it->now_ms, left);
+	printf("  %-9s %s%s%s\n", word, at, *left ? ", " : "", left);
+}
+
+static void money_lines(const struct item *it)
+{
+	char estimate[48];
+
+	money_short(it->cost_estimate, estimate);
+	printf("  cost      ");
+	if (streq(it->cost_estimate, "unknown"))
+		printf("unknown: no price for it, so it will not be asked for\n");
+	else
+		printf("%s USD estimated (prices of %s)\n", estimate, it->price_date);
+	if (*it->cost_charged) {
+		char charged[48];
+		money_short(it->cost_charged, charged);
+		printf("  charged   %s USD, as thawfs reckons the bill\n", charged);
+	}
+}
+
+static void asked_line(const struct item *it)
+{
+	if (*it->tier)
+		printf("  tier      %s", it->tier);
+	if (*it->tier && it->days > 0)
+		printf(", copy kept %llu day%s", (unsigned long long)it->days,
+		       it->days == 1 ? "" : "s");
+	if (*it->tier)
+		putchar('\n');
+}
+
+/* One file, for somebody who wonders why it does not come. */
+static int file_explain(void *arg, const struct file *f)
+{
+	struct table *t = arg;
+	_item_ struct item it = { 0 };
+	_free_ char *safe = text_safe(f->shown);
+	char size[24], here[24];
+
+	int r = item_read(f, &it);
+	if (r < 0) {
+		item_fail(t, f, r);
+		return 0;
+	}
+	if (t->is_json)
+		return item_print_json(&it, f->shown);
+
+	size_words(it.size, size);
+	size_words(it.here, here);
+	printf("%s\n", safe ? safe : "?");
+	printf("  state     %s: %s\n", it.state, item_sentence(&it));
+	if (*it.error)
+		printf("  reason    %s%s%s%s\n", it.error, *it.errno_word ? " (" : "",
+		       it.errno_word, *it.errno_word ? ")" : "");
+	printf("  size      %s, %s\n", size, it.storage_class);
+	printf("  here      %s (%u%%)%s%s\n", here, percent_here(&it),
+	       *it.verified ? ", verified by " : "", it.verified);
+	asked_line(&it);
+	time_line("asked", it.requested_ms, &it);
+	if (it.ready_ms == 0) {
+		time_line("earliest", it.eta_least_ms, &it);
+		time_line("expected", it.eta_ms, &it);
+	}
+	time_line("ready", it.ready_ms, &it);
+	time_line("expires", it.expires_ms, &it);
+	money_lines(&it);
+	if (item_outlook(&it) == OUTLOOK_UNASKED)
+		printf("to have it: thaw get --wait %s\n", safe ? safe : "FILE");
+	return 0;
+}
+
+static void listing_missing(void *arg, const char *shown, const char *summary)
+{
+	struct table *t = arg;
+	_free_ char *safe = text_safe(shown);
+
+	table_flush(t);
+	fflush(stdout);
+	fprintf(stderr, "thaw: %s: the first listing is not here yet\n",
+		safe ? safe : "?");
+	if (!t->is_json)
+		fputs(summary, stdout);
+}
+
+int status_run(const struct settings *set, char **paths, size_t n)
+{
+	_free_ struct table *t = calloc(1, sizeof(*t));
+	int r = 0;
+
+	if (!t)
+		return EXIT_FAILED;
+	t->is_json = set->is_json;
+	t->walk = (struct walk){ .is_recursive = set->is_recursive,
+				 .not_yet = listing_missing,
+				 .arg = t };
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct stat st;
+		bool is_dir = stat(paths[i], &st) == 0 && S_ISDIR(st.st_mode);
+
+		/* A lone file is explained; several, or a directory's, make a table. */
+		t->walk.each = is_dir || n > 1 ? table_add : file_explain;
+		t->base = is_dir && n == 1 ? paths[i] : NULL;
+		r = files_walk(&t->walk, paths[i]);
+	}
+	table_flush(t);
+	if (fflush(stdout) != 0 || r < 0) {
+		fprintf(stderr, "thaw: %s\n", r < 0 ? strerror(-r) : "cannot print");
+		return EXIT_FAILED;
+	}
+	return t->walk.status;
+}

@@ -71,7 +71,7 @@ class Probe:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         threading.Thread(target=lambda: self.events.extend(self.proc.stdout),
                          daemon=True).start()
-        assert wait_until(lambda: self.count("init") == 1), "the probe did not mount"
+        assert wait_until(lambda: self.heard("init") == 1), "the probe did not mount"
         # From a table and not with stat(): this process must not hang with the mount.
         with open("/proc/self/mountinfo") as f:
             line = next(m for m in f if m.split()[4] == self.mountpoint)
@@ -80,17 +80,22 @@ class Probe:
     def path(self, name):
         return os.path.join(self.mountpoint, name)
 
-    def count(self, word, **keys):
-        """How many requests of this kind came, having these keys."""
+    def heard(self, word, **keys):
+        """How many lines of this kind we have read so far, having these keys."""
         want = [f" {k}={v}" for k, v in keys.items()]
         return sum(re.match(rf"{word}\b", e) is not None
                    and all(f"{w} " in f"{e.rstrip()} " for w in want) for e in list(self.events))
 
     def gets(self, word, n=1, seconds=5.0, **keys):
-        return wait_until(lambda: self.count(word, **keys) >= n, seconds)
+        return wait_until(lambda: self.heard(word, **keys) >= n, seconds)
+
+    def count(self, word, **keys):
+        """How many there have been until now."""
+        self.say("sync")
+        return self.heard(word, **keys)
 
     def say(self, command, wait=True):
-        done = self.count("done")
+        done = self.heard("done")
         self.proc.stdin.write(command + "\n")
         self.proc.stdin.flush()
         assert not wait or self.gets("done", done + 1), f"{command} hangs"

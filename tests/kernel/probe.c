@@ -16,6 +16,7 @@
  *	nokeep		from now on no handle has keep_cache
  *	inval NAME	notify_inval_inode, then says "invalidated"
  *	ready		polls report POLLIN, waiting ones are woken
+ *	sync		nothing; as after every command, "done" follows all lines before it
  * The end of stdin unmounts and ends the process, whatever state it is in.
  *
  * Threads: main runs the session, one more the commands. `mu` protects the fields of `probe`

@@ -122,6 +122,9 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len)
 
 int dir_open_make(const char *path)
 {
+	if (path[0] == '\0')
+		return -ENOENT;
+
 	_free_ char *p = strdup(path);
 	if (!p)
 		return -ENOMEM;

@@ -434,8 +434,13 @@ static char *line_read(char *line, int room, void *arg)
 {
 	struct file *f = arg;
 
-	if (f->err < 0 || !fgets(line, room, f->stream))
+	if (f->err < 0)
 		return NULL;
+	if (!fgets(line, room, f->stream)) {
+		if (ferror(f->stream))
+			file_fail(f, f->line, -errno);
+		return NULL;
+	}
 	f->line++;
 	size_t len = strlen(line);
 	if (f->line == 1 && str_after(line, "\xef\xbb\xbf"))
@@ -494,8 +499,6 @@ static int file_parse(struct file *f)
 	int line = ini_parse_stream(line_read, f, key_read, f);
 
 	key_flush(f);
-	if (ferror(f->stream))
-		return -EIO;
 	if (line < 0)
 		return -ENOMEM;
 	/* inih goes on behind a line it cannot read and names the first such. */
@@ -513,16 +516,15 @@ int option_load(const struct option_schema *schema, void *cfg, const char *path,
 
 	f.ctx.where = f.where;
 	f.stream = fopen(path, "re");
-	if (!f.stream) {
-		int r = -errno;
-		buf_printf(err, "%s: %s", path, strerrordesc_np(-r));
-		return r;
+	int r = -errno;
+	if (f.stream) {
+		buf_init(&f.value, BUF_TEXT_MAX);
+		r = file_parse(&f);
+		fclose(f.stream);
+		buf_done(&f.value);
+		free(f.key);
 	}
-
-	buf_init(&f.value, BUF_TEXT_MAX);
-	int r = file_parse(&f);
-	fclose(f.stream);
-	buf_done(&f.value);
-	free(f.key);
+	if (r < 0 && r != -EINVAL)
+		buf_printf(err, "%s: %s", path, strerrordesc_np(-r));
 	return r;
 }

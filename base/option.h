@@ -4,6 +4,9 @@
  * A table row is a key of a section, its type, where it goes and its default; the same table
  * prints the effective values and the documentation. An unknown section or key is an error that
  * names file, line and the nearest known word.
+ *
+ * In a file " ;" starts a comment, also behind a value; an indented line goes on with the value
+ * before it, joined by a blank; lines are at most 198 bytes (inih 55 as Debian 12 builds it).
  */
 #pragma once
 
@@ -51,7 +54,7 @@ int option_defaults(const struct option_section *s, void *target);
 /* Frees the strings. */
 void option_clear(const struct option_section *s, void *target);
 
-/* Both: 0, -ENOENT (no file), -EINVAL with a line for people in `err`
+/* Both: 0, -ENOENT (no file), -EINVAL; what reading gave. Always a line for people in `err`
  * ("thawfs.conf:12: unknown key \"tiers\" in [restore]; did you mean \"tier\"?"). */
 int option_load(const struct option_schema *schema, void *cfg, const char *path,
 		struct buf *err);

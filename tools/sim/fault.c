@@ -1,2 +1,198 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim.h"
+/* fault - rules that make a call fail.
+ *
+ *	{"rules":[{"match":{"operation":"GetJobOutput","resource":"vaults/v/","nth":2,"times":1},
+ *	           "act":{"status":500,"code":"InternalFailure","delay_ms":100,"cut_after":N,
+ *	                  "flip":OFFSET,"tree_hash":"wrong","drop":"before"}}]}
+ *
+ * operation and resource are globs; a rule counts the calls that match, fires from the nth one
+ * on (1 if absent) and `times` times (once if nth is given, else always). Of several that match,
+ * the first added fires.
+ */
+#include <fnmatch.h>
+#include <inttypes.h>
+
+#include "json.h"
+#include "server.h"
+#include "str.h"
+
+#define RULES_MAX 256
+
+struct rule {
+	char *operation, *resource; /* owned globs; NULL: any */
+	uint64_t nth, times;
+	uint64_t seen, fired;
+	struct sim_fault act;
+};
+
+struct sim_faults {
+	pthread_mutex_t mu; /* a leaf */
+	struct rule rules[RULES_MAX];
+	size_t n;
+};
+
+struct sim_faults *sim_faults_new(void)
+{
+	struct sim_faults *f = calloc(1, sizeof(*f));
+
+	if (f)
+		pthread_mutex_init(&f->mu, NULL);
+	return f;
+}
+
+static void rule_clear(struct rule *r)
+{
+	free(r->operation);
+	free(r->resource);
+	*r = (struct rule){ 0 };
+}
+
+void sim_faults_clear(struct sim_faults *f)
+{
+	pthread_mutex_lock(&f->mu);
+	while (f->n > 0)
+		rule_clear(&f->rules[--f->n]);
+	pthread_mutex_unlock(&f->mu);
+}
+
+void sim_faults_free(struct sim_faults *f)
+{
+	if (!f)
+		return;
+	sim_faults_clear(f);
+	pthread_mutex_destroy(&f->mu);
+	free(f);
+}
+
+static uint64_t number(struct json_object *o, const char *key, uint64_t fallback)
+{
+	uint64_t v = 0;
+
+	return o && json_u64(o, key, &v) == 0 ? v : fallback;
+}
+
+static const char *word(struct json_object *o, const char *key)
+{
+	const char *s = NULL;
+
+	return o && json_str(o, key, &s) == 0 ? s : NULL;
+}
+
+static int act_parse(struct json_object *o, struct sim_fault *ret, struct buf *err)
+{
+	const char *drop = word(o, "drop");
+	const char *tree_hash = word(o, "tree_hash");
+	const char *code = word(o, "code");
+
+	ret->status = (int)number(o, "status", 0);
+	if (code && strlen(code) < sizeof(ret->code))
+		memcpy(ret->code, code, strlen(code) + 1);
+	ret->delay_ms = (uint32_t)number(o, "delay_ms", 0);
+	ret->cut_after = number(o, "cut_after", UINT64_MAX);
+	ret->flip = number(o, "flip", UINT64_MAX);
+	ret->is_tree_hash_wrong = tree_hash && streq(tree_hash, "wrong");
+	if (drop && streq(drop, "before"))
+		ret->drop = DROP_BEFORE;
+	else if (drop && streq(drop, "after"))
+		ret->drop = DROP_AFTER;
+	else if (drop)
+		return buf_printf(err, "drop is \"before\" or \"after\""), -EINVAL;
+	if (ret->status && (ret->status < 200 || ret->status > 599))
+		return buf_printf(err, "status is 200 to 599"), -EINVAL;
+	return 0;
+}
+
+static int rule_parse(struct json_object *o, struct rule *ret, struct buf *err)
+{
+	struct json_object *match = NULL;
+	struct json_object *act = NULL;
+
+	if (json_child(o, "match", &match) < 0)
+		match = NULL;
+	if (json_child(o, "act", &act) < 0)
+		return buf_printf(err, "a rule needs \"act\""), -EINVAL;
+	int r = act_parse(act, &ret->act, err);
+	if (r < 0)
+		return r;
+	const char *operation = word(match, "operation");
+	const char *resource = word(match, "resource");
+	ret->operation = strdup_ptr(operation);
+	ret->resource = strdup_ptr(resource);
+	if ((operation && !ret->operation) || (resource && !ret->resource))
+		return -ENOMEM;
+	ret->nth = number(match, "nth", 0);
+	ret->times = number(match, "times", ret->nth ? 1 : UINT64_MAX);
+	if (!ret->nth)
+		ret->nth = 1;
+	return 0;
+}
+
+int sim_faults_add(struct sim_faults *f, struct json_object *doc, struct buf *err)
+{
+	struct json_object *rules = NULL;
+	size_t n = 0;
+
+	if (json_array(doc, "rules", &rules, &n) < 0)
+		return buf_printf(err, "\"rules\" is missing"), -EINVAL;
+
+	int r = 0;
+	pthread_mutex_lock(&f->mu);
+	size_t before = f->n;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (f->n == RULES_MAX) {
+			buf_printf(err, "more than %d rules", RULES_MAX);
+			r = -EINVAL;
+			break;
+		}
+		r = rule_parse(json_at(rules, i), &f->rules[f->n++], err);
+	}
+	while (r < 0 && f->n > before)
+		rule_clear(&f->rules[--f->n]);
+	pthread_mutex_unlock(&f->mu);
+	return r;
+}
+
+int sim_faults_print(struct sim_faults *f, struct buf *out)
+{
+	buf_puts(out, "{\"rules\":[");
+	pthread_mutex_lock(&f->mu);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct rule *r = &f->rules[i];
+		buf_puts(out, i ? ",{\"operation\":" : "{\"operation\":");
+		json_quote(out, r->operation ? r->operation : "*");
+		buf_puts(out, ",\"resource\":");
+		json_quote(out, r->resource ? r->resource : "*");
+		buf_printf(out, ",\"seen\":%" PRIu64 ",\"fired\":%" PRIu64 "}", r->seen,
+			   r->fired);
+	}
+	pthread_mutex_unlock(&f->mu);
+	return buf_puts(out, "]}\n");
+}
+
+static bool rule_matches(const struct rule *r, const struct sim_req *req)
+{
+	return (!r->operation || fnmatch(r->operation, req->operation, 0) == 0) &&
+	       (!r->resource || fnmatch(r->resource, req->resource, 0) == 0);
+}
+
+struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *req)
+{
+	struct sim_fault *act = NULL;
+
+	pthread_mutex_lock(&f->mu);
+	for (size_t i = 0; i < f->n; i++) {
+		struct rule *r = &f->rules[i];
+		if (!rule_matches(r, req))
+			continue;
+		r->seen++;
+		if (act || r->seen < r->nth || r->fired >= r->times)
+			continue;
+		act = malloc(sizeof(*act));
+		if (!act)
+			break;
+		*act = r->act;
+		r->fired++;
+	}
+	pthread_mutex_unlock(&f->mu);
+	return act;
+}

@@ -1,2 +1,587 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim.h"
+/* Jobs: what they ask is decided at submission, and paid. The bytes of an archive job are a link
+ * to the archive's file, those of an inventory job are written at once; both wait for `ready_ms`.
+ * (1.3, 1.4, 1.5, 1.9) */
+#include "glacier.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "io.h"
+#include "json.h"
+#include "str.h"
+
+#define JOBS_PAGE     50
+#define ASK_MAX       BUF_TEXT_MAX
+#define INVENTORY_MAX ((size_t)8 << 30)
+#define MINUTE_MS     60000
+
+/* Within the published windows (1.3), so that nobody learns to rely on their edges. */
+static const struct tier {
+	const char *name;
+	const char *request, *gib; /* tariffs */
+	int64_t from_ms, to_ms;
+} tiers[] = {
+	{ "Expedited", "glacier.retrieval.expedited.request",
+	  "glacier.retrieval.expedited.gib", 2 * MINUTE_MS, 4 * MINUTE_MS },
+	{ "Standard", "glacier.retrieval.standard.request",
+	  "glacier.retrieval.standard.gib", 3 * HOUR_MS + HOUR_MS / 2,
+	  4 * HOUR_MS + HOUR_MS / 2 },
+	{ "Bulk", "glacier.retrieval.bulk.request", "glacier.retrieval.bulk.gib",
+	  7 * HOUR_MS, 10 * HOUR_MS },
+};
+static const struct tier inventory_tier = { "", "glacier.retrieval.standard.request",
+					    NULL, 4 * HOUR_MS - 15 * MINUTE_MS,
+					    4 * HOUR_MS + 15 * MINUTE_MS };
+
+static const struct tier *tier_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		if (streq(tiers[i].name, name))
+			return &tiers[i];
+	}
+	return NULL;
+}
+
+/* The same for one job id, whenever it is asked. */
+static int64_t duration_ms(const struct tier *t, const char *id)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (; *id; id++)
+		h = (h ^ (uint8_t)*id) * UINT64_C(1099511628211);
+	return t->from_ms + (int64_t)(h % (uint64_t)(t->to_ms - t->from_ms));
+}
+
+bool tree_is_aligned(uint64_t first, uint64_t len, uint64_t total)
+{
+	uint64_t n = (total + MIB_BYTES - 1) / MIB_BYTES;
+	uint64_t p = first / MIB_BYTES;
+	uint64_t q = (first + len + MIB_BYTES - 1) / MIB_BYTES;
+	uint64_t k = 1;
+
+	if (first % MIB_BYTES || (first + len != total && (first + len) % MIB_BYTES))
+		return false;
+	if (first == 0 && len == total)
+		return true;
+	while (k < q - p)
+		k *= 2;
+	return p % k == 0 && (q - p == k || q == n);
+}
+
+void job_resource(struct sim_req *req, const struct route *rt)
+{
+	struct sim *sim = req->sim;
+	const char *archive = NULL;
+
+	pthread_mutex_lock(&sim->mu);
+	const struct vault *v = glacier_vault(sim, rt->vault);
+	const struct job *j = v ? glacier_job(v, rt->id) : NULL;
+	if (j && !j->is_inventory)
+		archive = j->archive_id;
+	if (archive)
+		snprintf(req->resource, sizeof(req->resource), "vaults/%s/archives/%s",
+			 rt->vault, archive);
+	else if (j)
+		snprintf(req->resource, sizeof(req->resource), "vaults/%s/inventory",
+			 rt->vault);
+	else
+		snprintf(req->resource, sizeof(req->resource),
+			 "vaults/%.255s/jobs/%.255s", rt->vault, rt->id);
+	pthread_mutex_unlock(&sim->mu);
+}
+
+static struct json_object *ask_read(const struct sim_req *req)
+{
+	_buf_ struct buf text;
+
+	buf_init(&text, ASK_MAX);
+	if (sim_body(req, ASK_MAX, &text) < 0 || !text.data)
+		return NULL;
+	return json_parse(text.data, text.len);
+}
+
+static const char *word(struct json_object *o, const char *key)
+{
+	const char *s = NULL;
+
+	return o && json_str(o, key, &s) == 0 ? s : NULL;
+}
+
+void job_initiate_resource(struct sim_req *req, const struct route *rt)
+{
+	_cleanup_(json_freep) struct json_object *ask = ask_read(req);
+	const char *archive = word(ask, "ArchiveId");
+	const char *tier = word(ask, "Tier");
+
+	if (archive)
+		snprintf(req->resource, sizeof(req->resource),
+			 "vaults/%.255s/archives/%.255s", rt->vault, archive);
+	else
+		snprintf(req->resource, sizeof(req->resource), "vaults/%.255s/inventory",
+			 rt->vault);
+	if (archive)
+		snprintf(req->tier, sizeof(req->tier), "%s", tier ? tier : "Standard");
+}
+
+/* "A-B" by the rules of RetrievalByteRange. */
+static bool range_take(const char *s, uint64_t size, uint64_t *ret_first,
+		       uint64_t *ret_last)
+{
+	char *end = NULL;
+
+	errno = 0;
+	uint64_t first = strtoull(s, &end, 10);
+	if (end == s || *end != '-')
+		return false;
+	const char *at = end + 1;
+	uint64_t last = strtoull(at, &end, 10);
+	if (end == at || *end || errno || last < first || last >= size)
+		return false;
+	if (first % MIB_BYTES || ((last + 1) % MIB_BYTES && last != size - 1))
+		return false;
+	*ret_first = first;
+	*ret_last = last;
+	return true;
+}
+
+/* What both kinds of job have in common on their way to the journal. */
+struct submission {
+	struct buf line;
+	char id[JOB_ID_LEN + 1];
+	const struct tier *tier;
+	uint64_t bytes; /* to retrieve */
+};
+
+static void submission_done(struct submission *s)
+{
+	buf_done(&s->line);
+}
+
+static bool submission_begin(struct sim_req *req, struct sim_res *res,
+			     const struct route *rt, struct json_object *ask,
+			     struct submission *s)
+{
+	const char *text = word(ask, "Description");
+	_free_ char *description = description_take(res, text);
+
+	if (!description)
+		return false;
+	id_make(s->id, JOB_ID_LEN);
+	line_begin(&s->line, "job", rt->vault, req->now_ms);
+	line_str(&s->line, "id", s->id);
+	if (text)
+		line_str(&s->line, "description", description);
+	line_str(&s->line, "topic", word(ask, "SNSTopic"));
+	line_u64(&s->line, "ready",
+		 (uint64_t)(req->now_ms + duration_ms(s->tier, s->id)));
+	return true;
+}
+
+/* The archive as it is now, or an error answer. With `mu` held. */
+static const struct archive *archive_find(struct sim *sim, struct sim_res *res,
+					  const struct route *rt, const char *id)
+{
+	const struct vault *v = glacier_vault(sim, rt->vault);
+
+	if (!v) {
+		vault_not_found(sim, res, rt->vault);
+		return NULL;
+	}
+	const struct archive *a = glacier_archive(v, id);
+	if (a && !a->is_deleted)
+		return a;
+	not_found(res, "The archive ID was not found: %s", id);
+	return NULL;
+}
+
+/* Links the bytes and hashes the range where the tree has it as a node. Not under `mu`: a range
+ * may be long. */
+static int output_link(struct sim *sim, struct submission *s, const char *archive,
+		       uint64_t first, uint64_t size)
+{
+	struct sim_glacier *g = sim->glacier;
+	uint8_t tree[32];
+
+	if (linkat(g->archives_fd, archive, g->jobs_fd, s->id, 0) < 0)
+		return -errno;
+	int r = dir_sync(g->jobs_fd);
+	if (r < 0 || !tree_is_aligned(first, s->bytes, size))
+		return r;
+	_close_ int fd = openat(g->jobs_fd, s->id, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = sim_treehash_file(fd, first, s->bytes, tree);
+	if (!r)
+		line_hash(&s->line, "range_tree", tree);
+	return r;
+}
+
+static bool archive_job(struct sim_req *req, struct sim_res *res, const struct route *rt,
+			struct json_object *ask, struct submission *s)
+{
+	struct sim *sim = req->sim;
+	const char *id = word(ask, "ArchiveId");
+	const char *tier = word(ask, "Tier");
+	const char *range = word(ask, "RetrievalByteRange");
+
+	if (!id) {
+		missing_parameter(res, "ArchiveId");
+		return false;
+	}
+	s->tier = tier_find(tier ? tier : "Standard");
+	if (!s->tier || word(ask, "Format")) {
+		bad_parameter(res,
+			      s->tier ? "Format is for inventory jobs only"
+				      : "The tier is not valid: %s",
+			      tier);
+		return false;
+	}
+	if (!submission_begin(req, res, rt, ask, s))
+		return false;
+
+	pthread_mutex_lock(&sim->mu);
+	const struct archive *a = archive_find(sim, res, rt, id);
+	uint64_t size = a ? a->size : 0;
+	uint64_t first = 0;
+	uint64_t last = size - 1;
+	if (a) {
+		line_str(&s->line, "archive", a->id);
+		line_str(&s->line, "archive_description", a->description);
+		line_u64(&s->line, "archive_size", size);
+		line_hash(&s->line, "archive_tree", a->tree);
+	}
+	pthread_mutex_unlock(&sim->mu);
+	if (!a)
+		return false;
+	if (range && !range_take(range, size, &first, &last)) {
+		bad_parameter(res, "Invalid byte range: %s", range);
+		return false;
+	}
+	s->bytes = last - first + 1;
+	line_str(&s->line, "tier", s->tier->name);
+	line_u64(&s->line, "first", first);
+	line_u64(&s->line, "last", last);
+	line_u64(&s->line, "output_size", s->bytes);
+	int r = output_link(sim, s, id, first, size);
+	if (r < 0)
+		answer_failed(res, r);
+	return r == 0;
+}
+
+static bool time_take(const char *text, int64_t *ret_ms)
+{
+	struct tm tm = { 0 };
+	const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+
+	if (!text)
+		return true;
+	if (!end)
+		return false;
+	*ret_ms = (int64_t)timegm(&tm) * 1000;
+	return true;
+}
+
+static bool inventory_ask_take(struct sim_res *res, struct json_object *ask,
+			       struct json_object *parameters, struct inventory_ask *ret)
+{
+	const char *format = word(ask, "Format");
+	const char *limit = word(parameters, "Limit");
+
+	*ret = (struct inventory_ask){ .end_ms = INT64_MAX, .limit = UINT64_MAX };
+	if (word(ask, "ArchiveId") || word(ask, "RetrievalByteRange")) {
+		bad_parameter(res,
+			      "ArchiveId and RetrievalByteRange are for archive jobs");
+		return false;
+	}
+	if (format && !streq(format, "JSON") && !streq(format, "CSV")) {
+		bad_parameter(res, "The format is not valid: %s", format);
+		return false;
+	}
+	ret->is_csv = format && streq(format, "CSV");
+	if (limit && (str_to_u64(limit, &ret->limit) < 0 || ret->limit < 1)) {
+		bad_parameter(res, "Invalid limit: %s", limit);
+		return false;
+	}
+	if (!time_take(word(parameters, "StartDate"), &ret->start_ms) ||
+	    !time_take(word(parameters, "EndDate"), &ret->end_ms)) {
+		bad_parameter(res, "Invalid date");
+		return false;
+	}
+	ret->marker = word(parameters, "Marker");
+	return true;
+}
+
+static int output_write(struct sim *sim, const char *id, const struct buf *text)
+{
+	_close_ int fd = sim_spool_open(sim);
+
+	if (fd < 0)
+		return fd;
+	int r = write_all(fd, text->data, text->len);
+	return r < 0 ? r : sim_spool_keep(sim, fd, sim->glacier->jobs_fd, id);
+}
+
+static bool inventory_job(struct sim_req *req, struct sim_res *res,
+			  const struct route *rt, struct json_object *ask,
+			  struct submission *s)
+{
+	struct sim *sim = req->sim;
+	struct json_object *parameters = NULL;
+	struct inventory_ask want;
+	_buf_ struct buf text;
+	_free_ char *next = NULL;
+	int r = -ENOENT;
+
+	buf_init(&text, INVENTORY_MAX);
+	if (json_child(ask, "InventoryRetrievalParameters", &parameters) < 0)
+		parameters = NULL;
+	s->tier = &inventory_tier;
+	if (!inventory_ask_take(res, ask, parameters, &want) ||
+	    !submission_begin(req, res, rt, ask, s))
+		return false;
+	pthread_mutex_lock(&sim->mu);
+	const struct vault *v = glacier_vault(sim, rt->vault);
+	if (!v)
+		vault_not_found(sim, res, rt->vault);
+	else if (!v->inventory_ms)
+		not_found(res, "The vault has no inventory yet: %s", rt->vault);
+	else
+		r = inventory_print(sim, v, &want, &text, &next);
+	pthread_mutex_unlock(&sim->mu);
+	if (r == -ENOENT)
+		return false;
+	if (!r)
+		r = output_write(sim, s->id, &text);
+	line_str(&s->line, "format", want.is_csv ? "CSV" : "JSON");
+	line_str(&s->line, "start", word(parameters, "StartDate"));
+	line_str(&s->line, "end", word(parameters, "EndDate"));
+	line_str(&s->line, "limit", word(parameters, "Limit"));
+	line_str(&s->line, "marker", want.marker);
+	line_str(&s->line, "next_marker", next);
+	line_u64(&s->line, "output_size", text.len);
+	if (r < 0)
+		answer_failed(res, r);
+	return r == 0;
+}
+
+static int submission_commit(struct sim_req *req, struct submission *s)
+{
+	struct sim *sim = req->sim;
+
+	pthread_mutex_lock(&sim->mu);
+	int r = line_commit(sim, &s->line);
+	pthread_mutex_unlock(&sim->mu);
+	if (!r)
+		r = sim_bill_add(sim, req, "request", s->tier->request, 1, 0);
+	if (!r && s->tier->gib)
+		r = sim_bill_add(sim, req, "retrieval", s->tier->gib, s->bytes, 0);
+	return r;
+}
+
+void job_initiate(struct sim_req *req, struct sim_res *res, const struct route *rt)
+{
+	_cleanup_(json_freep) struct json_object *ask = ask_read(req);
+	_cleanup_(submission_done) struct submission s = { 0 };
+	const char *type = word(ask, "Type");
+	bool is_ready = false;
+
+	if (!ask)
+		sim_glacier_error(res, 400, "SerializationException",
+				  "The body is not a job's parameters");
+	else if (!type)
+		missing_parameter(res, "Type");
+	else if (streq(type, "archive-retrieval"))
+		is_ready = archive_job(req, res, rt, ask, &s);
+	else if (streq(type, "inventory-retrieval"))
+		is_ready = inventory_job(req, res, rt, ask, &s);
+	else
+		bad_parameter(res, "The job type is not valid: %s", type);
+	if (!is_ready)
+		return;
+	int r = submission_commit(req, &s);
+	if (r < 0) {
+		answer_failed(res, r);
+		return;
+	}
+	res->status = 202;
+	sim_res_header(res, "Location", "/" SIM_ACCOUNT "/vaults/%s/jobs/%s", rt->vault,
+		       s.id);
+	sim_res_header(res, "x-amz-job-id", "%s", s.id);
+}
+
+static void print_inventory_parameters(struct buf *out, const struct job *j)
+{
+	if (!j->is_inventory) {
+		buf_puts(out, ",\"InventoryRetrievalParameters\":null");
+		return;
+	}
+	buf_puts(out, ",\"InventoryRetrievalParameters\":{");
+	member_str(out, "Format", j->is_csv ? "CSV" : "JSON");
+	member_str(out, "StartDate", j->start);
+	member_str(out, "EndDate", j->end);
+	member_str(out, "Limit", j->limit);
+	member_str(out, "Marker", j->next_marker);
+	buf_putc(out, '}');
+}
+
+static void member_size(struct buf *out, const char *key, bool is_known, uint64_t size)
+{
+	if (is_known)
+		member_u64(out, key, size);
+	else
+		buf_printf(out, ",\"%s\":null", key);
+}
+
+static void job_print(struct buf *out, const struct sim *sim, const char *vault,
+		      const struct job *j, int64_t now_ms)
+{
+	bool is_done = now_ms >= j->ready_ms;
+	char range[48];
+	_buf_ struct buf arn;
+
+	buf_init(&arn, BUF_TEXT_MAX);
+	print_arn(&arn, sim, vault);
+	snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, j->first, j->last);
+	buf_putc(out, '{');
+	member_str(out, "Action",
+		   j->is_inventory ? "InventoryRetrieval" : "ArchiveRetrieval");
+	member_str(out, "ArchiveId", j->is_inventory ? NULL : j->archive_id);
+	member_hash(out, "ArchiveSHA256TreeHash",
+		    j->is_inventory ? NULL : j->archive_tree);
+	member_size(out, "ArchiveSizeInBytes", !j->is_inventory, j->archive_size);
+	buf_printf(out, ",\"Completed\":%s", is_done ? "true" : "false");
+	member_time(out, "CompletionDate", is_done ? j->ready_ms : 0);
+	member_time(out, "CreationDate", j->created_ms);
+	print_inventory_parameters(out, j);
+	member_size(out, "InventorySizeInBytes", j->is_inventory && is_done,
+		    j->output_size);
+	member_str(out, "JobDescription", j->description);
+	member_str(out, "JobId", j->id);
+	member_str(out, "JobOutputPath", NULL);
+	member_str(out, "OutputLocation", NULL);
+	member_str(out, "RetrievalByteRange", j->is_inventory ? NULL : range);
+	member_hash(out, "SHA256TreeHash",
+		    is_done && j->has_range_tree ? j->range_tree : NULL);
+	member_str(out, "SNSTopic", j->topic);
+	member_str(out, "SelectParameters", NULL);
+	member_str(out, "StatusCode", is_done ? "Succeeded" : "InProgress");
+	member_str(out, "StatusMessage",
+		   is_done ? "Succeeded" : "Operation in progress.");
+	member_str(out, "Tier", j->is_inventory ? NULL : j->tier);
+	member_str(out, "VaultARN", arn.data);
+	buf_putc(out, '}');
+}
+
+const struct job *job_find(struct sim *sim, struct sim_res *res, const struct route *rt)
+{
+	const struct vault *v = glacier_vault(sim, rt->vault);
+
+	if (!v) {
+		vault_not_found(sim, res, rt->vault);
+		return NULL;
+	}
+	const struct job *j = glacier_job(v, rt->id);
+	if (!j)
+		not_found(res, "The job ID was not found: %s", rt->id);
+	return j;
+}
+
+void job_describe(struct sim_req *req, struct sim_res *res, const struct route *rt)
+{
+	struct sim *sim = req->sim;
+
+	pthread_mutex_lock(&sim->mu);
+	const struct job *j = job_find(sim, res, rt);
+	if (j) {
+		answer_json(res, 200);
+		job_print(&res->body, sim, rt->vault, j, req->now_ms);
+	}
+	pthread_mutex_unlock(&sim->mu);
+}
+
+struct job_filter {
+	const char *status, *completed; /* NULL: any */
+	const char *marker;
+	uint64_t limit;
+};
+
+static bool filter_take(struct sim_req *req, struct sim_res *res, struct job_filter *f)
+{
+	f->status = sim_query(req, "statuscode");
+	f->completed = sim_query(req, "completed");
+	f->marker = sim_query(req, "marker");
+	f->limit = limit_take(req, res, JOBS_PAGE);
+	if (!f->limit)
+		return false;
+	if (f->status && !streq(f->status, "InProgress") &&
+	    !streq(f->status, "Succeeded") && !streq(f->status, "Failed")) {
+		bad_parameter(res, "The job status code is not valid: %s", f->status);
+		return false;
+	}
+	if (f->completed && !streq(f->completed, "true") &&
+	    !streq(f->completed, "false")) {
+		bad_parameter(res, "The completed flag is not valid: %s", f->completed);
+		return false;
+	}
+	return true;
+}
+
+static bool job_passes(const struct job *j, const struct job_filter *f, int64_t now_ms)
+{
+	bool is_done = now_ms >= j->ready_ms;
+
+	if (f->completed && streq(f->completed, "true") != is_done)
+		return false;
+	return !f->status || streq(f->status, is_done ? "Succeeded" : "InProgress");
+}
+
+/* The marker is the id of the last job given. */
+static void jobs_print(struct sim_req *req, struct buf *out, const struct vault *v,
+		       const struct job_filter *f)
+{
+	const struct job *j = v->jobs;
+	const char *last = NULL;
+	uint64_t n = 0;
+	bool is_more = false;
+
+	if (f->marker && *f->marker) {
+		j = glacier_job(v, f->marker);
+		j = j ? j->hh.next : NULL;
+	}
+	buf_puts(out, "{\"JobList\":[");
+	for (; j; j = j->hh.next) {
+		if (!job_passes(j, f, req->now_ms))
+			continue;
+		is_more = n == f->limit;
+		if (is_more)
+			break;
+		if (n++)
+			buf_putc(out, ',');
+		job_print(out, req->sim, v->name, j, req->now_ms);
+		last = j->id;
+	}
+	buf_putc(out, ']');
+	member_str(out, "Marker", is_more ? last : NULL);
+	buf_putc(out, '}');
+}
+
+void job_list(struct sim_req *req, struct sim_res *res, const struct route *rt)
+{
+	struct sim *sim = req->sim;
+	struct job_filter f = { 0 };
+
+	if (!filter_take(req, res, &f))
+		return;
+	pthread_mutex_lock(&sim->mu);
+	const struct vault *v = glacier_vault(sim, rt->vault);
+	if (v) {
+		answer_json(res, 200);
+		jobs_print(req, &res->body, v, &f);
+	} else {
+		vault_not_found(sim, res, rt->vault);
+	}
+	pthread_mutex_unlock(&sim->mu);
+}

@@ -2,7 +2,7 @@
 /* sim - thaw-sim inside: what the server core gives the two services, and they it.
  *
  *	main.c     options, start, stop            server.c   libmicrohttpd, dispatch, answers
- *	request.c  heads, spooled bodies           sigv4.c    the signature check (own code)
+ *	request.c  heads, spooled bodies           sigv4.c canonical.c  the signature check
  *	clock.c    service time, persisted         bill.c     charges, own price table
  *	log.c      the request log                 fault.c    rules that make a call fail
  *	admin.c    /_sim/...                       seed.c     --seed FILE
@@ -40,6 +40,7 @@ struct sim {
 	struct sim_log *log;
 	struct sim_glacier *glacier;
 	struct sim_s3 *s3;
+	struct sim_server *server;
 };
 
 /* A request whose head has been read; the body, if any, is spooled and hashed already. */
@@ -60,6 +61,7 @@ struct sim_req {
 	 * the resource. */
 	char operation[40];  /* as the API names it: "InitiateJob" */
 	char resource[1400]; /* "vaults/photos/archives/ID", "bucket/key" */
+	char tier[16];       /* "Bulk", for the log; "" if the request has none */
 
 	void *connection; /* the server's */
 };
@@ -156,6 +158,8 @@ struct sim_treehash;
 struct sim_treehash *sim_treehash_new(void);
 void sim_treehash_add(struct sim_treehash *t, const void *data, size_t len);
 void sim_treehash_end(struct sim_treehash *t, uint8_t ret[32]); /* frees */
+/* Folds `n` >= 1 neighbouring nodes of equal level; overwrites them. */
+void sim_treehash_fold(uint8_t (*nodes)[32], uint64_t n, uint8_t ret[32]);
 /* Tree hash of a range of a file; 0 or -errno. */
 int sim_treehash_file(int fd, uint64_t off, uint64_t len, uint8_t ret[32]);
 /* Both start with 0 and continue with what they gave. */

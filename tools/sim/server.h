@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server - what the files of the core share among themselves; the services see sim.h only. */
+#pragma once
+
+#include "sim.h"
+
+#include <microhttpd.h>
+#include <openssl/evp.h>
+#include <sys/socket.h>
+
+/* A name with its value, in the order of arrival. Both owned. */
+struct sim_field {
+	char *name, *value;
+};
+
+struct sim_fields {
+	struct sim_field *v;
+	size_t n, room;
+};
+
+/* Takes nothing. 0 or -ENOMEM. */
+int sim_fields_add(struct sim_fields *f, const char *name, size_t name_len,
+		   const char *value, size_t value_len);
+const char *sim_fields_get(const struct sim_fields *f, const char *name);
+void sim_fields_free(struct sim_fields *f);
+
+/* The framing of an aws-chunked body (request.c). */
+enum chunk_state {
+	CHUNK_NONE, /* the body is plain */
+	CHUNK_SIZE,
+	CHUNK_DATA,
+	CHUNK_DATA_END,
+	CHUNK_TRAILER,
+	CHUNK_DONE,
+};
+
+/* A chunk that carries a signature: checked when the head's has been. */
+struct sim_chunk {
+	uint8_t sha256[32];
+	char signature[65];
+};
+
+struct sim_spool {
+	int fd;
+	uint64_t len;
+	EVP_MD_CTX *sha256, *md5;
+	enum chunk_state state;
+	char line[512]; /* a size line or a trailer, not complete yet */
+	size_t line_len;
+	uint64_t left; /* bytes left in the chunk */
+	EVP_MD_CTX *chunk_md;
+	struct sim_chunk *chunks;
+	size_t n_chunks, room_chunks;
+	struct sim_fields trailers;
+	int err; /* -errno of the first failure; -EBADMSG: bad framing */
+};
+
+struct sim_fault; /* fault.c */
+
+/* A request with everything the server keeps about it. */
+struct sim_conn {
+	struct sim_req req; /* first: sim_req.connection points here */
+	struct MHD_Connection *mhd;
+	char *uri; /* owned; raw_path and raw_query point into it */
+	struct sim_fields headers, queries;
+	struct sim_spool spool;
+	struct sim_res res;
+	bool is_started; /* the head has been read */
+	bool is_glacier;
+	bool is_counted; /* billed when sent: sim_server_settle() waits for it */
+	bool is_head;
+	bool is_read;          /* the body goes through our reader: a fault touches it */
+	struct sim_fault *act; /* the rule that fired, owned; NULL: none */
+	uint64_t body_bytes;   /* of the answer, as they go out */
+	uint64_t read_bytes;   /* of these, given to libmicrohttpd by our reader */
+	uint64_t
+		acked_before; /* bytes of the connection the peer had before this answer */
+};
+
+/* request.c */
+struct sim_conn *sim_conn_new(struct sim *sim, const char *uri);
+void sim_conn_free(struct sim_conn *c);
+/* Reads the head: headers, query, how the body is framed. 0 or -errno. */
+int sim_conn_head(struct sim_conn *c, struct MHD_Connection *mhd, const char *method);
+void sim_conn_body(struct sim_conn *c, const void *data, size_t len);
+/* The body is complete. 0 or -errno (-EBADMSG: its framing was wrong or it was cut). */
+int sim_conn_body_end(struct sim_conn *c);
+
+/* sigv4.c: why a request is refused; texts are the services' (AWS protocol reference 1.11,
+ * 2.10, 2.9). */
+struct sim_refusal {
+	int status; /* 0: accepted */
+	const char *code;
+	struct buf message;
+	struct buf extra_xml;
+};
+
+struct sim_keys *sim_keys_new(void);
+int sim_keys_add(struct sim_keys *k, const char *id, const char *secret);
+void sim_keys_free(struct sim_keys *k);
+/* Refuses or not, on real time. 0 (see ret->status) or -ENOMEM. */
+int sim_sigv4_check(struct sim_conn *c, struct sim_refusal *ret);
+
+/* clock.c */
+struct sim_clock *sim_clock_open(int dir_fd, double speed); /* speed < 0: as it was */
+void sim_clock_close(struct sim_clock *c);
+void sim_clock_save(
+	struct sim_clock *c); /* no answer leaves with a time that is not saved */
+void sim_clock_advance(struct sim_clock *c, int64_t ms);
+void sim_clock_set_speed(struct sim_clock *c, double speed);
+double sim_clock_speed(const struct sim_clock *c);
+
+/* bill.c */
+struct sim_bill *sim_bill_open(int dir_fd); /* NULL: errno says why */
+void sim_bill_close(struct sim_bill *b);
+/* {"total":…,"lines":[…]}: the lines after number `since`. 0 or -errno. */
+int sim_bill_print(struct sim_bill *b, uint64_t since, struct buf *out);
+
+/* log.c */
+struct sim_log *sim_log_open(int dir_fd);
+void sim_log_close(struct sim_log *l);
+/* One line about an answer that is about to leave. `note`: what a fault did, or NULL. */
+int sim_log_add(struct sim_log *l, const struct sim_conn *c, const char *note);
+int sim_log_print(struct sim_log *l, const char *operation, uint64_t since,
+		  struct buf *out);
+
+/* fault.c */
+enum fault_drop {
+	DROP_NONE,
+	DROP_BEFORE,
+	DROP_AFTER,
+};
+
+struct sim_fault {
+	int status; /* 0: the service answers itself */
+	char code[64];
+	uint32_t delay_ms;
+	uint64_t cut_after; /* UINT64_MAX: not */
+	uint64_t flip;      /* offset; UINT64_MAX: not */
+	bool is_tree_hash_wrong;
+	enum fault_drop drop;
+};
+
+struct sim_faults *sim_faults_new(void);
+void sim_faults_free(struct sim_faults *f);
+/* Adds {"rules":[…]}. 0, -EINVAL with words in `err`, or -ENOMEM. */
+int sim_faults_add(struct sim_faults *f, struct json_object *doc, struct buf *err);
+void sim_faults_clear(struct sim_faults *f);
+int sim_faults_print(struct sim_faults *f, struct buf *out);
+/* Counts the call with every rule that matches; gives the first that fires, or NULL. */
+struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *req);
+
+/* admin.c: /_sim/... */
+void sim_admin_handle(struct sim_req *req, struct sim_res *res);
+
+/* glacier: takes an inventory now. 0 or -ENOENT, -errno. */
+int sim_glacier_inventory_now(struct sim *sim, const char *vault);
+
+/* seed.c */
+int sim_seed_file(struct sim *sim, const char *path);
+
+/* server.c */
+/* Binds and answers from now on. `ret_port`: the one bound. */
+int sim_server_start(struct sim *sim, const struct sockaddr *addr, socklen_t addr_len,
+		     uint16_t *ret_port);
+/* No thread of the server is left afterwards. */
+void sim_server_stop(struct sim *sim);
+/* Waits until no answer is on its way that still has to be billed, at most a moment. */
+void sim_server_settle(struct sim *sim);
+/* Tells the services that time has moved. */
+void sim_tick(struct sim *sim);

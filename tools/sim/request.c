@@ -69,6 +69,15 @@ const char *sim_header(const struct sim_req *req, const char *name)
 	return v ? v : sim_fields_get(&c->spool.trailers, name);
 }
 
+void sim_headers_each(const struct sim_req *req,
+		      void (*fn)(void *arg, const char *name, const char *value), void *arg)
+{
+	const struct sim_conn *c = req->connection;
+
+	for (size_t i = 0; i < c->headers.n; i++)
+		fn(arg, c->headers.v[i].name, c->headers.v[i].value);
+}
+
 const char *sim_query(const struct sim_req *req, const char *name)
 {
 	const struct sim_conn *c = req->connection;

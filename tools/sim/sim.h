@@ -69,6 +69,9 @@ struct sim_req {
 /* NULL if absent; names without regard to case. Also finds the trailers of an aws-chunked body
  * ("x-amz-checksum-crc64nvme"). */
 const char *sim_header(const struct sim_req *req, const char *name);
+/* Every header in the order of arrival. */
+void sim_headers_each(const struct sim_req *req,
+		      void (*fn)(void *arg, const char *name, const char *value), void *arg);
 /* Decoded value of a query parameter: NULL if absent, "" if it has no value. Lives as long as
  * the request. */
 const char *sim_query(const struct sim_req *req, const char *name);

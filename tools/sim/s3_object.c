@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* s3_object - PutObject and DeleteObject, and what every upload's head and body must hold.
+ *
+ * Source: AWS protocol reference sections 2.4 and 2.8, 2026-09.
+ */
+#include "s3.h"
+#include "str.h"
+#include <stdio.h>
+#include <strings.h>
+
+#define HEADERS_MAX ((size_t)64 << 10)
+
+int s3_upload_class(struct s3_call *call, const struct s3_class **ret)
+{
+	const struct s3_class *class =
+		s3_class_find(sim_header(call->req, "x-amz-storage-class"));
+
+	if (!class)
+		return S3_INVALID_STORAGE_CLASS;
+	*ret = class;
+	return 0;
+}
+
+/* Headers that are kept with the object and given back with it. */
+static bool is_kept(const char *name)
+{
+	static const char *const names[] = {
+		"Cache-Control",    "Content-Disposition",
+		"Content-Language", "Content-Type",
+		"Expires",
+	};
+
+	if (strncasecmp(name, "x-amz-meta-", 11) == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* "aws-chunked" describes the way here, not the object. */
+static void keep_encoding(struct buf *out, const char *value)
+{
+	static const char chunked[] = "aws-chunked";
+
+	if (strncasecmp(value, chunked, sizeof(chunked) - 1) == 0)
+		value += sizeof(chunked) - 1;
+	value += strspn(value, ", ");
+	if (*value)
+		buf_printf(out, "Content-Encoding: %s\n", value);
+}
+
+static void keep_header(void *arg, const char *name, const char *value)
+{
+	if (strcasecmp(name, "Content-Encoding") == 0)
+		keep_encoding(arg, value);
+	else if (is_kept(name))
+		buf_printf(arg, "%s: %s\n", name, value);
+}
+
+int s3_upload_headers(struct s3_call *call, char **ret)
+{
+	_buf_ struct buf out = { 0 };
+
+	buf_init(&out, HEADERS_MAX);
+	buf_puts(&out, "");
+	sim_headers_each(call->req, keep_header, &out);
+	if (!sim_header(call->req, "Content-Type"))
+		buf_puts(&out, "Content-Type: binary/octet-stream\n");
+	if (out.err)
+		return out.err == -EMSGSIZE ? (int)S3_INVALID_REQUEST : out.err;
+	char *headers = buf_steal(&out);
+	if (!headers)
+		return -ENOMEM;
+	*ret = headers;
+	return 0;
+}
+
+int s3_body_verify_md5(struct s3_call *call)
+{
+	const char *sent = sim_header(call->req, "Content-MD5");
+	uint8_t value[16];
+
+	if (!sent)
+		return 0;
+	if (base64_decode(sent, value, sizeof(value)) != (ssize_t)sizeof(value))
+		return S3_INVALID_DIGEST;
+	return memcmp(value, call->req->body_md5, sizeof(value)) == 0 ? 0 : S3_BAD_DIGEST;
+}
+
+/* The one x-amz-checksum-* of the request; algo NULL if there is none. */
+static int sent_sum(struct s3_call *call, struct s3_sum *ret)
+{
+	struct s3_sum sum = { 0 };
+	const struct s3_algo *algo;
+
+	for (size_t i = 0; (algo = s3_algo_at(i)) != NULL; i++) {
+		char name[48];
+
+		snprintf(name, sizeof(name), "x-amz-checksum-%s", algo->name);
+		const char *text = sim_header(call->req, name);
+		if (!text)
+			continue;
+		if (sum.algo) {
+			call->message =
+				"Expecting a single x-amz-checksum- header. Multiple "
+				"checksum Types are not allowed.";
+			return S3_INVALID_REQUEST;
+		}
+		if (base64_decode(text, sum.value, algo->len) != (ssize_t)algo->len) {
+			call->message = "Value for x-amz-checksum header is invalid.";
+			return S3_INVALID_REQUEST;
+		}
+		sum.algo = algo;
+	}
+	*ret = sum;
+	return 0;
+}
+
+int s3_body_verify(struct s3_call *call, struct s3_sum *ret)
+{
+	const struct sim_req *req = call->req;
+	uint8_t value[S3_SUM_MAX];
+	struct s3_sum sum;
+
+	int r = s3_body_verify_md5(call);
+	if (r == 0)
+		r = sent_sum(call, &sum);
+	if (r)
+		return r;
+	if (sum.algo) {
+		r = s3_sum_file(sum.algo, req->body_fd, 0, req->body_len, value);
+		if (r < 0)
+			return r;
+		if (memcmp(value, sum.value, sum.algo->len) != 0) {
+			call->message = "The checksum you specified did not match the "
+					"calculated checksum.";
+			return S3_BAD_DIGEST;
+		}
+	}
+	*ret = sum;
+	return 0;
+}
+
+/* If-None-Match: * and If-Match on a write; `old` may be NULL. */
+static int check_write_conditions(const struct sim_req *req, const struct s3_object *old)
+{
+	const char *match = sim_header(req, "If-Match");
+	const char *none = sim_header(req, "If-None-Match");
+	char etag[sizeof(old->etag) + 2];
+
+	if (none)
+		return !streq(none, "*") ? S3_NOT_IMPLEMENTED
+		       : old             ? S3_PRECONDITION_FAILED
+					 : S3_OK;
+	if (!match)
+		return 0;
+	if (!old)
+		return S3_NO_SUCH_KEY;
+	snprintf(etag, sizeof(etag), "\"%s\"", old->etag);
+	return streq(match, etag) || streq(match, old->etag) ? S3_OK
+							     : S3_PRECONDITION_FAILED;
+}
+
+static int put_locked(struct s3_call *call, struct s3_object **o)
+{
+	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
+	if (!b)
+		return S3_NO_SUCH_BUCKET;
+
+	int r = check_write_conditions(call->req, s3_object_find(b, call->key));
+	return r ? r : s3_object_put(call->s3, b, steal_ptr(*o));
+}
+
+static bool has_bucket(struct s3_call *call)
+{
+	pthread_mutex_lock(&call->sim->mu);
+	bool found = s3_bucket_find(call->s3, call->bucket) != NULL;
+	pthread_mutex_unlock(&call->sim->mu);
+	return found;
+}
+
+/* All of the object but its data. */
+static int object_from_head(struct s3_call *call, struct s3_object **ret)
+{
+	_cleanup_(s3_object_freep) struct s3_object *o = s3_object_new(call->key);
+	if (!o)
+		return -ENOMEM;
+
+	int r = s3_upload_class(call, &o->class);
+	if (r == 0)
+		r = s3_upload_headers(call, &o->headers);
+	if (r == 0)
+		r = s3_body_verify(call, &o->sum);
+	if (r)
+		return r;
+	const struct sim_req *req = call->req;
+	if (!o->sum.algo && !call->s3->has_no_default_sum) {
+		const struct s3_algo *algo = s3_algo_find("crc64nvme");
+
+		r = s3_sum_file(algo, req->body_fd, 0, req->body_len, o->sum.value);
+		if (r < 0)
+			return r;
+		o->sum.algo = algo;
+	}
+	o->size_bytes = req->body_len;
+	o->modified_ms = req->now_ms - req->now_ms % 1000;
+	hex_encode(req->body_md5, sizeof(req->body_md5), o->etag);
+	*ret = steal_ptr(o);
+	return 0;
+}
+
+int s3_put_object(struct s3_call *call)
+{
+	_cleanup_(s3_object_freep) struct s3_object *o = NULL;
+	char id[S3_ID_LEN + 1];
+
+	if (!has_bucket(call))
+		return S3_NO_SUCH_BUCKET;
+	int r = object_from_head(call, &o);
+	if (r)
+		return r;
+	r = s3_data_take(call->s3, call->req, id);
+	if (r < 0)
+		return r;
+	memcpy(o->data_id, id, sizeof(id));
+
+	const struct s3_class *class = o->class;
+	sim_res_header(call->res, "ETag", "\"%s\"", o->etag);
+	sim_res_header(call->res, "x-amz-server-side-encryption", "AES256");
+	s3_sum_headers(call->res, &o->sum, 0);
+	pthread_mutex_lock(&call->sim->mu);
+	r = put_locked(call, &o);
+	pthread_mutex_unlock(&call->sim->mu);
+	if (r) {
+		s3_data_remove(call->s3, id);
+		buf_reset(&call->res->headers);
+		return r;
+	}
+	return s3_bill_put(call, class);
+}
+
+int s3_delete_object(struct s3_call *call)
+{
+	int r = S3_NO_SUCH_BUCKET;
+
+	pthread_mutex_lock(&call->sim->mu);
+	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
+	if (b)
+		r = s3_object_remove(call->s3, b, call->key);
+	pthread_mutex_unlock(&call->sim->mu);
+	if (r && r != -ENOENT)
+		return r;
+	call->res->status = 204; /* also for what was never there */
+	return 0;
+}

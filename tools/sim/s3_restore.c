@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* s3_restore - storage classes, RestoreObject, and the life of the temporary copy.
+ *
+ * A restore is a record of three times; its state follows from the clock:
+ *
+ *	            requested        done             expiry (a midnight UTC)
+ *	   COLD  ───────|  RUNNING    |   COPY         |  COLD ...
+ *
+ * so nothing has to be written when it becomes ready, and the clock may jump.
+ *
+ * Charged: a 202 the tier's request and the object's bytes at the tier's price, and the copy as
+ * STANDARD storage of Days + 1 days (expiry is rounded up to midnight, so a copy lives between
+ * Days and Days + 1 days; whole days are charged). A 200 (extension) the request and the days
+ * added, none if the expiry came nearer. An upgrade the new tier's request and bytes; the copy
+ * was charged before.
+ *
+ * Source: AWS protocol reference section 2.5, 2026-09. Times are fixed points inside the
+ * documented windows.
+ */
+#include "clock.h"
+#include "log.h"
+#include "s3.h"
+#include "str.h"
+#include <ctype.h>
+#include <stdio.h>
+
+#define MINUTES(n) ((n)*INT64_C(60000))
+#define HOURS(n)   ((n)*INT64_C(3600000))
+
+#define XML_MAX ((size_t)64 << 10)
+
+static const struct s3_class classes[] = {
+	{ "STANDARD", false, { 0 } },
+	{ "REDUCED_REDUNDANCY", false, { 0 } },
+	{ "STANDARD_IA", false, { 0 } },
+	{ "ONEZONE_IA", false, { 0 } },
+	{ "INTELLIGENT_TIERING", false, { 0 } },
+	{ "GLACIER_IR", false, { 0 } },
+	{ "GLACIER", true, { MINUTES(3), HOURS(4), HOURS(8) } },
+	{ "DEEP_ARCHIVE", true, { 0, HOURS(11), HOURS(44) } },
+};
+
+static const char *const tier_names[S3_TIERS] = { "Expedited", "Standard", "Bulk" };
+
+/* Expedited above 250 MB runs at about 300 MB/s. */
+#define EXPEDITED_SMALL        UINT64_C(250000000)
+#define EXPEDITED_BYTES_PER_MS UINT64_C(300000)
+
+const struct s3_class *s3_class_find(const char *name)
+{
+	if (!name)
+		return &classes[0];
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		if (streq(classes[i].name, name))
+			return &classes[i];
+	return NULL;
+}
+
+enum s3_restore_state s3_restore_state(const struct s3_object *o, int64_t now_ms)
+{
+	const struct s3_restore *r = &o->restore;
+
+	if (!r->requested_ms)
+		return S3_COLD;
+	if (now_ms < r->done_ms)
+		return S3_RUNNING;
+	return now_ms < r->expiry_ms ? S3_COPY : S3_COLD;
+}
+
+void s3_restore_xml(struct buf *out, const struct s3_object *o, int64_t now_ms)
+{
+	enum s3_restore_state state = s3_restore_state(o, now_ms);
+	char expiry[32];
+
+	if (state == S3_COLD)
+		return;
+	buf_puts(out, "<RestoreStatus>");
+	s3_xml_text(out, "IsRestoreInProgress", state == S3_RUNNING ? "true" : "false");
+	if (state == S3_COPY) {
+		time_rfc3339(o->restore.expiry_ms, expiry);
+		s3_xml_text(out, "RestoreExpiryDate", expiry);
+	}
+	buf_puts(out, "</RestoreStatus>");
+}
+
+void s3_restore_header(struct sim_res *res, const struct s3_object *o, int64_t now_ms)
+{
+	enum s3_restore_state state = s3_restore_state(o, now_ms);
+	char expiry[40];
+
+	if (state == S3_RUNNING)
+		sim_res_header(res, "x-amz-restore", "ongoing-request=\"true\"");
+	if (state != S3_COPY)
+		return;
+	sim_time_http(o->restore.expiry_ms, expiry);
+	sim_res_header(res, "x-amz-restore",
+		       "ongoing-request=\"false\", expiry-date=\"%s\"", expiry);
+}
+
+/* What a request asks for. */
+struct wanted {
+	uint64_t days;
+	bool has_days;
+	enum s3_tier tier;
+	bool is_select;
+};
+
+static int on_element(void *arg, const char *path, const char *text)
+{
+	struct wanted *w = arg;
+	const char *name = str_after(path, "RestoreRequest");
+
+	if (!name)
+		return S3_MALFORMED_XML;
+	if (streq(name, "/Days")) {
+		int64_t days;
+
+		if (str_to_i64(text, &days) < 0 || days > INT32_MAX)
+			return S3_MALFORMED_XML;
+		w->has_days = true;
+		w->days = days < 1 ? 0 : (uint64_t)days;
+	} else if (streq(name, "/GlacierJobParameters/Tier") || streq(name, "/Tier")) {
+		for (int t = 0; t < S3_TIERS; t++)
+			if (streq(text, tier_names[t])) {
+				w->tier = (enum s3_tier)t;
+				return 0;
+			}
+		return S3_MALFORMED_XML;
+	} else if (streq(name, "/Type")) {
+		w->is_select = true;
+	}
+	return 0;
+}
+
+static int read_wanted(struct s3_call *call, struct wanted *ret)
+{
+	struct wanted w = { .tier = S3_STANDARD };
+	_buf_ struct buf body = { 0 };
+
+	int r = s3_body_verify_md5(call);
+	if (r)
+		return r;
+	buf_init(&body, XML_MAX);
+	r = sim_body(call->req, XML_MAX, &body);
+	if (r < 0)
+		return r == -EFBIG ? S3_MALFORMED_XML : r;
+	if (body.len == 0)
+		return S3_MALFORMED_XML;
+	r = s3_xml_read(body.data, body.len, on_element, &w);
+	if (r)
+		return r;
+	if (w.is_select)
+		return S3_NOT_IMPLEMENTED;
+	if (!w.has_days)
+		return S3_MALFORMED_XML;
+	if (w.days < 1) {
+		call->message =
+			"restoration days must be positive"; /* wording not known */
+		s3_xml_text(&call->extra, "ArgumentName", "Days");
+		return S3_INVALID_ARGUMENT;
+	}
+	*ret = w;
+	return 0;
+}
+
+/* What becomes of a request. */
+enum verdict {
+	START = S3_ERRORS, /* 202 */
+	UPGRADE,           /* 202 */
+	EXTEND,            /* 200 */
+};
+
+/* A verdict, or the enum s3_error that refuses. */
+static int judge(const struct s3_object *o, const struct wanted *w, int64_t now_ms)
+{
+	if (!o->class->is_archived)
+		return S3_RESTORE_NOT_ALLOWED;
+	if (o->class->ready_ms[w->tier] == 0)
+		return S3_TIER_NOT_SUPPORTED;
+	switch (s3_restore_state(o, now_ms)) {
+	case S3_COLD:
+		return START;
+	case S3_RUNNING:
+		/* Only faster, and nothing else may change. */
+		if (w->tier < o->restore.tier && w->days == o->restore.days)
+			return UPGRADE;
+		return S3_RESTORE_IN_PROGRESS;
+	case S3_COPY:
+		return EXTEND;
+	}
+	return S3_INTERNAL;
+}
+
+static int64_t midnight_behind(int64_t ms)
+{
+	return (ms + S3_DAY_MS - 1) / S3_DAY_MS * S3_DAY_MS;
+}
+
+static int64_t ready_at(const struct s3_object *o, enum s3_tier tier, int64_t now_ms)
+{
+	int64_t ms = o->class->ready_ms[tier];
+
+	if (tier == S3_EXPEDITED && o->size_bytes > EXPEDITED_SMALL)
+		ms += (int64_t)((o->size_bytes - EXPEDITED_SMALL) /
+				EXPEDITED_BYTES_PER_MS);
+	return now_ms + ms;
+}
+
+/* The restore after a verdict; pure. */
+static struct s3_restore after(const struct s3_object *o, int verdict,
+			       const struct wanted *w, int64_t now_ms,
+			       bool is_from_request)
+{
+	struct s3_restore r = o->restore;
+	int64_t kept_ms = (int64_t)w->days * S3_DAY_MS;
+
+	if (verdict == EXTEND) {
+		r.days = (uint32_t)w->days;
+		r.expiry_ms = midnight_behind(now_ms + kept_ms);
+		return r;
+	}
+	int64_t done_ms = ready_at(o, w->tier, now_ms);
+	if (verdict == UPGRADE && r.done_ms < done_ms)
+		done_ms = r.done_ms;
+	if (verdict == START)
+		r.requested_ms = now_ms;
+	r.done_ms = done_ms;
+	r.tier = w->tier;
+	r.days = (uint32_t)w->days;
+	r.expiry_ms =
+		midnight_behind((is_from_request ? r.requested_ms : done_ms) + kept_ms);
+	/* A slow tier may outlast a short count from the request. */
+	if (r.expiry_ms <= done_ms)
+		r.expiry_ms = midnight_behind(done_ms + 1);
+	return r;
+}
+
+/* Copied out from under the lock, for the bill. */
+struct charge {
+	int verdict;
+	const struct s3_class *class;
+	enum s3_tier tier;
+	uint64_t size_bytes;
+	uint32_t copy_days;
+};
+
+static int restore_locked(struct s3_call *call, const struct wanted *w,
+			  struct charge *ret)
+{
+	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
+	if (!b)
+		return S3_NO_SUCH_BUCKET;
+	struct s3_object *o = s3_object_find(b, call->key);
+	if (!o)
+		return S3_NO_SUCH_KEY;
+
+	int64_t now_ms = call->req->now_ms;
+	int verdict = judge(o, w, now_ms);
+	if (verdict == S3_RESTORE_NOT_ALLOWED)
+		s3_xml_text(&call->extra, "StorageClass", o->class->name);
+	if (verdict < S3_ERRORS)
+		return verdict;
+	struct s3_restore before = o->restore;
+	o->restore = after(o, verdict, w, now_ms, call->s3->is_expiry_from_request);
+	int r = s3_object_save(b, o);
+	if (r < 0) {
+		o->restore = before;
+		return r;
+	}
+	if (o->restore.done_ms < call->s3->next_change_ms)
+		call->s3->next_change_ms = o->restore.done_ms;
+	int64_t added_ms = o->restore.expiry_ms - before.expiry_ms;
+	*ret = (struct charge){ verdict, o->class, w->tier, o->size_bytes, 0 };
+	if (verdict == START)
+		ret->copy_days = o->restore.days + 1;
+	else if (verdict == EXTEND && added_ms > 0)
+		ret->copy_days = (uint32_t)(added_ms / S3_DAY_MS);
+	return 0;
+}
+
+static int charge(struct s3_call *call, const struct charge *c)
+{
+	char tariff[96];
+	int n = snprintf(tariff, sizeof(tariff), "s3.%s.%s.", c->class->name,
+			 tier_names[c->tier]);
+
+	for (char *p = strchr(tariff + 3, '.'); *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	snprintf(tariff + n, sizeof(tariff) - (size_t)n, "request");
+	int r = s3_bill(call, "request", tariff, 1, 0);
+	if (r == 0 && c->verdict != EXTEND) {
+		snprintf(tariff + n, sizeof(tariff) - (size_t)n, "gib");
+		r = s3_bill(call, "retrieval", tariff, c->size_bytes, 0);
+	}
+	if (r == 0 && c->copy_days > 0)
+		r = s3_bill(call, "storage", "s3.copy.gib-month", c->size_bytes,
+			    c->copy_days);
+	return r;
+}
+
+int s3_restore_object(struct s3_call *call)
+{
+	struct charge c;
+	struct wanted w;
+
+	int r = read_wanted(call, &w);
+	if (r)
+		return r;
+	pthread_mutex_lock(&call->sim->mu);
+	r = restore_locked(call, &w, &c);
+	pthread_mutex_unlock(&call->sim->mu);
+	if (r)
+		return r;
+	call->res->status = c.verdict == EXTEND ? 200 : 202;
+	return charge(call, &c);
+}
+
+/* Forgets a copy that expired; tells when this object's state changes next. */
+static int64_t settle(struct s3_bucket *b, struct s3_object *o, int64_t now_ms)
+{
+	switch (s3_restore_state(o, now_ms)) {
+	case S3_RUNNING:
+		return o->restore.done_ms;
+	case S3_COPY:
+		return o->restore.expiry_ms;
+	case S3_COLD:
+		break;
+	}
+	if (o->restore.requested_ms) {
+		struct s3_restore expired = o->restore;
+
+		o->restore = (struct s3_restore){ 0 };
+		int r = s3_object_save(b, o);
+		if (r < 0) {
+			/* Cold by the clock all the same. */
+			o->restore = expired;
+			log_warning(
+				"bucket=%s error=%d expired copy still on record, going on",
+				b->name, -r);
+		}
+	}
+	return INT64_MAX;
+}
+
+void sim_s3_tick(struct sim *sim, int64_t now_ms)
+{
+	struct sim_s3 *s3 = sim->s3;
+	int64_t next_ms = INT64_MAX;
+
+	if (!s3 || now_ms < s3->next_change_ms)
+		return;
+	for (size_t i = 0; i < s3->n_buckets; i++)
+		for (size_t k = 0; k < s3->buckets[i]->n_objects; k++) {
+			struct s3_bucket *b = s3->buckets[i];
+			int64_t ms = settle(b, b->objects[k], now_ms);
+
+			if (ms < next_ms)
+				next_ms = ms;
+		}
+	s3->next_change_ms = next_ms;
+}

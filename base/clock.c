@@ -9,8 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#define DAY_MS ((int64_t)86400 * 1000)
-
 struct clock {
 	pthread_mutex_t mu; /* protects all below; a leaf */
 	bool is_virtual;
@@ -198,7 +196,7 @@ static int tm_to_ms(struct tm tm, int64_t *ret_ms)
 	if (normal.tm_year != tm.tm_year || normal.tm_mon != tm.tm_mon ||
 	    normal.tm_mday != tm.tm_mday)
 		return -EINVAL;
-	*ret_ms = (day_s + tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec) * 1000;
+	*ret_ms = (day_s + tm.tm_hour * 3600LL + tm.tm_min * 60LL + tm.tm_sec) * 1000;
 	return 0;
 }
 
@@ -254,7 +252,10 @@ void duration_words(int64_t ms, char ret[32])
 		int64_t unit_ms;
 		const char *word;
 	} units[] = {
-		{ DAY_MS, "d" }, { 3600 * 1000, "h" }, { 60 * 1000, "min" }, { 1000, "s" }
+		{ 86400 * 1000LL, "d" },
+		{ 3600 * 1000LL, "h" },
+		{ 60 * 1000LL, "min" },
+		{ 1000, "s" },
 	};
 	size_t i = 0;
 

@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_stream - takes the top level of a document apart and leaves the pieces to json-c.
  *
- * state         what may come                 then
- * BEGIN         '{'                           FIRST_KEY
- * FIRST_KEY     '"' | '}'                     (key) COLON | END
- * NEXT_KEY      '"'                           (key) COLON
- * COLON         ':'                           VALUE, or ARRAY if the key is the array's
- * VALUE         a value                       AFTER_VALUE
- * AFTER_VALUE   ',' | '}'                     NEXT_KEY | END
- * ARRAY         '['                           FIRST_ELEMENT
- * FIRST_ELEMENT '{' | ']'                     (element) AFTER_ELEMENT | AFTER_VALUE
- * NEXT_ELEMENT  '{'                           (element) AFTER_ELEMENT
- * AFTER_ELEMENT ',' | ']'                     NEXT_ELEMENT | AFTER_VALUE
- * END           nothing
- *
- * Between them white space. A key, value or element is collected whole (`piece`) by counting
- * brackets outside strings; whether it is JSON inside, json-c says.
+ * `steps` is all of the grammar that is known here. A key, value or element is collected whole
+ * (`piece`) by counting brackets outside strings; whether it is JSON inside, json-c says.
  */
 #include "json.h"
 #include "str.h"
@@ -44,6 +31,30 @@ enum piece_kind {
 	PIECE_KEY,
 	PIECE_VALUE,
 	PIECE_ELEMENT,
+};
+
+/* What may come where, white space aside. A piece is read, from its first character on, before
+ * `next` counts. */
+static const struct step {
+	enum stream_state state;
+	char c; /* '\0': any */
+	enum stream_state next;
+	enum piece_kind begins;
+} steps[] = {
+	{ BEGIN, '{', FIRST_KEY, PIECE_NONE },
+	{ FIRST_KEY, '"', COLON, PIECE_KEY },
+	{ FIRST_KEY, '}', END, PIECE_NONE },
+	{ NEXT_KEY, '"', COLON, PIECE_KEY },
+	{ COLON, ':', VALUE, PIECE_NONE }, /* ARRAY if the key is the array's */
+	{ VALUE, '\0', AFTER_VALUE, PIECE_VALUE },
+	{ AFTER_VALUE, ',', NEXT_KEY, PIECE_NONE },
+	{ AFTER_VALUE, '}', END, PIECE_NONE },
+	{ ARRAY, '[', FIRST_ELEMENT, PIECE_NONE },
+	{ FIRST_ELEMENT, '{', AFTER_ELEMENT, PIECE_ELEMENT },
+	{ FIRST_ELEMENT, ']', AFTER_VALUE, PIECE_NONE },
+	{ NEXT_ELEMENT, '{', AFTER_ELEMENT, PIECE_ELEMENT },
+	{ AFTER_ELEMENT, ',', NEXT_ELEMENT, PIECE_NONE },
+	{ AFTER_ELEMENT, ']', AFTER_VALUE, PIECE_NONE },
 };
 
 struct json_stream {
@@ -104,11 +115,9 @@ static bool is_blank(char c)
 }
 
 /* Starts to collect a piece whose first character is `c`; the caller feeds that to it. */
-static void piece_begin(struct json_stream *s, enum piece_kind kind,
-			enum stream_state then, char c)
+static void piece_begin(struct json_stream *s, enum piece_kind kind, char c)
 {
 	s->kind = kind;
-	s->state = then;
 	s->depth = 0;
 	s->is_in_string = false;
 	s->is_escaped = false;
@@ -195,61 +204,37 @@ static int piece_feed(struct json_stream *s, const char *data, size_t len, size_
 	return is_done > 0 ? piece_end(s) : 0;
 }
 
+static const struct step *step_find(enum stream_state state, char c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (steps[i].state == state && (steps[i].c == c || steps[i].c == '\0'))
+			return &steps[i];
+	return NULL;
+}
+
 /* One character between pieces; taken (`ret_n` 1) unless it is the first of a piece. */
 static int token_step(struct json_stream *s, char c, size_t *ret_n)
 {
-	enum stream_state next = s->state;
-
 	if (is_blank(c)) {
 		*ret_n = 1;
 		return 0;
 	}
 
-	switch (s->state) {
-	case BEGIN:
-		next = c == '{' ? FIRST_KEY : BEGIN;
-		break;
-	case FIRST_KEY:
-	case NEXT_KEY:
-		if (c == '"') {
-			piece_begin(s, PIECE_KEY, COLON, c);
-			return 0;
-		}
-		next = c == '}' && s->state == FIRST_KEY ? END : s->state;
-		break;
-	case COLON:
-		if (c == ':')
-			next = streq(s->key, s->array_key) ? ARRAY : VALUE;
-		break;
-	case VALUE:
-		piece_begin(s, PIECE_VALUE, AFTER_VALUE, c);
-		return 0;
-	case AFTER_VALUE:
-		next = c == ',' ? NEXT_KEY : c == '}' ? END : AFTER_VALUE;
-		break;
-	case ARRAY:
-		next = c == '[' && !s->has_array ? FIRST_ELEMENT : ARRAY;
-		s->has_array = true;
-		break;
-	case FIRST_ELEMENT:
-	case NEXT_ELEMENT:
-		if (c == '{') {
-			piece_begin(s, PIECE_ELEMENT, AFTER_ELEMENT, c);
-			return 0;
-		}
-		next = c == ']' && s->state == FIRST_ELEMENT ? AFTER_VALUE : s->state;
-		break;
-	case AFTER_ELEMENT:
-		next = c == ',' ? NEXT_ELEMENT : c == ']' ? AFTER_VALUE : AFTER_ELEMENT;
-		break;
-	case END:
-		break;
-	}
-	/* Every legal character leads on to another state. */
-	if (next == s->state)
+	const struct step *step = step_find(s->state, c);
+	if (!step)
 		return -EBADMSG;
+	enum stream_state next = step->next;
+	if (next == VALUE && streq(s->key, s->array_key)) {
+		if (s->has_array)
+			return -EBADMSG;
+		s->has_array = true;
+		next = ARRAY;
+	}
+	if (step->begins != PIECE_NONE)
+		piece_begin(s, step->begins, c);
+	else
+		*ret_n = 1;
 	s->state = next;
-	*ret_n = 1;
 	return 0;
 }
 

@@ -130,9 +130,9 @@ struct context {
 	struct buf *err;
 };
 
-/* Starts the line that says what is wrong; gives -EINVAL. */
-static int refuse(const struct context *ctx, const char *fmt, ...) _printf_(2, 3);
-static int refuse(const struct context *ctx, const char *fmt, ...)
+/* Makes `err` the line that says what is wrong. */
+static void refuse_text(const struct context *ctx, const char *fmt, ...) _printf_(2, 3);
+static void refuse_text(const struct context *ctx, const char *fmt, ...)
 {
 	char text[512];
 	va_list args;
@@ -142,17 +142,18 @@ static int refuse(const struct context *ctx, const char *fmt, ...)
 	va_end(args);
 	buf_reset(ctx->err);
 	buf_printf(ctx->err, "%s: %s", ctx->where, text);
-	return -EINVAL;
 }
 
-static int refuse_nearest(const struct context *ctx, const char *name,
-			  const char *const *words, size_t n)
+/* The same, as an answer. */
+#define refuse(...) (refuse_text(__VA_ARGS__), -EINVAL)
+
+static void nearest_add(const char *name, const char *const *words, size_t n,
+			struct buf *err)
 {
 	const char *nearest = str_nearest(name, words, n);
 
 	if (nearest)
-		buf_printf(ctx->err, "; did you mean \"%s\"?", nearest);
-	return -EINVAL;
+		buf_printf(err, "; did you mean \"%s\"?", nearest);
 }
 
 /* `x`: what follows the section's word, or NULL. */
@@ -180,8 +181,9 @@ static int section_find(const struct context *ctx, const char *name, const char 
 		return -ENOMEM;
 	for (size_t i = 0; i < schema->n; i++)
 		names[i] = schema->sections[i].name;
-	refuse(ctx, "unknown section [%s]", name);
-	return refuse_nearest(ctx, name, names, schema->n);
+	refuse_text(ctx, "unknown section [%s]", name);
+	nearest_add(name, names, schema->n, ctx->err);
+	return -EINVAL;
 }
 
 static int row_find(const struct context *ctx, const struct option_section *s,
@@ -199,8 +201,9 @@ static int row_find(const struct context *ctx, const struct option_section *s,
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_rows; i++)
 		keys[i] = s->rows[i].key;
-	refuse(ctx, "unknown key \"%s\" in [%s]", key, s->name);
-	return refuse_nearest(ctx, key, keys, s->n_rows);
+	refuse_text(ctx, "unknown key \"%s\" in [%s]", key, s->name);
+	nearest_add(key, keys, s->n_rows, ctx->err);
+	return -EINVAL;
 }
 
 /* The section of that name, and the struct it writes into. */
@@ -232,7 +235,7 @@ static int key_set(const struct context *ctx, const struct option_section *s,
 	r = value_put(row, target, value);
 	if (r != -EINVAL)
 		return r;
-	refuse(ctx, "bad value \"%s\" for \"%s\": expected ", value, key);
+	refuse_text(ctx, "bad value \"%s\" for \"%s\": expected ", value, key);
 	wanted_add(row, ctx->err);
 	return -EINVAL;
 }
@@ -286,8 +289,11 @@ static void duration_print(int64_t ms, struct buf *out)
 		int64_t unit_ms;
 		const char *word;
 	} units[] = {
-		{ 86400 * 1000, "d" }, { 3600 * 1000, "h" }, { 60 * 1000, "m" },
-		{ 1000, "s" },         { 1, "ms" },
+		{ 86400 * 1000LL, "d" },
+		{ 3600 * 1000LL, "h" },
+		{ 60 * 1000LL, "m" },
+		{ 1000, "s" },
+		{ 1, "ms" },
 	};
 	size_t i = 0;
 

@@ -107,10 +107,14 @@ int str_to_size(const char *s, uint64_t *ret_bytes)
 int str_to_duration_ms(const char *s, int64_t *ret_ms)
 {
 	static const struct unit units[] = {
-		{ "", 1000 },          { "ms", 1 },
-		{ "s", 1000 },         { "m", 60 * 1000 },
-		{ "min", 60 * 1000 },  { "h", 3600 * 1000 },
-		{ "d", 86400 * 1000 }, { "w", 7 * 86400 * 1000 },
+		{ "", 1000 },
+		{ "ms", 1 },
+		{ "s", 1000 },
+		{ "m", 60 * 1000ULL },
+		{ "min", 60 * 1000ULL },
+		{ "h", 3600 * 1000ULL },
+		{ "d", 86400 * 1000ULL },
+		{ "w", 7 * 86400ULL * 1000 },
 	};
 	uint64_t ms = 0;
 
@@ -162,18 +166,26 @@ static int hex_value(char c)
 	return -1;
 }
 
+/* The byte that two hex digits stand for, or -1. */
+static int hex_byte(const char *s)
+{
+	int high = hex_value(s[0]);
+	int low = high < 0 ? -1 : hex_value(s[1]);
+
+	return low < 0 ? -1 : high * 16 + low;
+}
+
 int hex_decode(const char *hex, void *ret, size_t len)
 {
 	uint8_t *out = ret;
 
 	if (strlen(hex) != 2 * len)
 		return -EINVAL;
-	for (size_t i = 0; i < 2 * len; i++)
-		if (hex_value(hex[i]) < 0)
+	for (size_t i = 0; i < len; i++)
+		if (hex_byte(hex + 2 * i) < 0)
 			return -EINVAL;
 	for (size_t i = 0; i < len; i++)
-		out[i] =
-			(uint8_t)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
+		out[i] = (uint8_t)hex_byte(hex + 2 * i);
 	return 0;
 }
 
@@ -267,9 +279,8 @@ int percent_encode(struct buf *out, const char *s, size_t len, const char *keep)
 int percent_decode(struct buf *out, const char *s, size_t len, bool plus_is_blank)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (s[i] == '%' && len - i > 2 && hex_value(s[i + 1]) >= 0 &&
-		    hex_value(s[i + 2]) >= 0) {
-			int byte = hex_value(s[i + 1]) << 4 | hex_value(s[i + 2]);
+		int byte = s[i] == '%' && len - i > 2 ? hex_byte(s + i + 1) : -1;
+		if (byte >= 0) {
 			buf_putc(out, (char)byte);
 			i += 2;
 		} else {

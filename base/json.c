@@ -89,6 +89,20 @@ int json_u64(struct json_object *o, const char *key, uint64_t *ret)
 	return 0;
 }
 
+int json_number(struct json_object *o, const char *key, double *ret)
+{
+	struct json_object *child;
+
+	int r = json_child(o, key, &child);
+	if (r < 0)
+		return r;
+	if (!json_object_is_type(child, json_type_int) &&
+	    !json_object_is_type(child, json_type_double))
+		return -EINVAL;
+	*ret = json_object_get_double(child);
+	return 0;
+}
+
 int json_boolean(struct json_object *o, const char *key, bool *ret)
 {
 	struct json_object *child;

@@ -19,6 +19,7 @@ DEFINE_CLEANUP(struct json_object, json_free)
 
 int json_str(struct json_object *o, const char *key, const char **ret);
 int json_u64(struct json_object *o, const char *key, uint64_t *ret);
+int json_number(struct json_object *o, const char *key, double *ret);
 int json_boolean(struct json_object *o, const char *key, bool *ret);
 /* Borrowed. */
 int json_array(struct json_object *o, const char *key, struct json_object **ret,

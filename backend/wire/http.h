@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http - all HTTP of the process on one curl_multi, which is also the engine's event loop.
+ *
+ * A transfer sends one request and reports one answer. It knows no service: nothing is signed,
+ * retried, redirected, decoded or normalised here, and the request leaves exactly as given.
+ * Callbacks run only inside http_wait(), never inside the call that starts a transfer.
+ *
+ * Guarded against the other side: HTTP/1.1 only, all header lines of an answer together
+ * (1xx included) at most 64 KiB, less than 1 KiB/s for 60 s ends it, connecting takes 10 s at
+ * most, and https unless the URL itself says http. Proxies are curl's defaults (environment).
+ *
+ * Thread: the owner's, except http_wake().
+ */
+#pragma once
+
+#include "timers.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct http;          /* opaque */
+struct http_transfer; /* opaque */
+
+#define HTTP_HEADERS_MAX ((size_t)64 << 10)
+
+struct http_result {
+	int err;          /* 0: a complete answer came; else -errno of the failure */
+	int status;       /* of the last header block seen, 0 if none */
+	bool was_sent;    /* the service may have seen the request, or part of it */
+	const char *text; /* for people, "" if none; until the callback returns */
+};
+
+/* All borrowed until http_start() returns, but `arg`. */
+struct http_request {
+	const char *method;
+	const char *url;
+	const char *const *headers; /* "Name: value", NULL-terminated */
+	const void *body;           /* copied */
+	size_t body_len;
+	/* The request must not reach the service twice. curl repeats a request by itself when a
+	 * kept connection turns out dead (also a POST, lib/transfer.c Curl_retry_request, 7.88):
+	 * this takes a connection of its own, where it cannot. */
+	bool is_once;
+	/* Every header line of the last header block, split; then `head` once before the body.
+	 * A negative answer of any of the three ends the transfer with that result. */
+	int (*header)(void *arg, const char *name, const char *value);
+	int (*head)(void *arg, int status);
+	int (*data)(void *arg, const void *data, size_t len);
+	void (*done)(void *arg, const struct http_result *res);
+	void *arg;
+};
+
+/* NULL when out of memory. */
+struct http *http_new(void);
+/* Unfinished transfers are dropped without `done`. */
+void http_free(struct http *h);
+
+/* Waits for network activity, a timer, something deferred or a wake, at most `timeout_ms`, then
+ * runs callbacks. */
+void http_wait(struct http *h, int timeout_ms);
+/* Any thread. */
+void http_wake(struct http *h);
+
+/* Gives a running transfer, or NULL when out of memory. It is freed after `done`. */
+struct http_transfer *http_start(struct http *h, const struct http_request *r);
+/* No callback of `t` runs any more, whatever is on the way. From anywhere, callbacks too. */
+void http_cancel(struct http_transfer *t);
+
+/* Something to be run by the next http_wait(): cannot fail. Embedded in its owner. */
+struct http_later {
+	TAILQ_ENTRY(http_later) link;
+	bool is_queued;
+	void (*run)(struct http_later *l);
+};
+void http_later(struct http *h, struct http_later *l);
+void http_later_cancel(struct http *h, struct http_later *l);
+
+/* Real-time timers run by http_wait(). 0 or -ENOMEM. */
+int http_timer_arm(struct http *h, struct timer *t, int64_t delay_ms);
+void http_timer_disarm(struct http *h, struct timer *t);

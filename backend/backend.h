@@ -16,6 +16,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "fault.h"
+#include "timers.h"
 #include "treehash.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -134,7 +135,8 @@ struct backend_call {
 	bool has_tree_hash; /* FETCH of vaults: the service vouched for these bytes */
 	struct node_hash tree_hash;
 	char request_id[80]; /* of the last answer, for the ledger */
-	/* For metering: what was sent, as the API names it, how often, body bytes received. */
+	/* For metering, filled on failure too: what was sent, as the API names it, how often, and
+	 * the body bytes of its successful answers received. */
 	const char *operation;
 	uint32_t requests;
 	uint64_t body_bytes;
@@ -201,9 +203,14 @@ DEFINE_CLEANUP(struct backend, backend_close)
  * "s3://bucket" (no prefix), with "@HOST" (no port) behind it for an endpoint of its own. */
 int backend_namespace(const struct backend *b, struct buf *out);
 
-/* Starts a call / takes it back (`done` will not run). */
+/* Starts a call / takes it back (`done` will not run). Not from the call's own `data` or `entry`:
+ * their answer ends it there. */
 void backend_start(struct backend *b, struct backend_call *c);
 void backend_cancel(struct backend *b, struct backend_call *c);
 
 /* For tests: a store of one's own under a scheme. The table must outlive everything. */
 void backend_register(const struct backend_ops *ops);
+/* For such a store: fires from backends_wait() after `delay_ms` of real time (0: the next one),
+ * so that `done` need not run inside a call. 0 or -ENOMEM. */
+int backends_timer_arm(struct backends *bs, struct timer *t, int64_t delay_ms);
+void backends_timer_disarm(struct backends *bs, struct timer *t);

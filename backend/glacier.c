@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store for Glacier vaults (AWS protocol reference 1, 2026-09). */
+#include "glacier_json.h"
+#include "json.h"
+#include "store.h"
+#include "str.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ANSWER_MAX  ((size_t)4 << 20) /* 50 jobs of some 2 KiB each, and room */
+#define PAGES_MAX   2000              /* a service that always says "more" */
+#define API_VERSION "2012-06-01"
+
+struct glacier {
+	struct site site;
+	char vault[256];
+};
+
+/* What a walk over ListJobs has found so far. */
+struct found {
+	struct glacier_job best;
+	int rank;
+	int pages;
+};
+
+static struct glacier *glacier_of(const struct op *op)
+{
+	return op->backend->priv;
+}
+
+static int bad_answer(struct op *op, const char *text)
+{
+	return exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer", text);
+}
+
+/* "/-/vaults/NAME" and what follows; all of it is made of unreserved characters. */
+static int path_set(struct op *op, const char *rest, const char *id, const char *tail)
+{
+	buf_reset(&op->x.path);
+	buf_printf(&op->x.path, "/-/vaults/%s%s", glacier_of(op)->vault, rest);
+	percent_encode(&op->x.path, id, strlen(id), "");
+	int r = buf_puts(&op->x.path, tail);
+	return r < 0 ? r : exchange_header(&op->x, "x-amz-glacier-version", API_VERSION);
+}
+
+static int job_path_set(struct op *op, const char *tail)
+{
+	if (!op->call->token[0])
+		return exchange_fail(&op->x, FAULT_REFUSED, "NoToken", "no job id given");
+	return path_set(op, "/jobs/", op->call->token, tail);
+}
+
+static int check_ask(struct op *op)
+{
+	return path_set(op, "", "", "");
+}
+
+static int check_answered(struct op *op)
+{
+	(void)op;
+	return 0;
+}
+
+static int find_ask(struct op *op)
+{
+	struct found *f = op->page ? op->page : calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+
+	op->page = f;
+	buf_reset(&op->x.query);
+	buf_puts(&op->x.query, "limit=50");
+	if (op->marker.len > 0) {
+		buf_puts(&op->x.query, "&marker=");
+		percent_encode(&op->x.query, op->marker.data, op->marker.len, "");
+	}
+	return path_set(op, "/jobs", "", "");
+}
+
+static void job_tell(struct backend_call *c, const struct glacier_job *j)
+{
+	snprintf(c->token, sizeof(c->token), "%s", j->id);
+	c->is_ours = glacier_job_is_ours(j, c->tag);
+	c->state = j->state;
+	if (j->state == REMOTE_READY) {
+		c->ready_ms = j->completed_ms;
+		c->expires_ms = j->completed_ms ? j->completed_ms + GLACIER_OUTPUT_MS : 0;
+	} else if (j->state == REMOTE_FAILED) {
+		fault_set(&c->fault, FAULT_REFUSED, "JobFailed", j->message);
+	}
+}
+
+/* Looks at one page; a job that makes no sense is somebody else's and is passed over. */
+static int page_look(struct op *op, struct json_object *doc)
+{
+	struct found *f = op->page;
+	struct json_object *list;
+	struct glacier_job job;
+	size_t n;
+
+	if (json_array(doc, "JobList", &list, &n) < 0)
+		return bad_answer(op, "ListJobs without JobList");
+	for (size_t i = 0; i < n; i++) {
+		if (glacier_job_parse(json_at(list, i), &job) < 0)
+			continue;
+		int rank = glacier_job_rank(&job, op->call->object, op->call->tag,
+					    clock_service_ms(op->backend->all->clock));
+		bool is_later =
+			rank == f->rank && job.completed_ms > f->best.completed_ms;
+		if (rank > f->rank || (rank > 0 && is_later)) {
+			f->rank = rank;
+			f->best = job;
+		}
+	}
+	return 0;
+}
+
+static int find_answered(struct op *op)
+{
+	struct backend_call *c = op->call;
+	struct found *f = op->page;
+	const char *marker;
+
+	_cleanup_(json_freep) struct json_object *doc =
+		json_parse(op->x.answer.data ? op->x.answer.data : "", op->x.answer.len);
+	if (!doc)
+		return bad_answer(op, "ListJobs answered something that is not JSON");
+	int r = page_look(op, doc);
+	if (r < 0)
+		return r;
+
+	if (json_str(doc, "Marker", &marker) == 0 && *marker) {
+		if (++f->pages == PAGES_MAX)
+			return bad_answer(op, "ListJobs never ends");
+		buf_reset(&op->marker);
+		r = buf_puts(&op->marker, marker);
+		if (r == 0)
+			r = find_ask(op);
+		return r < 0 ? r : OP_MORE;
+	}
+	if (f->rank > 0)
+		job_tell(c, &f->best);
+	else
+		c->state = REMOTE_COLD;
+	return 0;
+}
+
+static int restore_ask(struct op *op)
+{
+	const struct backend_call *c = op->call;
+
+	op->x.method = "POST";
+	int r = glacier_job_body(&op->x.body, c->object, c->tier, c->tag);
+	if (r == -EINVAL)
+		return exchange_fail(&op->x, FAULT_REFUSED, "BadRequest",
+				     "no tier, or a tag that is not printable ASCII");
+	if (r == 0)
+		r = exchange_header(&op->x, "content-type", "application/json");
+	return r < 0 ? r : path_set(op, "/jobs", "", "");
+}
+
+static int restore_answered(struct op *op)
+{
+	struct backend_call *c = op->call;
+	const char *id = exchange_answer_header(&op->x, "x-amz-job-id");
+	const char *location = exchange_answer_header(&op->x, "location");
+
+	if (!id && location && strrchr(location, '/'))
+		id = strrchr(location, '/') + 1;
+	if (op->x.status != 202 || !id || !*id || strlen(id) >= sizeof(c->token))
+		return bad_answer(op, "InitiateJob answered without a job id");
+	snprintf(c->token, sizeof(c->token), "%s", id);
+	c->is_new = true;
+	c->is_ours = true;
+	c->state = REMOTE_RESTORING;
+	return 0;
+}
+
+static int probe_ask(struct op *op)
+{
+	return job_path_set(op, "");
+}
+
+static int probe_answered(struct op *op)
+{
+	struct backend_call *c = op->call;
+	struct glacier_job job;
+
+	_cleanup_(json_freep) struct json_object *doc =
+		json_parse(op->x.answer.data ? op->x.answer.data : "", op->x.answer.len);
+	if (!doc || glacier_job_parse(doc, &job) < 0 || !streq(job.id, c->token))
+		return bad_answer(op, "DescribeJob answered something else than the job");
+	job_tell(c, &job);
+	if (c->state == REMOTE_READY && c->expires_ms &&
+	    c->expires_ms <= clock_service_ms(op->backend->all->clock))
+		c->state = REMOTE_COLD;
+	return 0;
+}
+
+/* A job nobody knows any more: its output is gone, the archive is cold again. */
+static int probe_refused(struct op *op, int r)
+{
+	if (op->x.fault.kind != FAULT_NOT_FOUND)
+		return r;
+	op->call->state = REMOTE_COLD;
+	return 0;
+}
+
+static int fetch_head(struct exchange *x)
+{
+	struct op *op = (struct op *)x;
+	struct backend_call *c = op->call;
+	bool is_first =
+		op->got == 0; /* a resumed answer is vouched for by the first's header */
+
+	int r = op_fetch_head_check(op);
+	if (r < 0 || !is_first)
+		return r;
+	const char *hash = exchange_answer_header(x, "x-amz-sha256-tree-hash");
+	if (!hash)
+		return 0;
+	if (hex_decode(hash, c->tree_hash.bytes, sizeof(c->tree_hash.bytes)) < 0)
+		return bad_answer(op, "x-amz-sha256-tree-hash is not a hash");
+	c->has_tree_hash = true;
+	return 0;
+}
+
+static int fetch_ask(struct op *op)
+{
+	int r = job_path_set(op, "/output");
+
+	return r < 0 ? r : op_fetch_ask(op, fetch_head);
+}
+
+/* The service says "not yet" with the code of a bad request (seen in the field, 1.5). */
+static int fetch_refused(struct op *op, int r)
+{
+	struct fault *f = &op->x.fault;
+	bool is_early = streq(f->code, "InvalidParameterValueException") &&
+			strstr(f->text, "not currently available for download");
+
+	if (!is_early)
+		return r;
+	f->kind = FAULT_COLD;
+	return fault_errno(f->kind);
+}
+
+static const struct op_verb verbs[] = {
+	[BACKEND_CHECK] = { "DescribeVault", false, check_ask, check_answered, NULL },
+	[BACKEND_LIST] = { NULL, false, NULL, NULL, NULL },
+	[BACKEND_FIND] = { "ListJobs", false, find_ask, find_answered, NULL },
+	[BACKEND_RESTORE] = { "InitiateJob", true, restore_ask, restore_answered, NULL },
+	[BACKEND_PROBE] = { "DescribeJob", false, probe_ask, probe_answered,
+			    probe_refused },
+	[BACKEND_FETCH] = { "GetJobOutput", false, fetch_ask, op_fetch_answered,
+			    fetch_refused },
+};
+
+static void glacier_call(struct backend *b, struct backend_call *c)
+{
+	struct glacier *g = b->priv;
+
+	op_start(b, c, &g->site, verbs, ANSWER_MAX);
+}
+
+static bool is_vault_name(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len >= 1 && len <= 255 && !streq(s, ".") && !streq(s, "..") &&
+	       strspn(s,
+		      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") ==
+		       len;
+}
+
+static int url_take(struct backend *b, struct glacier *g, struct buf *err)
+{
+	struct source_url u;
+
+	int r = source_url_parse(b->cfg.url, "glacier", &u, err);
+	if (r < 0)
+		return r;
+	size_t len = strlen(u.rest);
+	if (len > 0 && u.rest[len - 1] == '/')
+		len--;
+	if (len >= sizeof(g->vault)) {
+		buf_printf(err, "url %s: the vault's name is too long", b->cfg.url);
+		return -EINVAL;
+	}
+	memcpy(g->vault, u.rest, len);
+	if (!is_vault_name(g->vault)) {
+		buf_printf(err, "url %s: must be glacier://REGION/VAULT", b->cfg.url);
+		return -EINVAL;
+	}
+	if (b->cfg.region && !streq(b->cfg.region, u.first)) {
+		buf_printf(err, "url %s: names another region than region = %s",
+			   b->cfg.url, b->cfg.region);
+		return -EINVAL;
+	}
+	if (endpoint_of_region("glacier", u.first, &g->site) < 0) {
+		buf_printf(err, "url %s: \"%s\" is not a region", b->cfg.url, u.first);
+		return -EINVAL;
+	}
+	memcpy(g->site.region, u.first, strlen(u.first) + 1); /* fits: it is a region */
+	return b->cfg.endpoint ? endpoint_parse(b->cfg.endpoint, &g->site, err) : 0;
+}
+
+static int glacier_open(struct backend *b, struct buf *err)
+{
+	struct creds_key key;
+	struct glacier *g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+
+	b->priv = g;
+	g->site.http = b->all->http;
+	g->site.service = "glacier";
+	g->site.path_mode = SIGV4_PATH_GENERIC;
+	g->site.error_parse = glacier_error_parse;
+	int r = url_take(b, g, err);
+	if (r < 0)
+		return r;
+	g->site.creds = creds_new(b->cfg.profile);
+	if (!g->site.creds)
+		return -ENOMEM;
+	b->region = g->site.region;
+	snprintf(b->resource_root, sizeof(b->resource_root), "vaults/%s", g->vault);
+	return creds_get(g->site.creds, &key, err);
+}
+
+static void glacier_close(struct backend *b)
+{
+	struct glacier *g = b->priv;
+
+	if (!g)
+		return;
+	creds_free(g->site.creds);
+	free(g);
+}
+
+const struct backend_ops glacier_ops = {
+	.scheme = "glacier",
+	.catalog_is_job = true,
+	.is_range_proved = true,
+	.restore_operation = "InitiateJob",
+	.open = glacier_open,
+	.close = glacier_close,
+	.call = glacier_call,
+	.cancel = op_cancel,
+};

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store for S3 buckets (AWS protocol reference 2, 2026-09). */
+#include "s3_xml.h"
+#include "store.h"
+#include "str.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ANSWER_MAX ((size_t)8 << 20) /* 1000 keys of 1 KiB, encoded threefold, and room */
+
+struct s3 {
+	struct site site;
+	char bucket[256];
+	const char *prefix; /* of the URL, borrowed from the configuration */
+	bool is_path_style;
+	bool has_endpoint; /* of its own: a region is only signed with */
+};
+
+static struct s3 *s3_of(const struct op *op)
+{
+	return op->backend->priv;
+}
+
+static int path_set(struct op *op, const char *key)
+{
+	const struct s3 *s = s3_of(op);
+
+	buf_reset(&op->x.path);
+	if (s->is_path_style)
+		buf_printf(&op->x.path, "/%s", s->bucket);
+	/* A bucket's own path-style path is "/BUCKET", a key's begins behind one more slash. */
+	if (!s->is_path_style || *key)
+		buf_putc(&op->x.path, '/');
+	int r = percent_encode(&op->x.path, key, strlen(key), "/");
+	if (r == 0 && op->backend->cfg.requester_pays)
+		r = exchange_header(&op->x, "x-amz-request-payer", "requester");
+	return r;
+}
+
+/* Path, version and If-Match of the object: an overwritten one must not be taken for it. */
+static int object_set(struct op *op, bool with_match)
+{
+	const struct object *o = op->call->object;
+	char etag[OBJECT_ETAG_MAX + 2];
+
+	if (!o)
+		return exchange_fail(&op->x, FAULT_REFUSED, "NoObject",
+				     "this call needs an object");
+	int r = path_set(op, o->id);
+	if (o->version[0]) {
+		buf_printf(&op->x.query, "%sversionId=", op->x.query.len ? "&" : "");
+		r = percent_encode(&op->x.query, o->version, strlen(o->version), "");
+	}
+	if (r == 0 && with_match && o->etag[0]) {
+		snprintf(etag, sizeof(etag), "\"%s\"", o->etag);
+		r = exchange_header(&op->x, "if-match", etag);
+	}
+	return r;
+}
+
+static int query_pair(struct buf *out, const char *name, const char *value)
+{
+	buf_printf(out, "%s%s=", out->len ? "&" : "", name);
+	return percent_encode(out, value, strlen(value), "");
+}
+
+static int list_query(struct op *op, const char *max_keys)
+{
+	struct buf *q = &op->x.query;
+
+	buf_reset(q);
+	if (op->marker.len > 0)
+		query_pair(q, "continuation-token", op->marker.data);
+	query_pair(q, "encoding-type", "url");
+	query_pair(q, "list-type", "2");
+	query_pair(q, "max-keys", max_keys);
+	query_pair(q, "prefix", s3_of(op)->prefix);
+	return path_set(op, "");
+}
+
+static int check_ask(struct op *op)
+{
+	return list_query(op, "1");
+}
+
+static int nothing(void *arg, const struct listing_entry *e)
+{
+	(void)arg, (void)e;
+	return 0;
+}
+
+/* Parses the page in `answer`; what is not understood is a fault of the protocol. */
+static int page_parse(struct op *op, struct s3_page *page,
+		      int (*entry)(void *arg, const struct listing_entry *e))
+{
+	const struct buf *a = &op->x.answer;
+
+	int r = s3_list_parse(a->data ? a->data : "", a->len, page, entry, op->call);
+	if (r == -EBADMSG)
+		return exchange_fail(
+			&op->x, FAULT_PROTOCOL, "BadAnswer",
+			"ListObjectsV2 answered something that is no listing");
+	return r;
+}
+
+static int check_answered(struct op *op)
+{
+	struct s3_page page = { .is_truncated = false };
+
+	buf_init(&page.token, (size_t)8 << 10);
+	int r = page_parse(op, &page, nothing);
+	buf_done(&page.token);
+	return r;
+}
+
+static int list_ask(struct op *op)
+{
+	int r = exchange_header(&op->x, "x-amz-optional-object-attributes",
+				"RestoreStatus");
+
+	return r < 0 ? r : list_query(op, "1000");
+}
+
+/* Whether `name` is a word of the comma list `list`. */
+static bool is_listed(const char *list, const char *name)
+{
+	size_t want = strlen(name);
+
+	while (*list) {
+		list += strspn(list, ", \t");
+		size_t len = strcspn(list, ", \t");
+		if (len == want && strncasecmp(list, name, len) == 0)
+			return true;
+		list += len;
+	}
+	return false;
+}
+
+static bool is_class_wanted(const char *classes, const char *name)
+{
+	if (!classes || !*classes || streq(classes, "archive"))
+		return storage_class_find(name)->is_archive;
+	return streq(classes, "all") || is_listed(classes, name);
+}
+
+static int list_entry(void *arg, const struct listing_entry *e)
+{
+	struct backend_call *c = arg;
+	const struct op *op = c->priv;
+
+	if (!is_class_wanted(op->backend->cfg.storage_classes, e->object.storage_class))
+		return 0;
+	return c->entry(c, e);
+}
+
+static int list_answered(struct op *op)
+{
+	struct s3_page page = { .is_truncated = false };
+
+	buf_init(&page.token, (size_t)8 << 10);
+	int r = page_parse(op, &page, list_entry);
+	if (r == 0 && page.is_truncated && page.token.len == 0)
+		r = exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
+				  "ListObjectsV2 is truncated without a token");
+	if (r == 0 && page.is_truncated) {
+		buf_reset(&op->marker);
+		r = buf_puts(&op->marker, page.token.data);
+		if (r == 0)
+			r = list_ask(op);
+		r = r < 0 ? r : OP_MORE;
+	}
+	buf_done(&page.token);
+	return r;
+}
+
+static int find_ask(struct op *op)
+{
+	op->x.method = "HEAD";
+	int r = exchange_header(&op->x, "x-amz-checksum-mode", "ENABLED");
+	return r < 0 ? r : object_set(op, true);
+}
+
+static struct proof_offer proof_of(const struct exchange *x)
+{
+	struct s3_proof_headers h = {
+		.etag = exchange_answer_header(x, "etag"),
+		.checksum_type = exchange_answer_header(x, "x-amz-checksum-type"),
+		.sha256 = exchange_answer_header(x, "x-amz-checksum-sha256"),
+		.sha1 = exchange_answer_header(x, "x-amz-checksum-sha1"),
+		.crc64nvme = exchange_answer_header(x, "x-amz-checksum-crc64nvme"),
+		.crc32c = exchange_answer_header(x, "x-amz-checksum-crc32c"),
+		.crc32 = exchange_answer_header(x, "x-amz-checksum-crc32"),
+		.sse = exchange_answer_header(x, "x-amz-server-side-encryption"),
+		.sse_key = exchange_answer_header(
+			x, "x-amz-server-side-encryption-customer-algorithm"),
+	};
+
+	return s3_proof_choose(&h);
+}
+
+/* State by class and x-amz-restore (reference rule 5): the class never changes, and a copy whose
+ * date has passed is none. */
+static int state_read(struct op *op)
+{
+	struct backend_call *c = op->call;
+	const char *class = exchange_answer_header(&op->x, "x-amz-storage-class");
+	const char *archive = exchange_answer_header(&op->x, "x-amz-archive-status");
+	const char *restore = exchange_answer_header(&op->x, "x-amz-restore");
+	bool is_archive =
+		archive || storage_class_find(class ? class : "STANDARD")->is_archive;
+	bool is_ongoing;
+	int64_t expires_ms;
+
+	c->state = is_archive ? REMOTE_COLD : REMOTE_ONLINE;
+	if (!is_archive || !restore)
+		return 0;
+	if (!s3_restore_parse(restore, &is_ongoing, &expires_ms))
+		return exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
+				     "x-amz-restore is not understood");
+	if (is_ongoing) {
+		c->state = REMOTE_RESTORING;
+	} else if (expires_ms == 0 ||
+		   expires_ms > clock_service_ms(op->backend->all->clock)) {
+		c->state = REMOTE_READY;
+		c->expires_ms = expires_ms;
+	}
+	return 0;
+}
+
+static int find_answered(struct op *op)
+{
+	op->call->proof = proof_of(&op->x);
+	return state_read(op);
+}
+
+static int restore_ask(struct op *op)
+{
+	const struct backend_call *c = op->call;
+
+	op->x.method = "POST";
+	if (c->tier == TIER_NONE || !c->object)
+		return exchange_fail(&op->x, FAULT_REFUSED, "BadRequest",
+				     "a restore needs an object and a tier");
+	buf_puts(&op->x.query, "restore=");
+	/* Intelligent-Tiering moves the object back for good: days are refused (2.5). */
+	bool has_days = !streq(c->object->storage_class, "INTELLIGENT_TIERING");
+	int r = s3_restore_body(&op->x.body, c->tier, has_days ? c->days : 0);
+	if (r == 0)
+		r = exchange_header(&op->x, "content-type", "application/xml");
+	return r < 0 ? r : object_set(op, false);
+}
+
+static int restore_answered(struct op *op)
+{
+	struct backend_call *c = op->call;
+
+	if (op->x.status != 202 && op->x.status != 200)
+		return exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
+				     "RestoreObject answered with an odd status");
+	c->is_new = op->x.status == 202;
+	c->is_ours = c->is_new;
+	c->state = c->is_new ? REMOTE_RESTORING : REMOTE_READY;
+	return 0;
+}
+
+/* Refusals that say the object's state. */
+static int restore_refused(struct op *op, int r)
+{
+	static const struct {
+		const char *code;
+		enum remote_state state;
+	} rows[] = {
+		{ "RestoreAlreadyInProgress", REMOTE_RESTORING },
+		{ "InvalidObjectState", REMOTE_ONLINE },
+		{ "ObjectAlreadyInActiveTierError", REMOTE_ONLINE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (streq(rows[i].code, op->x.fault.code)) {
+			op->call->state = rows[i].state;
+			return 0;
+		}
+	return r;
+}
+
+static int fetch_head(struct exchange *x)
+{
+	struct op *op = (struct op *)x;
+	const char *etag = exchange_answer_header(x, "etag");
+	char plain[OBJECT_ETAG_MAX];
+
+	if (etag && op->call->object->etag[0]) {
+		s3_etag_copy(etag, plain);
+		if (!streq(plain, op->call->object->etag))
+			return exchange_fail(
+				x, FAULT_CHANGED, "EtagChanged",
+				"the answer is of another object than asked for");
+	}
+	return op_fetch_head_check(op);
+}
+
+static int fetch_ask(struct op *op)
+{
+	int r = object_set(op, true);
+
+	return r < 0 ? r : op_fetch_ask(op, fetch_head);
+}
+
+static const struct op_verb verbs[] = {
+	[BACKEND_CHECK] = { "ListObjectsV2", false, check_ask, check_answered, NULL },
+	[BACKEND_LIST] = { "ListObjectsV2", false, list_ask, list_answered, NULL },
+	[BACKEND_FIND] = { "HeadObject", false, find_ask, find_answered, NULL },
+	[BACKEND_RESTORE] = { "RestoreObject", true, restore_ask, restore_answered,
+			      restore_refused },
+	[BACKEND_PROBE] = { "HeadObject", false, find_ask, find_answered, NULL },
+	[BACKEND_FETCH] = { "GetObject", false, fetch_ask, op_fetch_answered, NULL },
+};
+
+static void s3_call(struct backend *b, struct backend_call *c)
+{
+	struct s3 *s = b->priv;
+
+	op_start(b, c, &s->site, verbs, ANSWER_MAX);
+}
+
+/* Virtual-hosted where it can be: not with an endpoint of one's own, nor where a dot in the name
+ * would break the certificate's wildcard (reference 2.1). */
+static int region_set(struct site *site, const char *region)
+{
+	struct s3 *s = container_of(site, struct s3, site);
+	char prefix[300];
+
+	if (s->has_endpoint) {
+		snprintf(site->region, sizeof(site->region), "%s", region);
+		return 0;
+	}
+	snprintf(prefix, sizeof(prefix), "%s%ss3", s->is_path_style ? "" : s->bucket,
+		 s->is_path_style ? "" : ".");
+	int r = endpoint_of_region(prefix, region, site);
+	if (r == 0)
+		snprintf(site->region, sizeof(site->region), "%s", region);
+	return r;
+}
+
+static bool is_bucket_name(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len >= 3 && len <= 255 && isalnum((unsigned char)*s) &&
+	       strspn(s,
+		      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") ==
+		       len;
+}
+
+static int url_take(struct backend *b, struct s3 *s, struct buf *err)
+{
+	struct source_url u;
+
+	int r = source_url_parse(b->cfg.url, "s3", &u, err);
+	if (r < 0)
+		return r;
+	if (!is_bucket_name(u.first)) {
+		buf_printf(err, "url %s: must be s3://BUCKET[/PREFIX]", b->cfg.url);
+		return -EINVAL;
+	}
+	snprintf(s->bucket, sizeof(s->bucket), "%s", u.first);
+	s->prefix = u.rest;
+	s->has_endpoint = b->cfg.endpoint != NULL;
+	s->is_path_style = b->cfg.path_style || s->has_endpoint || strchr(s->bucket, '.');
+	return s->has_endpoint ? endpoint_parse(b->cfg.endpoint, &s->site, err) : 0;
+}
+
+static int region_find(struct backend *b, struct s3 *s, struct buf *err)
+{
+	const char *region = b->cfg.region ? b->cfg.region : creds_region(s->site.creds);
+
+	if (!region) {
+		buf_printf(
+			err,
+			"%s: no region: set region = in the source, AWS_REGION, or region in "
+			"the profile of ~/.aws/config",
+			b->cfg.url);
+		return -ENOKEY;
+	}
+	if (region_set(&s->site, region) < 0) {
+		buf_printf(err, "%s: \"%s\" is not a region", b->cfg.url, region);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int s3_open(struct backend *b, struct buf *err)
+{
+	struct creds_key key;
+	struct s3 *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+
+	b->priv = s;
+	s->site.http = b->all->http;
+	s->site.service = "s3";
+	s->site.path_mode = SIGV4_PATH_AS_IS;
+	s->site.is_hash_sent = true;
+	s->site.error_parse = s3_error_parse;
+	s->site.move = region_set;
+	s->site.creds = creds_new(b->cfg.profile);
+	if (!s->site.creds)
+		return -ENOMEM;
+	int r = url_take(b, s, err);
+	if (r == 0)
+		r = region_find(b, s, err);
+	if (r < 0)
+		return r;
+	b->region = s->site.region;
+	snprintf(b->resource_root, sizeof(b->resource_root), "%s", s->bucket);
+	return creds_get(s->site.creds, &key, err);
+}
+
+static void s3_close(struct backend *b)
+{
+	struct s3 *s = b->priv;
+
+	if (!s)
+		return;
+	creds_free(s->site.creds);
+	free(s);
+}
+
+const struct backend_ops s3_ops = {
+	.scheme = "s3",
+	.catalog_is_job = false,
+	.is_range_proved = false,
+	.restore_operation = "RestoreObject",
+	.open = s3_open,
+	.close = s3_close,
+	.call = s3_call,
+	.cancel = op_cancel,
+};

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "s3_xml.h"
+#include "str.h"
+#include <expat.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEPTH_MAX 16
+#define TEXT_MAX  ((size_t)64 << 10)
+#define NAME_MAX_ 64
+
+/* One pass over one document: the reader sees each element's end with its text and parents. */
+struct pass {
+	XML_Parser parser;
+	char names[DEPTH_MAX][NAME_MAX_];
+	int depth;
+	struct buf text;
+	int err; /* the first reason to stop: -EBADMSG, -ENOMEM or a callback's answer */
+	int (*begin)(struct pass *p, const char *name);
+	int (*end)(struct pass *p, const char *name, const char *parent);
+	void *arg;
+};
+
+static void stop(struct pass *p, int err)
+{
+	if (p->err == 0)
+		p->err = err;
+	XML_StopParser(p->parser, XML_FALSE);
+}
+
+static void XMLCALL on_doctype(void *arg, const XML_Char *name, const XML_Char *sysid,
+			       const XML_Char *pubid, int has_internal)
+{
+	(void)name, (void)sysid, (void)pubid, (void)has_internal;
+	stop(arg, -EBADMSG);
+}
+
+static void XMLCALL on_begin(void *arg, const XML_Char *name, const XML_Char **attrs)
+{
+	struct pass *p = arg;
+
+	(void)attrs;
+	if (p->err)
+		return;
+	if (p->depth == DEPTH_MAX) {
+		stop(p, -EBADMSG);
+		return;
+	}
+	/* A name that does not fit is none we know: cut is as good as whole. */
+	snprintf(p->names[p->depth++], NAME_MAX_, "%s", name);
+	buf_reset(&p->text);
+	int r = p->begin ? p->begin(p, name) : 0;
+	if (r)
+		stop(p, r);
+}
+
+static void XMLCALL on_text(void *arg, const XML_Char *s, int len)
+{
+	struct pass *p = arg;
+
+	if (p->err)
+		return;
+	int r = buf_add(&p->text, s, (size_t)len);
+	if (r < 0)
+		stop(p, r == -ENOMEM ? r : -EBADMSG);
+}
+
+static void XMLCALL on_end(void *arg, const XML_Char *name)
+{
+	struct pass *p = arg;
+
+	if (p->err)
+		return;
+	p->depth--;
+	int r = p->end(p, name, p->depth > 0 ? p->names[p->depth - 1] : "");
+	if (r)
+		stop(p, r);
+	buf_reset(&p->text);
+}
+
+static int pass_run(struct pass *p, const char *data, size_t len)
+{
+	if (len > INT_MAX)
+		return -EBADMSG;
+
+	p->parser = XML_ParserCreate(NULL);
+	if (!p->parser)
+		return -ENOMEM;
+	buf_init(&p->text, TEXT_MAX);
+	XML_SetUserData(p->parser, p);
+	XML_SetElementHandler(p->parser, on_begin, on_end);
+	XML_SetCharacterDataHandler(p->parser, on_text);
+	XML_SetStartDoctypeDeclHandler(p->parser, on_doctype);
+	bool is_good = XML_Parse(p->parser, data, (int)len, 1) == XML_STATUS_OK;
+	if (!is_good && p->err == 0)
+		p->err = XML_GetErrorCode(p->parser) == XML_ERROR_NO_MEMORY ? -ENOMEM
+									    : -EBADMSG;
+	XML_ParserFree(p->parser);
+	buf_done(&p->text);
+	return p->err;
+}
+
+static const char *text_of(const struct pass *p)
+{
+	return p->text.data ? p->text.data : "";
+}
+
+void s3_etag_copy(const char *value, char ret[OBJECT_ETAG_MAX])
+{
+	size_t len = strlen(value);
+
+	if (len >= 2 && value[0] == '"' && value[len - 1] == '"') {
+		value++;
+		len -= 2;
+	}
+	snprintf(ret, OBJECT_ETAG_MAX, "%.*s", (int)(len < INT_MAX ? len : INT_MAX),
+		 value);
+}
+
+struct list_pass {
+	struct s3_page *page;
+	struct listing_entry entry;
+	int (*give)(void *arg, const struct listing_entry *e);
+	void *arg;
+};
+
+static int key_take(struct object *o, const char *encoded)
+{
+	_buf_ struct buf key;
+
+	buf_init(&key, TEXT_MAX);
+	int r = percent_decode(&key, encoded, strlen(encoded), true);
+	if (r < 0)
+		return r;
+	/* A key that holds NUL cannot be told in C, nor can one above S3's own limit. */
+	if (key.len == 0 || key.len > OBJECT_ID_MAX || memchr(key.data, '\0', key.len))
+		return -EBADMSG;
+	memcpy(o->id, key.data, key.len + 1);
+	return 0;
+}
+
+static int list_begin(struct pass *p, const char *name)
+{
+	struct list_pass *l = p->arg;
+
+	if (p->depth == 1 && !streq(name, "ListBucketResult"))
+		return -EBADMSG;
+	if (p->depth == 2 && streq(name, "Contents")) {
+		l->entry = (struct listing_entry){ .description = "" };
+		snprintf(l->entry.object.storage_class, OBJECT_CLASS_MAX, "STANDARD");
+	}
+	return 0;
+}
+
+static int contents_member(struct listing_entry *e, const char *name, const char *text)
+{
+	if (streq(name, "Key"))
+		return key_take(&e->object, text);
+	if (streq(name, "LastModified"))
+		return time_parse_rfc3339(text, &e->object.modified_ms) < 0 ? -EBADMSG
+									    : 0;
+	if (streq(name, "Size"))
+		return str_to_u64(text, &e->object.size_bytes) < 0 ? -EBADMSG : 0;
+	if (streq(name, "ETag"))
+		s3_etag_copy(text, e->object.etag);
+	else if (streq(name, "StorageClass"))
+		snprintf(e->object.storage_class, OBJECT_CLASS_MAX, "%s", text);
+	return 0;
+}
+
+static int restore_member(struct listing_entry *e, const char *name, const char *text)
+{
+	if (streq(name, "IsRestoreInProgress"))
+		e->is_restoring = streq(text, "true");
+	else if (streq(name, "RestoreExpiryDate"))
+		return time_parse_rfc3339(text, &e->copy_expires_ms) < 0 ? -EBADMSG : 0;
+	return 0;
+}
+
+static int list_end(struct pass *p, const char *name, const char *parent)
+{
+	struct list_pass *l = p->arg;
+	const char *text = text_of(p);
+
+	if (p->depth == 1 && streq(name, "Contents"))
+		return l->entry.object.id[0] ? l->give(l->arg, &l->entry) : -EBADMSG;
+	if (p->depth == 1 && streq(name, "IsTruncated"))
+		l->page->is_truncated = streq(text, "true");
+	else if (p->depth == 1 && streq(name, "NextContinuationToken"))
+		return buf_puts(&l->page->token, text);
+	else if (p->depth == 2 && streq(parent, "Contents"))
+		return contents_member(&l->entry, name, text);
+	else if (p->depth == 3 && streq(parent, "RestoreStatus"))
+		return restore_member(&l->entry, name, text);
+	return 0;
+}
+
+int s3_list_parse(const char *data, size_t len, struct s3_page *ret,
+		  int (*entry)(void *arg, const struct listing_entry *e), void *arg)
+{
+	struct list_pass l = { .page = ret, .give = entry, .arg = arg };
+	struct pass p = { .begin = list_begin, .end = list_end, .arg = &l };
+
+	return pass_run(&p, data, len);
+}
+
+/* The text of a member of <Error>, by name. */
+static int error_end(struct pass *p, const char *name, const char *parent)
+{
+	struct site_error *e = p->arg;
+
+	(void)parent;
+	if (p->depth != 1)
+		return 0;
+	if (streq(name, "Code"))
+		snprintf(e->code, sizeof(e->code), "%s", text_of(p));
+	else if (streq(name, "Message"))
+		snprintf(e->text, sizeof(e->text), "%s", text_of(p));
+	else if (streq(name, "Region"))
+		snprintf(e->region, sizeof(e->region), "%s", text_of(p));
+	return 0;
+}
+
+static int error_begin(struct pass *p, const char *name)
+{
+	return p->depth == 1 && !streq(name, "Error") ? -EBADMSG : 0;
+}
+
+void s3_error_parse(const char *data, size_t len, struct site_error *ret)
+{
+	struct pass p = { .begin = error_begin, .end = error_end, .arg = ret };
+
+	/* A document that breaks off still said what it said. */
+	(void)pass_run(&p, data, len);
+}
+
+/* The value of key="value" in `s`; false if there is none or it does not fit. */
+static bool quoted_value(const char *s, const char *key, char *ret, size_t room)
+{
+	for (const char *at = strstr(s, key); at; at = strstr(at + 1, key)) {
+		const char *p = at + strlen(key);
+		p += strspn(p, " \t");
+		if (*p != '=')
+			continue;
+		p++;
+		p += strspn(p, " \t");
+		if (*p != '"')
+			continue;
+		size_t len = strcspn(p + 1, "\"");
+		if (len >= room || p[1 + len] != '"')
+			return false;
+		memcpy(ret, p + 1, len);
+		ret[len] = '\0';
+		return true;
+	}
+	return false;
+}
+
+bool s3_restore_parse(const char *value, bool *ret_ongoing, int64_t *ret_expires_ms)
+{
+	char ongoing[8], date[64];
+	int64_t expires_ms = 0;
+
+	if (!quoted_value(value, "ongoing-request", ongoing, sizeof(ongoing)))
+		return false;
+	if (!streq(ongoing, "true") && !streq(ongoing, "false"))
+		return false;
+	if (quoted_value(value, "expiry-date", date, sizeof(date)) &&
+	    time_parse_http(date, &expires_ms) < 0)
+		return false;
+	*ret_ongoing = streq(ongoing, "true");
+	*ret_expires_ms = expires_ms;
+	return true;
+}
+
+static bool checksum_take(const char *value, enum digest_kind kind,
+			  struct proof_offer *ret)
+{
+	struct proof_offer offer = { .kind = kind };
+
+	if (!value || strchr(value, '-')) /* "...-N": of the parts, not of the bytes */
+		return false;
+	if (base64_decode(value, offer.value, sizeof(offer.value)) !=
+	    (ssize_t)digest_len(kind))
+		return false;
+	*ret = offer;
+	return true;
+}
+
+struct proof_offer s3_proof_choose(const struct s3_proof_headers *h)
+{
+	const struct {
+		const char *value;
+		enum digest_kind kind;
+	} offers[] = {
+		{ h->sha256, DIGEST_SHA256 },       { h->sha1, DIGEST_SHA1 },
+		{ h->crc64nvme, DIGEST_CRC64NVME }, { h->crc32c, DIGEST_CRC32C },
+		{ h->crc32, DIGEST_CRC32 },
+	};
+	struct proof_offer offer = { .kind = DIGEST_NONE };
+	bool is_composite = h->checksum_type && !streq(h->checksum_type, "FULL_OBJECT");
+	char etag[OBJECT_ETAG_MAX];
+
+	for (size_t i = 0; !is_composite && i < ARRAY_SIZE(offers); i++)
+		if (checksum_take(offers[i].value, offers[i].kind, &offer))
+			return offer;
+
+	/* The ETag is the MD5 of one part, neither under a KMS key nor the customer's. */
+	bool is_keyed = h->sse_key || (h->sse && str_after(h->sse, "aws:kms"));
+	if (!h->etag || is_keyed)
+		return offer;
+	s3_etag_copy(h->etag, etag);
+	if (strlen(etag) == 32 && hex_decode(etag, offer.value, 16) == 0) {
+		offer.kind = DIGEST_MD5;
+		offer.is_etag = true;
+	}
+	return offer;
+}
+
+int s3_restore_body(struct buf *out, enum tier tier, uint32_t days)
+{
+	static const char *const words[] = { "", "Expedited", "Standard", "Bulk" };
+
+	buf_puts(out,
+		 "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+	if (days > 0)
+		buf_printf(out, "<Days>%u</Days>", days);
+	return buf_printf(out,
+			  "<GlacierJobParameters><Tier>%s</Tier></GlacierJobParameters>"
+			  "</RestoreRequest>",
+			  words[tier]);
+}

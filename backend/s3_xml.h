@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* s3_xml - S3's documents and header values. Pure.
+ *
+ * A document with a DOCTYPE, deeper than 16, or with a text above 64 KiB is refused. Shapes: AWS
+ * protocol reference 2.1-2.5 (2026-09).
+ */
+#pragma once
+
+#include "backend.h"
+#include "exchange.h"
+
+struct s3_page {
+	bool is_truncated;
+	struct buf token; /* of the next page; the caller inits and frees */
+};
+
+/* ListBucketResult, asked with encoding-type=url. `entry` gets each of Contents; a non-zero answer
+ * ends with it. 0, -EBADMSG (not such a document, a key that is none), -ENOMEM. */
+int s3_list_parse(const char *data, size_t len, struct s3_page *ret,
+		  int (*entry)(void *arg, const struct listing_entry *e), void *arg);
+
+/* An <Error> document; another root leaves `ret` as it is. */
+void s3_error_parse(const char *data, size_t len, struct site_error *ret);
+
+/* x-amz-restore. False if it is not understood. No expiry: 0. */
+bool s3_restore_parse(const char *value, bool *ret_ongoing, int64_t *ret_expires_ms);
+
+/* What of a HEAD says how the bytes can be proved; NULL where a header is absent. */
+struct s3_proof_headers {
+	const char *etag, *checksum_type;
+	const char *sha256, *sha1, *crc64nvme, *crc32c, *crc32;
+	const char *sse;     /* x-amz-server-side-encryption */
+	const char *sse_key; /* x-amz-server-side-encryption-customer-algorithm */
+};
+struct proof_offer s3_proof_choose(const struct s3_proof_headers *h);
+
+/* RestoreRequest; days 0: none (Intelligent-Tiering). */
+int s3_restore_body(struct buf *out, enum tier tier, uint32_t days);
+
+/* An ETag without its quotes, cut to fit. */
+void s3_etag_copy(const char *value, char ret[OBJECT_ETAG_MAX]);

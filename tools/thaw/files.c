@@ -65,7 +65,7 @@ int sidecar_write(const char *dir, const char *name, const char *suffix, const c
 	return write(fd, line, strlen(line)) < 0 ? -errno : 0;
 }
 
-static bool dir_is_ours(const char *dir)
+bool dir_is_ours(const char *dir)
 {
 	_free_ char *path = NULL;
 

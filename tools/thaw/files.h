@@ -43,6 +43,9 @@ int files_walk_all(struct walk *w, char **paths, size_t n);
 /* The graver of two exit statuses: failed, refused, not yet, done. */
 int status_worse(int a, int b);
 
+/* Whether this directory (a real path) is part of a thawfs mount. */
+bool dir_is_ours(const char *dir);
+
 /* Checks that `path` is a directory in a mount and gives its real path; else a line on stderr and
  * -errno. */
 int files_dir(const char *path, char **ret);

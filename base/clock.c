@@ -181,7 +181,8 @@ static bool fields_read(const char **s, const char *pattern, struct tm *tm)
 	return true;
 }
 
-/* `tm` with the year and month as people write them. Days that do not exist are refused. */
+/* `tm` with the year and month as people write them. A day that does
+ * not exist would have become one of another month. */
 static int tm_to_ms(struct tm tm, int64_t *ret_ms)
 {
 	/* 60: a leap second, which is the next one's first. */
@@ -193,8 +194,7 @@ static int tm_to_ms(struct tm tm, int64_t *ret_ms)
 	struct tm normal = tm;
 	normal.tm_hour = normal.tm_min = normal.tm_sec = 0;
 	int64_t day_s = (int64_t)timegm(&normal);
-	if (normal.tm_year != tm.tm_year || normal.tm_mon != tm.tm_mon ||
-	    normal.tm_mday != tm.tm_mday)
+	if (normal.tm_mon != tm.tm_mon)
 		return -EINVAL;
 	*ret_ms = (day_s + tm.tm_hour * 3600LL + tm.tm_min * 60LL + tm.tm_sec) * 1000;
 	return 0;

@@ -40,8 +40,6 @@ void mailbox_post(struct mailbox *b, struct msg *m)
 {
 	m->next = NULL;
 
-	/* Once unlocked the taker may end and free the box unless it waits for the wake: an
-	 * owner that frees joins its senders first. */
 	pthread_mutex_lock(&b->mu);
 	bool was_empty = !b->head;
 	*b->tail = m;

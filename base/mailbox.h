@@ -21,7 +21,8 @@ struct mailbox; /* opaque */
 
 /* `wake` may be NULL: then the taker uses mailbox_wait(). */
 struct mailbox *mailbox_new(void (*wake)(void *arg), void *arg);
-/* Messages still inside are not freed: take them first. */
+/* Messages still inside are not freed: take them first. No sender may still be posting: a post
+ * touches the box until its wake has returned. */
 void mailbox_free(struct mailbox *b);
 
 /* Any thread. Takes `m`. */

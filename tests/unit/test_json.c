@@ -24,6 +24,7 @@ static void a_whole_document_is_parsed_and_nothing_less(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_null(parse(bad[i]));
+	assert_null(json_parse("{}\0x", 4));
 	_cleanup_(json_freep) struct json_object *part = json_parse("{}garbage", 2);
 	assert_non_null(part);
 }

@@ -171,6 +171,9 @@ static void percent_decoding_leaves_a_lone_percent(void **state)
 	buf_reset(&b);
 	percent_decode(&b, "a+b%2b", 6, false);
 	assert_string_equal(b.data, "a+b+");
+	buf_reset(&b);
+	percent_decode(&b, "%41", 2, false);
+	assert_string_equal(b.data, "%4");
 }
 
 static void utf8_has_one_form_for_each_character(void **state)

@@ -213,6 +213,14 @@ def test_status_of_a_failed_file_says_why_in_the_words_of_the_mount(mount):
     assert "hash differs twice (EIO)" in thaw("status", path).stdout
 
 
+def test_a_cold_file_says_how_long_it_would_take_and_a_cached_one_costs_nothing_more(mount):
+    cold = mount.file("cold.dat")
+    here = mount.file("here.dat", state="cached", here=3 << 20)
+    assert "takes     3 h to 4 h from when it is asked for" in thaw("status", cold).stdout
+    assert "estimated" not in thaw("status", here).stdout
+    assert re.search(r"here\.dat .* 100%  -  +-$", thaw("status", mount.root).stdout, re.M)
+
+
 def test_json_is_one_object_a_line_as_the_mount_wrote_it_with_the_path(mount):
     path = mount.file('quo"te {x}: y.dat', error='said "no", twice  \\ {', size=2 ** 50)
     mount.file("b.dat")

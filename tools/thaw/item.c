@@ -2,6 +2,7 @@
 #include "item.h"
 
 #include "clock.h"
+#include "money.h"
 #include "str.h"
 
 #include <stdio.h>
@@ -101,6 +102,13 @@ int item_read(const struct file *f, struct item *ret)
 		return -EBADMSG;
 	fields_take(ret);
 	return *ret->state ? 0 : -EBADMSG;
+}
+
+bool item_is_charged(const struct item *it)
+{
+	money_t m;
+
+	return money_parse(it->cost_charged, &m) == 0 && m > 0;
 }
 
 const char *item_error(int r)

@@ -36,6 +36,9 @@ enum outlook item_outlook(const struct item *it);
 /* The state in a sentence. */
 const char *item_sentence(const struct item *it);
 
+/* Whether something was charged, as far as the reader may see. */
+bool item_is_charged(const struct item *it);
+
 /* Prints the object on one line with the path as its first member; 0 or -errno. */
 int item_print_json(const struct item *it, const char *path);
 /* What an answer of item_read() means, for people. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* thaw status - a table of files, or all there is to say about one. */
 #include "cli.h"
+#include "clock.h"
 #include "files.h"
 #include "item.h"
 #include "money.h"
@@ -54,8 +55,11 @@ static void row_fill(struct row *row, const struct item *it)
 	snprintf(row->state, sizeof(row->state), "%s", it->state);
 	snprintf(row->here, sizeof(row->here), "%u%%", percent_here(it));
 	/* What is charged is the better number, where one may see it. */
-	bool is_charged = *it->cost_charged && !streq(it->cost_charged, "0.000000000");
-	money_short(is_charged ? it->cost_charged : it->cost_estimate, row->cost);
+	bool is_charged = item_is_charged(it);
+	if (is_charged || item_outlook(it) != OUTLOOK_HERE)
+		money_short(is_charged ? it->cost_charged : it->cost_estimate, row->cost);
+	else
+		snprintf(row->cost, sizeof(row->cost), "-");
 
 	snprintf(row->eta, sizeof(row->eta), "-");
 	if (item_outlook(it) == OUTLOOK_COMING && it->eta_ms > 0) {
@@ -162,15 +166,31 @@ static void money_lines(const struct item *it)
 	char estimate[48];
 
 	money_short(it->cost_estimate, estimate);
-	printf("  cost      ");
 	if (streq(it->cost_estimate, "unknown"))
-		printf("unknown: no price for it, so it will not be asked for\n");
-	else
-		printf("%s USD estimated (prices of %s)\n", estimate, it->price_date);
-	if (*it->cost_charged) {
+		puts("  cost      unknown: no price for it, so it will not be asked for");
+	else if (item_outlook(it) != OUTLOOK_HERE)
+		printf("  cost      %s USD estimated (prices of %s)\n", estimate,
+		       it->price_date);
+	if (item_is_charged(it)) {
 		char charged[48];
 		money_short(it->cost_charged, charged);
 		printf("  charged   %s USD, as thawfs reckons the bill\n", charged);
+	}
+}
+
+/* What is said of a file nobody asked for holds from the moment somebody does. */
+static void forecast_lines(const struct item *it)
+{
+	char least[32], most[32];
+
+	if (item_outlook(it) == OUTLOOK_COMING && it->ready_ms == 0) {
+		time_line("earliest", it->eta_least_ms, it);
+		time_line("expected", it->eta_ms, it);
+	} else if (item_outlook(it) == OUTLOOK_UNASKED && it->eta_ms > it->now_ms) {
+		duration_words(it->eta_least_ms - it->now_ms, least);
+		duration_words(it->eta_ms - it->now_ms, most);
+		printf("  takes     %s%s%s from when it is asked for\n", least,
+		       streq(least, most) ? "" : " to ", streq(least, most) ? "" : most);
 	}
 }
 
@@ -213,10 +233,7 @@ static int file_explain(void *arg, const struct file *f)
 	       *it.verified ? ", verified by " : "", it.verified);
 	asked_line(&it);
 	time_line("asked", it.requested_ms, &it);
-	if (it.ready_ms == 0) {
-		time_line("earliest", it.eta_least_ms, &it);
-		time_line("expected", it.eta_ms, &it);
-	}
+	forecast_lines(&it);
 	time_line("ready", it.ready_ms, &it);
 	time_line("expires", it.expires_ms, &it);
 	money_lines(&it);

@@ -100,7 +100,9 @@ static void change_print(const struct watch *w, const struct file *f,
 		fflush(stdout);
 		return;
 	}
-	if (w->has_bar)
+	/* The others' ends have a line of their own, on stderr. */
+	if (w->has_bar || item_outlook(it) == OUTLOOK_UNASKED ||
+	    item_outlook(it) == OUTLOOK_OVER)
 		return;
 	printf("%s: %s", safe ? safe : "?", it->state);
 	if (item_outlook(it) == OUTLOOK_COMING && it->eta_ms > 0) {

@@ -95,7 +95,7 @@ static void a_document_cut_anywhere_reads_the_same(void **state)
 
 static void a_truncated_document_is_never_complete(void **state)
 {
-	size_t len = strrchr(sample, '}') - sample;
+	size_t len = (size_t)(strrchr(sample, '}') - sample);
 	(void)state;
 
 	for (size_t n = 0; n <= len; n++) {

@@ -70,7 +70,8 @@ const char *sim_header(const struct sim_req *req, const char *name)
 }
 
 void sim_headers_each(const struct sim_req *req,
-		      void (*fn)(void *arg, const char *name, const char *value), void *arg)
+		      void (*fn)(void *arg, const char *name, const char *value),
+		      void *arg)
 {
 	const struct sim_conn *c = req->connection;
 

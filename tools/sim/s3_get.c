@@ -281,38 +281,37 @@ int s3_get_object(struct s3_call *call)
 	return s3_bill(call, "request", "s3.get", 1, 0);
 }
 
+/* Parts behind `marker`, at most `max`. */
+static void part_list(struct buf *out, const struct s3_object *o, uint64_t marker,
+		      uint64_t max)
+{
+	uint32_t from = 0;
+
+	while (from < o->n_parts && o->parts[from].number <= marker)
+		from++;
+	uint32_t to = o->n_parts - from > max ? from + (uint32_t)max : o->n_parts;
+	s3_xml_u64(out, "PartNumberMarker", marker);
+	s3_xml_u64(out, "NextPartNumberMarker",
+		   to > from ? o->parts[to - 1].number : marker);
+	s3_xml_u64(out, "MaxParts", max);
+	s3_xml_text(out, "IsTruncated", to < o->n_parts ? "true" : "false");
+	for (uint32_t i = from; i < to; i++) {
+		buf_puts(out, "<Part>");
+		s3_xml_u64(out, "PartNumber", o->parts[i].number);
+		s3_xml_u64(out, "Size", o->parts[i].size_bytes);
+		s3_xml_sum(out, o->sum.algo, o->parts[i].sum, 0);
+		buf_puts(out, "</Part>");
+	}
+}
+
 static void parts_xml(struct buf *out, const struct s3_object *o, uint64_t marker,
 		      uint64_t max)
 {
-	uint32_t i = 0, last = 0;
-
 	buf_puts(out, "<ObjectParts>");
 	s3_xml_u64(out, "PartsCount", o->n_parts);
 	/* Parts without checksums of their own are only counted. */
-	if (o->parts[0].has_sum) {
-		_buf_ struct buf list = { 0 };
-
-		buf_init(&list, out->max_len);
-		buf_puts(&list, "");
-		while (i < o->n_parts && o->parts[i].number <= marker)
-			i++;
-		for (uint64_t n = 0; n < max && i < o->n_parts; n++, i++) {
-			const struct s3_part *p = &o->parts[i];
-
-			last = p->number;
-			buf_puts(&list, "<Part>");
-			s3_xml_u64(&list, "PartNumber", p->number);
-			s3_xml_u64(&list, "Size", p->size_bytes);
-			s3_xml_sum(&list, o->sum.algo, p->sum, 0);
-			buf_puts(&list, "</Part>");
-		}
-		s3_xml_u64(out, "PartNumberMarker", marker);
-		s3_xml_u64(out, "NextPartNumberMarker", last);
-		s3_xml_u64(out, "MaxParts", max);
-		s3_xml_text(out, "IsTruncated", i < o->n_parts ? "true" : "false");
-		if (!list.err)
-			buf_puts(out, list.data);
-	}
+	if (o->parts[0].has_sum)
+		part_list(out, o, marker, max);
 	buf_puts(out, "</ObjectParts>");
 }
 

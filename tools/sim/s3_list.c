@@ -32,21 +32,21 @@ struct listing {
 };
 
 /* As S3 does with encoding-type=url: "/" stays, a blank becomes "+". */
-static void put_name(struct buf *out, const struct listing *l, const char *element,
-		     const char *name)
+static void put_name(struct buf *out, const struct listing *l, const char *name,
+		     const char *text)
 {
 	if (!l->has_url_encoding) {
-		s3_xml_text(out, element, name);
+		s3_xml_text(out, name, text);
 		return;
 	}
-	buf_printf(out, "<%s>", element);
-	for (const char *p = name; *p; p++) {
+	buf_printf(out, "<%s>", name);
+	for (const char *p = text; *p; p++) {
 		if (*p == ' ')
 			buf_putc(out, '+');
 		else
 			percent_encode(out, p, 1, "/*");
 	}
-	buf_printf(out, "</%s>", element);
+	buf_printf(out, "</%s>", name);
 }
 
 static void put_owner(struct buf *out)
@@ -303,13 +303,13 @@ int s3_list_objects_v1(struct s3_call *call)
 	_cleanup_(listing_done) struct listing l = { 0 };
 	const char *marker = sim_query(call->req, "marker");
 	struct buf *out = &call->res->body;
-	char common[S3_KEY_MAX + 1];
-
 	int r = listing_init(&l, call);
 	if (r)
 		return r;
 	l.wants_owner = true;
 	if (marker && strncmp(marker, l.prefix, strlen(l.prefix)) == 0) {
+		char common[S3_KEY_MAX + 1];
+
 		snprintf(l.after, sizeof(l.after), "%s", marker);
 		/* NextMarker was a common prefix: what is under it has been told. */
 		l.is_after_prefix =

@@ -64,6 +64,7 @@ static int each_name(int dir_fd, int (*fn)(void *arg, int dir_fd, const char *na
 	}
 
 	int r = 0;
+	/* cppcheck-suppress readdirCalled ; the directory is ours alone */
 	for (struct dirent *e = readdir(dir); e && r == 0; e = readdir(dir))
 		if (e->d_name[0] != '.')
 			r = fn(arg, dir_fd, e->d_name);
@@ -94,7 +95,7 @@ static int load_object(void *arg, int dir_fd, const char *name)
 {
 	struct s3_bucket *b = arg;
 	_buf_ struct buf doc = { 0 };
-	struct s3_object *o;
+	struct s3_object *o = NULL;
 
 	if (!is_record(name))
 		return 0;
@@ -126,7 +127,7 @@ static int load_object(void *arg, int dir_fd, const char *name)
 static int load_bucket(void *arg, int dir_fd, const char *name)
 {
 	struct sim_s3 *s3 = arg;
-	struct s3_bucket *b;
+	struct s3_bucket *b = NULL;
 	(void)dir_fd;
 
 	int r = s3_bucket_attach(s3, name, &b);

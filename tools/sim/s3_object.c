@@ -120,7 +120,6 @@ static int sent_sum(struct s3_call *call, struct s3_sum *ret)
 int s3_body_verify(struct s3_call *call, struct s3_sum *ret)
 {
 	const struct sim_req *req = call->req;
-	uint8_t value[S3_SUM_MAX];
 	struct s3_sum sum;
 
 	int r = s3_body_verify_md5(call);
@@ -129,6 +128,8 @@ int s3_body_verify(struct s3_call *call, struct s3_sum *ret)
 	if (r)
 		return r;
 	if (sum.algo) {
+		uint8_t value[S3_SUM_MAX];
+
 		r = s3_sum_file(sum.algo, req->body_fd, 0, req->body_len, value);
 		if (r < 0)
 			return r;

@@ -70,13 +70,14 @@ enum s3_restore_state s3_restore_state(const struct s3_object *o, int64_t now_ms
 void s3_restore_xml(struct buf *out, const struct s3_object *o, int64_t now_ms)
 {
 	enum s3_restore_state state = s3_restore_state(o, now_ms);
-	char expiry[32];
 
 	if (state == S3_COLD)
 		return;
 	buf_puts(out, "<RestoreStatus>");
 	s3_xml_text(out, "IsRestoreInProgress", state == S3_RUNNING ? "true" : "false");
 	if (state == S3_COPY) {
+		char expiry[32];
+
 		time_rfc3339(o->restore.expiry_ms, expiry);
 		s3_xml_text(out, "RestoreExpiryDate", expiry);
 	}
@@ -86,12 +87,12 @@ void s3_restore_xml(struct buf *out, const struct s3_object *o, int64_t now_ms)
 void s3_restore_header(struct sim_res *res, const struct s3_object *o, int64_t now_ms)
 {
 	enum s3_restore_state state = s3_restore_state(o, now_ms);
-	char expiry[40];
 
 	if (state == S3_RUNNING)
 		sim_res_header(res, "x-amz-restore", "ongoing-request=\"true\"");
 	if (state != S3_COPY)
 		return;
+	char expiry[40];
 	sim_time_http(o->restore.expiry_ms, expiry);
 	sim_res_header(res, "x-amz-restore",
 		       "ongoing-request=\"false\", expiry-date=\"%s\"", expiry);

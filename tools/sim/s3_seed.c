@@ -71,7 +71,6 @@ static int make_parts(struct seeding *s, struct s3_object *o, uint64_t part_byte
 
 static int make_sums(struct seeding *s, struct s3_object *o, uint64_t part_bytes)
 {
-	uint8_t md5[16];
 	int r;
 
 	/* A composite checksum is over parts, if only one. */
@@ -80,6 +79,8 @@ static int make_sums(struct seeding *s, struct s3_object *o, uint64_t part_bytes
 	if (part_bytes > 0) {
 		r = make_parts(s, o, part_bytes);
 	} else {
+		uint8_t md5[16] = { 0 };
+
 		r = s3_md5_file(s->fd, 0, o->size_bytes, md5);
 		hex_encode(md5, sizeof(md5), o->etag);
 	}

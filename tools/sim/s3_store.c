@@ -3,13 +3,14 @@
 #include "io.h"
 #include "s3.h"
 #include "str.h"
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
 #define RECORD_MAX ((size_t)8 << 20)
-#define NAME_ROOM  (2 * 32 + sizeof(".json"))
+#define NAME_ROOM  (64 + sizeof(".json")) /* SHA-256 in hex */
 
 struct s3_object *s3_object_new(const char *key)
 {
@@ -148,7 +149,7 @@ static int grow(struct s3_bucket *b)
 	if (b->n_objects < b->room)
 		return 0;
 	size_t room = b->room ? 2 * b->room : 64;
-	struct s3_object **p = reallocarray(b->objects, room, sizeof(*p));
+	struct s3_object **p = reallocarray(b->objects, room, sizeof(struct s3_object *));
 	if (!p)
 		return -ENOMEM;
 	b->objects = p;
@@ -229,7 +230,7 @@ DEFINE_CLEANUP(struct s3_bucket, bucket_free)
 int s3_bucket_attach(struct sim_s3 *s3, const char *name, struct s3_bucket **ret)
 {
 	struct s3_bucket **list =
-		reallocarray(s3->buckets, s3->n_buckets + 1, sizeof(*list));
+		reallocarray(s3->buckets, s3->n_buckets + 1, sizeof(struct s3_bucket *));
 	if (!list)
 		return -ENOMEM;
 	s3->buckets = list;
@@ -245,7 +246,7 @@ int s3_bucket_attach(struct sim_s3 *s3, const char *name, struct s3_bucket **ret
 	size_t i = 0;
 	while (i < s3->n_buckets && strcmp(list[i]->name, name) < 0)
 		i++;
-	memmove(&list[i + 1], &list[i], (s3->n_buckets - i) * sizeof(*list));
+	memmove(&list[i + 1], &list[i], (s3->n_buckets - i) * sizeof(struct s3_bucket *));
 	s3->n_buckets++;
 	*ret = list[i] = steal_ptr(b);
 	return 0;
@@ -254,13 +255,14 @@ int s3_bucket_attach(struct sim_s3 *s3, const char *name, struct s3_bucket **ret
 int s3_bucket_add(struct sim_s3 *s3, const char *name, int64_t now_ms)
 {
 	_buf_ struct buf doc = { 0 };
-	struct s3_bucket *b;
+	struct s3_bucket *b = NULL;
 
 	if (mkdirat(s3->buckets_fd, name, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	int r = s3_bucket_attach(s3, name, &b);
 	if (r < 0)
 		return r;
+	assert(b);
 	b->created_ms = now_ms;
 	buf_init(&doc, BUF_TEXT_MAX);
 	buf_printf(&doc, "{\"created\":%lld}\n", (long long)now_ms);
@@ -281,7 +283,7 @@ int s3_bucket_remove(struct sim_s3 *s3, struct s3_bucket *b)
 		i++;
 	s3->n_buckets--;
 	memmove(&s3->buckets[i], &s3->buckets[i + 1],
-		(s3->n_buckets - i) * sizeof(*s3->buckets));
+		(s3->n_buckets - i) * sizeof(struct s3_bucket *));
 	bucket_free(b);
 	return r;
 }
@@ -299,7 +301,7 @@ struct s3_upload *s3_upload_find(const struct sim_s3 *s3, const char *id)
 int s3_upload_attach(struct sim_s3 *s3, struct s3_upload *u)
 {
 	struct s3_upload **list =
-		reallocarray(s3->uploads, s3->n_uploads + 1, sizeof(*list));
+		reallocarray(s3->uploads, s3->n_uploads + 1, sizeof(struct s3_upload *));
 	if (!list)
 		return -ENOMEM;
 	s3->uploads = list;

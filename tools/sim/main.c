@@ -26,6 +26,8 @@ static const char usage[] =
 	"  --key ID:SECRET        one more access key (default " DEFAULT_KEY
 	":" DEFAULT_SECRET ")\n"
 	"  --seed FILE            JSON with vaults and buckets to start with\n"
+	"  --no-default-checksum  S3 uploads without a checksum get none, as before 2024\n"
+	"  --expiry-from-request  days of a restored copy count from the request\n"
 	"  --allow-remote         listen beyond loopback\n"
 	"  --help, --version\n";
 
@@ -44,6 +46,8 @@ enum {
 	OPT_REGION,
 	OPT_KEY,
 	OPT_SEED,
+	OPT_NO_SUM,
+	OPT_EXPIRY,
 	OPT_REMOTE,
 	OPT_HELP,
 	OPT_VERSION
@@ -56,6 +60,8 @@ static const struct option longs[] = {
 	{ "region", required_argument, NULL, OPT_REGION },
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "no-default-checksum", no_argument, NULL, OPT_NO_SUM },
+	{ "expiry-from-request", no_argument, NULL, OPT_EXPIRY },
 	{ "allow-remote", no_argument, NULL, OPT_REMOTE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -110,6 +116,12 @@ static int option_take(int opt, struct options *o, struct sim *sim)
 		if (o->n_seeds == SEEDS_MAX)
 			return bad_usage("too many seeds");
 		o->seeds[o->n_seeds++] = optarg;
+		return 0;
+	case OPT_NO_SUM:
+		sim->has_no_default_sum = true;
+		return 0;
+	case OPT_EXPIRY:
+		sim->is_expiry_from_request = true;
 		return 0;
 	case OPT_REMOTE:
 		o->is_remote_allowed = true;

@@ -160,8 +160,6 @@ struct sim_s3 {
 	size_t n_buckets;
 	struct s3_upload **uploads; /* in no order */
 	size_t n_uploads;
-	bool has_no_default_sum; /* uploads without a checksum stay without, as before 2024 */
-	bool is_expiry_from_request; /* the other reading of the guide; default: completion */
 	int64_t next_change_ms; /* no copy is finished or expires before; INT64_MAX: none */
 };
 

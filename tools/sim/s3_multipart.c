@@ -315,7 +315,7 @@ static int plan_object(struct s3_call *call, const struct s3_upload *u, struct p
 	o->modified_ms = call->req->now_ms - call->req->now_ms % 1000;
 	o->sum.algo = u->algo;
 	o->sum.is_composite = u->is_composite;
-	if (!u->algo && !call->s3->has_no_default_sum)
+	if (!u->algo && !call->sim->has_no_default_sum)
 		o->sum.algo = s3_algo_find("crc64nvme");
 	s3_etag_of_parts(o->parts, o->n_parts, o->etag);
 	return u->is_composite

@@ -196,7 +196,7 @@ static int object_from_head(struct s3_call *call, struct s3_object **ret)
 	if (r)
 		return r;
 	const struct sim_req *req = call->req;
-	if (!o->sum.algo && !call->s3->has_no_default_sum) {
+	if (!o->sum.algo && !call->sim->has_no_default_sum) {
 		const struct s3_algo *algo = s3_algo_find("crc64nvme");
 
 		r = s3_sum_file(algo, req->body_fd, 0, req->body_len, o->sum.value);

@@ -262,7 +262,7 @@ static int restore_locked(struct s3_call *call, const struct wanted *w,
 	if (verdict < S3_ERRORS)
 		return verdict;
 	struct s3_restore before = o->restore;
-	o->restore = after(o, verdict, w, now_ms, call->s3->is_expiry_from_request);
+	o->restore = after(o, verdict, w, now_ms, call->sim->is_expiry_from_request);
 	int r = s3_object_save(b, o);
 	if (r < 0) {
 		o->restore = before;

@@ -32,6 +32,9 @@ struct sim {
 	char *data_dir; /* absolute */
 	int data_fd;
 	char *region;
+	/* S3's questions with two answers, chosen at start. */
+	bool has_no_default_sum;     /* uploads without a checksum stay so, as before 2024 */
+	bool is_expiry_from_request; /* a copy's days count from there, not from completion */
 	pthread_mutex_t mu;
 	struct sim_clock *clock;
 	struct sim_bill *bill;

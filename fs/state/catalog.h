@@ -27,8 +27,8 @@ struct entry {
 	uint64_t parent; /* a source's root: 0 */
 	enum entry_type type;
 	char name[NAME_LEN_MAX + 1];
-	char source[64]; /* the configured name */
-	int64_t mtime_ms;
+	char source[64];      /* the configured name */
+	int64_t mtime_ms;     /* directories: of the newest file below; 0: none */
 	uint32_t n_dirs;      /* directories: subdirectories, for st_nlink */
 	struct object object; /* files */
 	bool is_restoring;    /* S3: at the time of the listing */
@@ -41,15 +41,17 @@ struct source_info {
 	uint64_t files, bytes;
 };
 
-/* 0, -ENOENT, -EBADMSG. */
+/* 0, -ENOENT, -EBADMSG. An archive that two sources show (one bucket under two prefixes) has one
+ * number and an entry in each: catalog_get gives either. */
 int catalog_get(struct catalog *c, uint64_t ino, struct entry *ret);
 int catalog_lookup(struct catalog *c, uint64_t parent, const char *name,
 		   struct entry *ret);
 /* Children of `parent` with ino > `after`, in order; a non-zero answer of `each` stops and is
- * given back. The entry is borrowed for the call. */
+ * given back. The entry is borrowed for the call. A read transaction is open meanwhile: `each` may
+ * read, but must not wait. */
 int catalog_each_child(struct catalog *c, uint64_t parent, uint64_t after,
 		       int (*each)(void *arg, const struct entry *e), void *arg);
-/* 0 or -ENOENT (never imported). */
+/* 0 or -ENOENT (never heard of). */
 int catalog_source(struct catalog *c, const char *source, struct source_info *ret);
 
 /* ---- import ---- */
@@ -75,12 +77,14 @@ struct import_op {
 	struct state_op op;
 	struct import *import;
 	int64_t taken_ms;
-	struct source_info info; /* the answer */
-	uint64_t added, removed, renamed;
+	struct source_info info;          /* the answer */
+	uint64_t added, removed, renamed; /* files */
+	uint64_t duplicates; /* lines of an archive that was there already: left out */
 };
 void catalog_import_post(struct catalog *c, struct import_op *op);
 
 /* Makes the root directory of a source that has no catalog yet, so that it has a number and can
- * answer EAGAIN: info.root_ino set, info.taken_ms 0. Waits; at start only. */
+ * answer EAGAIN: info.root_ino set, info.taken_ms 0. One that has a catalog is left alone, unless
+ * `source` names another place now: then its old tree goes. Waits; at start only. */
 int catalog_ensure_source(struct catalog *c, const char *source, const char *ns,
 			  struct source_info *ret);

@@ -21,10 +21,11 @@ struct journal;
 /* ---- identities: append-only, (namespace, kind, id) -> inode number, never reused ---- */
 
 enum identity_kind {
-	IDENTITY_SOURCE = 'S',    /* id: "" */
-	IDENTITY_DIRECTORY = 'D', /* id: path from the source's root, shown names */
-	IDENTITY_ARCHIVE = 'A',   /* id: archive id */
-	IDENTITY_OBJECT = 'O',    /* id: key NUL version NUL etag */
+	IDENTITY_SOURCE = 'S', /* id: configured name: two sources may share a bucket */
+	IDENTITY_DIRECTORY =
+		'D',            /* id: configured name NUL path as shown from its root */
+	IDENTITY_ARCHIVE = 'A', /* id: archive id */
+	IDENTITY_OBJECT = 'O',  /* id: key NUL version NUL etag */
 };
 
 /* The first number given out; 1 is the mount's root, below is reserved. Numbers stay below 2^48:
@@ -120,7 +121,7 @@ struct charge {
 struct reserve_op {
 	struct state_op op;
 	struct request rec;
-	struct budget_draw draws[BUDGETS_MAX];
+	struct budget_draw draws[BUDGETS_MAX]; /* of different keys */
 	size_t n_draws;
 	size_t refused;
 	money_t refused_used;
@@ -129,8 +130,9 @@ void journal_reserve_post(struct journal *j, struct reserve_op *op);
 
 /* One step of a request, with the charges that came with it, in one commit. Charges move from
  * reserved to spent in the request's budgets (what exceeds the reservation is spent all the
- * same); a final state (DONE, FAILED, CANCELLED) releases what is still reserved. rec.charged and
- * rec.reserved are kept by the journal and given back updated. */
+ * same); a final state (DONE, FAILED, CANCELLED) releases what is still reserved. rec.estimate,
+ * rec.charged and rec.reserved are kept by the journal and given back updated. Result 0, -ENOENT,
+ * or -EPROTO: what has ended cannot be opened again (late charges may still be added). */
 struct step_op {
 	struct state_op op;
 	struct request rec;

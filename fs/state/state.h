@@ -2,10 +2,10 @@
 /* state - everything that survives: the catalog of names, the index of cached extents with their
  * data files, and the journal of requests and money.
  *
- *	STATE/lock                one daemon per state directory
+ *	STATE/state.lock          one daemon per state directory
  *	STATE/journal/            LMDB: identities, requests, ledger, budgets. Precious.
  *	STATE/catalog/            LMDB: names. Rebuilt from the service at will.
- *	CACHE/lock                one daemon per cache directory
+ *	CACHE/cache.lock          one daemon per cache directory (both may be one directory)
  *	CACHE/index/              LMDB: extents. Rebuilt by hashing the data again.
  *	CACHE/data/XX/INO.GEN     one sparse file per archive version and fill
  *
@@ -26,8 +26,8 @@
 struct state_cfg {
 	const char *state_dir;
 	const char *cache_dir;
-	uint64_t
-		map_bytes; /* LMDB map of each environment; 0: 64 GiB (address space only) */
+	/* LMDB map of each environment; 0: 64 GiB (address space only) */
+	uint64_t map_bytes;
 };
 
 struct state {
@@ -38,22 +38,31 @@ struct state {
 	int state_lock_fd, cache_lock_fd;
 };
 
-/* Opens, locks and checks both directories: 0700, ours, local, writable; makes what is missing.
- * 0, -EWOULDBLOCK (another daemon: named in `err`), -EMEDIUMTYPE (network file system), or
- * -errno; always with a line for people in `err` that names the thing and the remedy. */
+/* Opens, locks and checks both directories: ours, not writable by others, local, writable; makes
+ * what is missing. What it makes is 0700; a directory that was there keeps its mode, what is kept
+ * inside it is 0700. 0, -EWOULDBLOCK (another daemon: named in `err`), -EMEDIUMTYPE (network
+ * file system), or -errno; always with a line for people in `err` that names the thing and the
+ * remedy. */
 int state_open(const struct state_cfg *cfg, struct state **ret, struct buf *err);
 /* Finishes what was posted, closes, unlocks. Nobody may read any more. */
 void state_close(struct state *s);
 
+struct op_kind;
+
 /* First member of every operation. Zero-initialise. */
 struct state_op {
-	struct msg msg; /* msg.run: the caller's, called by who takes from reply_to;
-				       NULL: nobody is told, the writer frees the operation */
-	struct mailbox *reply_to;
-	int result; /* 0 or -errno */
+	/* msg.run: the caller's, called by who takes from reply_to; NULL: nobody is told, the
+	 * writer frees the operation. */
+	struct msg msg;
+	struct mailbox *reply_to; /* NULL: msg.run is called on the writer's thread */
+	int result;               /* 0 or -errno */
+	/* This layer's own. */
+	const struct op_kind *kind;
+	bool is_answered;
 };
 
 /* Does an operation and waits for it: for tests, tools and start-up. `post` is the function that
- * would post it. Gives op->result. Not on a writer thread. */
+ * would post it; reply_to and msg.run are not used. Gives op->result. Not on the thread of the
+ * writer that is to do it. */
 int state_op_wait(void (*post)(void *target, struct state_op *op), void *target,
 		  struct state_op *op);

@@ -46,17 +46,32 @@ struct fill {
 	int64_t used_ms; /* real UTC of the fill's last step */
 };
 
-/* 0 or -ENOENT. */
+/* What the store keeps with an operation while it is under way; nobody else's. */
+struct store_work {
+	struct msg msg;
+	struct store *store;
+	struct state_op *op;
+	struct node_hash *leaves;
+	uint64_t version;   /* of the fill, when it was looked at */
+	uint64_t stale_gen; /* its data file goes once the commit is durable */
+	uint64_t made_gen;  /* its data file goes if there is no commit */
+	int64_t used_delta;
+	bool is_refuted;
+};
+
+/* 0, -ENOENT, -EBADMSG. */
 int store_fill(struct store *s, uint64_t ino, struct fill *ret);
-/* Whether [off, off + len) (cut at the file's end) is proved: 1 or 0, and the fill. A file of
- * size 0 is covered once its fill is whole. */
+/* Whether [off, off + len) (cut at the file's end) is proved: 1 or 0, and the fill (all zeros but
+ * for the inode number if there is none). A file of size 0 is covered once its fill is whole. */
 int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
 		 struct fill *ret);
 /* The data file of one generation, O_RDONLY. Gives a descriptor, or -ENOENT. */
 int store_open_data(struct store *s, uint64_t ino, uint64_t gen);
-/* The first bytes at or after `from` that no row holds, as whole extents clipped to `max_len`
- * (a multiple of a MiB) and starting at a multiple of it, but for the file's end. 1 and the
- * range, or 0: nothing is missing. `held` rows count as here even if pending. */
+/* The next bytes to fetch: the first MiB at or after `from` that no row holds, with as much around
+ * it as is missing too: the largest power of two of MiB, at most `max_len`, that starts at a
+ * multiple of itself (so that the service's range tree hash vouches for it), cut at the file's
+ * end. It may so begin before `from`. Pending rows count as held. 1 and the range; 0: nothing is
+ * missing; -ENOENT: no fill. */
 int store_next_missing(struct store *s, uint64_t ino, uint64_t from, uint64_t max_len,
 		       uint64_t *ret_off, uint64_t *ret_len);
 /* Bytes in data files (held), for admission and metrics. */
@@ -69,12 +84,15 @@ struct fill_op {
 	struct state_op op;
 	uint64_t ino, size_bytes;
 	struct fill fill;
+	struct store_work work;
 };
 void store_fill_post(struct store *s, struct fill_op *op);
 
 /* Bytes that arrived: hashed into leaves, compared with `expected` if there is one, written,
  * synced, then the row. `off` a multiple of a MiB; `len` too but at the file's end. With
  * `expected` the row is proved (PROOF_RANGE), without it pending.
+ * Bytes that are held and proved already are left as they are (result 0); pending ones of the same
+ * range are replaced; -EEXIST where it overlaps other rows.
  * Result 0, -EBADMSG (hash differs: nothing was written), -ENOENT (the fill is gone), -ENOSPC,
  * -EIO. `data` stays the caller's and is needed until answered. */
 struct chunk_op {
@@ -85,13 +103,14 @@ struct chunk_op {
 	bool has_expected;
 	struct node_hash expected;
 	struct fill fill; /* the answer: the fill after this row */
+	struct store_work work;
 };
 void store_chunk_post(struct store *s, struct chunk_op *op);
 
 /* Proves a fill whose every byte is held: by the tree hash of its leaves, by a digest over the
  * bytes read back from the data file, or (PROOF_TRANSPORT) by their length alone. Result 0 and
  * every row is proved; -EBADMSG: it differs, and the whole fill has been forgotten; -EAGAIN:
- * bytes are missing; -EIO. */
+ * bytes are missing, or came in meanwhile; -ENOENT: the fill is gone; -EIO. */
 struct prove_op {
 	struct state_op op;
 	uint64_t ino, gen;
@@ -101,6 +120,7 @@ struct prove_op {
 	enum digest_kind digest; /* DIGEST_NONE with PROOF_TRANSPORT */
 	uint8_t value[DIGEST_MAX];
 	struct fill fill;
+	struct store_work work;
 };
 void store_prove_post(struct store *s, struct prove_op *op);
 
@@ -108,5 +128,6 @@ void store_prove_post(struct store *s, struct prove_op *op);
 struct forget_op {
 	struct state_op op;
 	uint64_t ino;
+	struct store_work work;
 };
 void store_forget_post(struct store *s, struct forget_op *op);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "db.h"
+
+#include "io.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+/* Readers at one time: FUSE workers, engine, pools, and callbacks that read in turn. */
+#define READERS_MAX 256
+
+static const struct {
+	int rc;
+	int err;
+} errors[] = {
+	{ MDB_NOTFOUND, ENOENT },       { MDB_KEYEXIST, EEXIST },
+	{ MDB_MAP_FULL, ENOSPC },       { MDB_TXN_FULL, ENOSPC },
+	{ MDB_READERS_FULL, EAGAIN },   { MDB_CORRUPTED, EBADMSG },
+	{ MDB_PAGE_NOTFOUND, EBADMSG }, { MDB_INVALID, EBADMSG },
+	{ MDB_INCOMPATIBLE, EBADMSG },  { MDB_VERSION_MISMATCH, ENOTSUP },
+	{ MDB_BAD_VALSIZE, EINVAL },
+};
+
+int db_errno(int rc)
+{
+	if (rc == 0)
+		return 0;
+	if (rc > 0)
+		return -rc;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (errors[i].rc == rc)
+			return -errors[i].err;
+	}
+	return -EIO;
+}
+
+static int tables_open(const struct db *db, const struct db_table *tables, size_t n)
+{
+	MDB_txn *txn = NULL;
+	int r = db_write(db, NULL, &txn);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = db_errno(
+			mdb_dbi_open(txn, tables[i].name, MDB_CREATE, tables[i].ret_dbi));
+	if (r == 0)
+		return db_commit(db, txn);
+	if (txn)
+		mdb_txn_abort(txn);
+	return r;
+}
+
+static int env_open(struct db *db, const char *dir, uint64_t map_bytes, size_t n)
+{
+	int r = db_errno(mdb_env_create(&db->env));
+	if (r == 0)
+		r = db_errno(mdb_env_set_mapsize(
+			db->env, map_bytes ? map_bytes : DB_MAP_BYTES_DEFAULT));
+	if (r == 0)
+		r = db_errno(mdb_env_set_maxdbs(db->env, (MDB_dbi)n));
+	if (r == 0)
+		r = db_errno(mdb_env_set_maxreaders(db->env, READERS_MAX));
+	if (r == 0)
+		r = db_errno(mdb_env_open(db->env, dir, MDB_NOTLS, 0600));
+	int dead = 0;
+	if (r == 0)
+		r = db_errno(mdb_reader_check(db->env, &dead));
+	return r;
+}
+
+int db_open(struct db *db, const char *path, const char *name, uint64_t map_bytes,
+	    const struct db_table *tables, size_t n)
+{
+	*db = (struct db){ .dir_fd = -1 };
+	_free_ char *dir = NULL;
+	if (asprintf(&dir, "%s/%s", path, name) < 0) {
+		dir = NULL;
+		return -ENOMEM;
+	}
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	db->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (db->dir_fd < 0)
+		return -errno;
+	int r = env_open(db, dir, map_bytes, n);
+	if (r == 0)
+		r = tables_open(db, tables, n);
+	if (r == 0)
+		r = dir_sync(db->dir_fd);
+	if (r < 0)
+		db_close(db);
+	return r;
+}
+
+void db_close(struct db *db)
+{
+	if (db->env)
+		mdb_env_close(db->env);
+	if (db->dir_fd >= 0)
+		close(db->dir_fd);
+	*db = (struct db){ .dir_fd = -1 };
+}
+
+int db_read(const struct db *db, MDB_txn **ret)
+{
+	return db_errno(mdb_txn_begin(db->env, NULL, MDB_RDONLY, ret));
+}
+
+int db_write(const struct db *db, MDB_txn *parent, MDB_txn **ret)
+{
+	return db_errno(mdb_txn_begin(db->env, parent, 0, ret));
+}
+
+static bool is_full(int fd)
+{
+	struct statvfs s;
+	/* Less than the few pages a commit needs is full. */
+	return fstatvfs(fd, &s) == 0 && (uint64_t)s.f_bavail * s.f_frsize < (64 << 10);
+}
+
+int db_commit(const struct db *db, MDB_txn *txn)
+{
+	int r = db_errno(mdb_txn_commit(txn));
+	return r == -EIO && is_full(db->dir_fd) ? -ENOSPC : r;
+}
+
+int db_cursor(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **ret)
+{
+	return db_errno(mdb_cursor_open(txn, dbi, ret));
+}
+
+int db_move(MDB_cursor *c, MDB_val *key, MDB_val *val, MDB_cursor_op op)
+{
+	return db_errno(mdb_cursor_get(c, key, val, op));
+}
+
+int db_get(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val *ret)
+{
+	return db_errno(mdb_get(txn, dbi, &key, ret));
+}
+
+int db_get_record(MDB_txn *txn, MDB_dbi dbi, MDB_val key, enum db_kind kind,
+		  struct record *ret)
+{
+	MDB_val val;
+	int r = db_get(txn, dbi, key, &val);
+	if (r < 0)
+		return r;
+	return record_open(ret, val.mv_data, val.mv_size, (uint8_t)kind, DB_VERSION);
+}
+
+int db_put(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val val)
+{
+	return db_errno(mdb_put(txn, dbi, &key, &val, 0));
+}
+
+int db_put_record(MDB_txn *txn, MDB_dbi dbi, MDB_val key, struct buf *b)
+{
+	int r = record_end(b);
+	return r < 0 ? r : db_put(txn, dbi, key, db_val(b->data, b->len));
+}
+
+int db_delete(MDB_txn *txn, MDB_dbi dbi, MDB_val key)
+{
+	int r = db_errno(mdb_del(txn, dbi, &key, NULL));
+	return r == -ENOENT ? 0 : r;
+}
+
+int db_get_number(MDB_txn *txn, MDB_dbi dbi, const char *key, uint64_t fallback,
+		  uint64_t *ret)
+{
+	struct record rec;
+	int r = db_get_record(txn, dbi, db_val(key, strlen(key)), KIND_NUMBER, &rec);
+	if (r == -ENOENT) {
+		*ret = fallback;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	uint64_t v = record_get_u64(&rec);
+	if (rec.err)
+		return rec.err;
+	*ret = v;
+	return 0;
+}
+
+int db_put_number(MDB_txn *txn, MDB_dbi dbi, const char *key, uint64_t v)
+{
+	_buf_ struct buf b;
+	buf_init(&b, DB_VALUE_MAX);
+	record_begin(&b, KIND_NUMBER, DB_VERSION);
+	record_u64(&b, v);
+	return db_put_record(txn, dbi, db_val(key, strlen(key)), &b);
+}

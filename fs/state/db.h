@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* db - the little of LMDB that the three environments use, with -errno.
+ *
+ * LMDB's own rules (lmdb.h 0.9.24, "Caveats"), and how they are kept here:
+ *   1. One transaction a thread: with MDB_NOTLS readers are tied to their transaction, not to
+ *      their thread; each environment has one thread that writes (writer.h).
+ *   2. Never across fork: state_open() comes after the last fork.
+ *   3. Never twice in one process: state_open() takes the directory's lock before it opens.
+ *   4. No long transactions, they keep old pages alive: a read ends before its function returns.
+ *   5. Readers that died leave slots behind: mdb_reader_check() at start.
+ * The map is big, sparse and never resized. Nothing is opened with MDB_NOSYNC or MDB_WRITEMAP: a
+ * commit that has returned is durable, and a stray pointer cannot reach the pages.
+ *
+ * LMDB does not notice flipped bits: every value is a record (record.h) with a kind of its own.
+ */
+#pragma once
+
+#include "cleanup.h"
+#include "record.h"
+#include <lmdb.h>
+
+struct db {
+	MDB_env *env;
+	int dir_fd; /* the environment's directory, for statvfs */
+};
+
+#define DB_MAP_BYTES_DEFAULT ((uint64_t)64 << 30)
+#define DB_KEY_MAX           511 /* mdb_env_get_maxkeysize() of the build everyone ships */
+
+/* Kinds of records. Persisted: numbers never change meaning (docs/FORMAT.md). */
+enum db_kind {
+	KIND_NUMBER = 1, /* a counter */
+	KIND_TEXT = 2,
+	KIND_IDENTITY = 16,
+	KIND_REQUEST = 17,
+	KIND_CHARGE = 18,
+	KIND_BUDGET = 19,
+	KIND_ENTRY = 32,
+	KIND_SOURCE = 33,
+	KIND_FILL = 48,
+	KIND_ROW = 49,
+};
+
+struct db_table {
+	const char *name;
+	MDB_dbi *ret_dbi;
+};
+
+/* Makes the directory `name` (0700) in `path` if it is missing, opens the environment and its
+ * tables. 0 or -errno. */
+int db_open(struct db *db, const char *path, const char *name, uint64_t map_bytes,
+	    const struct db_table *tables, size_t n);
+void db_close(struct db *db);
+
+/* What an LMDB result means: 0, -ENOENT, -EEXIST, -ENOSPC, -EBADMSG (damaged), or -errno. */
+int db_errno(int rc);
+
+int db_read(const struct db *db, MDB_txn **ret);
+int db_write(const struct db *db, MDB_txn *parent, MDB_txn **ret);
+/* Ends `txn` either way. An I/O error on a full file system is -ENOSPC: LMDB 0.9.24 says EIO
+ * when its file cannot grow (measured 2026-10). */
+int db_commit(const struct db *db, MDB_txn *txn);
+
+static inline void db_abortp(MDB_txn **txn)
+{
+	if (*txn)
+		mdb_txn_abort(*txn);
+}
+#define _db_read_ _cleanup_(db_abortp)
+
+static inline void db_cursor_closep(MDB_cursor **c)
+{
+	if (*c)
+		mdb_cursor_close(*c);
+}
+#define _db_cursor_ _cleanup_(db_cursor_closep)
+
+int db_cursor(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **ret);
+/* Moves and gives; `key` is in and out as `op` needs. 0, -ENOENT at the end, or -errno. */
+int db_move(MDB_cursor *c, MDB_val *key, MDB_val *val, MDB_cursor_op op);
+
+static inline MDB_val db_val(const void *data, size_t len)
+{
+	return (MDB_val){ .mv_size = len, .mv_data = (void *)(uintptr_t)data };
+}
+
+/* A value, borrowed until the transaction ends or writes. */
+int db_get(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val *ret);
+/* The same, opened as a record of version 1. */
+int db_get_record(MDB_txn *txn, MDB_dbi dbi, MDB_val key, enum db_kind kind,
+		  struct record *ret);
+int db_put(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val val);
+/* Ends the record in `b` and writes it. */
+int db_put_record(MDB_txn *txn, MDB_dbi dbi, MDB_val key, struct buf *b);
+/* 0 also when it was not there. */
+int db_delete(MDB_txn *txn, MDB_dbi dbi, MDB_val key);
+
+/* Counters: absent is `fallback`. */
+int db_get_number(MDB_txn *txn, MDB_dbi dbi, const char *key, uint64_t fallback,
+		  uint64_t *ret);
+int db_put_number(MDB_txn *txn, MDB_dbi dbi, const char *key, uint64_t v);
+
+/* Records are small; the largest is a store row of a GiB extent's leaves. */
+#define DB_VALUE_MAX ((size_t)1 << 20)
+#define DB_VERSION   1

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import_set.h"
+
+#include "cleanup.h"
+#include "names.h"
+#include "str.h"
+
+/* ---- memory ---- */
+
+#define BLOCK_BYTES ((size_t)1 << 20)
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, room;
+	char data[];
+};
+
+char *import_keep(struct import *im, const char *s, size_t len)
+{
+	struct arena_block *b = im->arena;
+	if (!b || b->room - b->used < len + 1) {
+		size_t room = len + 1 > BLOCK_BYTES ? len + 1 : BLOCK_BYTES;
+		b = malloc(sizeof(*b) + room);
+		if (!b)
+			return NULL;
+		*b = (struct arena_block){ .next = im->arena, .room = room };
+		im->arena = b;
+	}
+	char *kept = b->data + b->used;
+	memcpy(kept, s, len);
+	kept[len] = 0;
+	b->used += len + 1;
+	return kept;
+}
+
+struct import *import_new(const struct import_cfg *cfg)
+{
+	struct import *im = calloc(1, sizeof(*im));
+	if (im)
+		im->cfg = *cfg;
+	return im;
+}
+
+void import_free(struct import *im)
+{
+	if (!im)
+		return;
+	struct import_dir *d, *next_dir;
+	HASH_ITER(hh, im->dirs, d, next_dir)
+	{
+		HASH_DEL(im->dirs, d);
+		free(d);
+	}
+	struct arena_block *next;
+	for (struct arena_block *b = im->arena; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	free(im->files);
+	free(im->refs);
+	free(im->inos);
+	free(im);
+}
+
+/* ---- directories ---- */
+
+const char *path_last(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+size_t path_dir_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? (size_t)(slash - path) : 0;
+}
+
+struct import_dir *import_dir_find(struct import *im, const char *path, size_t len)
+{
+	struct import_dir *d = NULL;
+	HASH_FIND(hh, im->dirs, path, len, d);
+	return d;
+}
+
+static struct import_dir *dir_make(struct import *im, struct import_dir *parent,
+				   const char *path, size_t len)
+{
+	_free_ struct import_dir *d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->path = import_keep(im, path, len);
+	if (!d->path)
+		return NULL;
+	d->parent = parent;
+	if (parent)
+		parent->n_dirs++;
+	HASH_ADD_KEYPTR(hh, im->dirs, d->path, len, d);
+	return steal_ptr(d);
+}
+
+struct import_dir *import_dir_get(struct import *im, const char *path, size_t len)
+{
+	struct import_dir *d = import_dir_find(im, path, len);
+	if (d)
+		return d;
+	struct import_dir *parent = import_dir_find(im, "", 0);
+	if (!parent)
+		parent = dir_make(im, NULL, "", 0);
+	/* From the top down, so that a parent is there before its child. */
+	for (size_t at = 0; parent && len > 0 && at <= len; at++) {
+		if (at < len && path[at] != '/')
+			continue;
+		d = import_dir_find(im, path, at);
+		parent = d ? d : dir_make(im, parent, path, at);
+	}
+	return parent;
+}
+
+/* ---- adding ---- */
+
+static const char *class_keep(struct import *im, const char *name)
+{
+	size_t i = 0;
+	for (; i < ARRAY_SIZE(im->classes) && im->classes[i]; i++) {
+		if (streq(im->classes[i], name))
+			return im->classes[i];
+	}
+	const char *kept = import_keep(im, name, strlen(name));
+	if (i < ARRAY_SIZE(im->classes))
+		im->classes[i] = kept;
+	return kept;
+}
+
+static int marker_add(struct import *im, const char *key, size_t len, int64_t modified_ms)
+{
+	_buf_ struct buf path;
+	buf_init(&path, BUF_TEXT_MAX);
+	/* The prefix's own marker is the root. */
+	int r = len > 0 ? name_from_key(key, len - 1, &path) : 0;
+	if (r < 0)
+		return r;
+	struct import_dir *d = import_dir_get(im, path.len ? path.data : "", path.len);
+	if (!d)
+		return -ENOMEM;
+	if (d->mtime_ms < modified_ms)
+		d->mtime_ms = modified_ms;
+	return 0;
+}
+
+static int file_add(struct import *im, const struct listing_entry *e, const char *path)
+{
+	if (im->n_files == im->room) {
+		size_t room = im->room ? 2 * im->room : 256;
+		struct import_file *files = reallocarray(im->files, room, sizeof(*files));
+		if (!files)
+			return -ENOMEM;
+		im->files = files;
+		im->room = room;
+	}
+	const struct object *o = &e->object;
+	struct import_file f = {
+		.path = import_keep(im, path, strlen(path)),
+		.id = import_keep(im, o->id, strlen(o->id)),
+		.version = o->version[0] ? import_keep(im, o->version, strlen(o->version))
+					 : "",
+		.etag = o->etag[0] ? import_keep(im, o->etag, strlen(o->etag)) : "",
+		.storage_class = class_keep(im, o->storage_class),
+		.size_bytes = o->size_bytes,
+		.modified_ms = o->modified_ms,
+		.copy_expires_ms = e->copy_expires_ms,
+		.tree_hash = o->tree_hash,
+		.has_tree_hash = o->has_tree_hash,
+		.is_restoring = e->is_restoring,
+	};
+	if (!f.path || !f.id || !f.version || !f.etag || !f.storage_class)
+		return -ENOMEM;
+	f.shown = f.path;
+	im->files[im->n_files++] = f;
+	return 0;
+}
+
+int import_add(struct import *im, const struct listing_entry *e)
+{
+	const struct object *o = &e->object;
+	_buf_ struct buf path;
+	buf_init(&path, BUF_TEXT_MAX);
+	int r;
+	if (im->cfg.is_vault) {
+		r = name_from_description(e->description, o->id, &path);
+		return r < 0 ? r : file_add(im, e, path.data);
+	}
+	const char *key = str_after(o->id, im->cfg.prefix);
+	if (!key)
+		key = o->id;
+	if (name_is_folder_marker(o->id, strlen(o->id), o->size_bytes))
+		return marker_add(im, key, strlen(key), o->modified_ms);
+	r = name_from_key(key, strlen(key), &path);
+	return r < 0 ? r : file_add(im, e, path.data);
+}

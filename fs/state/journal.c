@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "journal_db.h"
+
+#include "str.h"
+#include <assert.h>
+#include <sys/random.h>
+
+bool request_is_final(enum request_state s)
+{
+	return s == REQUEST_DONE || s == REQUEST_FAILED || s == REQUEST_CANCELLED;
+}
+
+/* ---- reserve ---- */
+
+static int draws_check(const struct budget_draw *draws, size_t n)
+{
+	if (n > BUDGETS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		if (!draws[i].key[0])
+			return -EINVAL;
+		/* Twice the same would be charged twice but checked once. */
+		for (size_t k = 0; k < i; k++) {
+			if (streq(draws[i].key, draws[k].key))
+				return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op)
+{
+	for (size_t i = 0; i < op->n_draws; i++) {
+		struct budget b;
+		int r = budget_get(j, txn, op->draws[i].key, &b);
+		if (r < 0)
+			return r;
+		if (b.spent + b.reserved + op->rec.estimate <= op->draws[i].limit)
+			continue;
+		op->refused = i;
+		op->refused_used = b.spent + b.reserved;
+		return -EDQUOT;
+	}
+	return 0;
+}
+
+static int last_key(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret)
+{
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key, val;
+	int r = db_cursor(txn, dbi, &c);
+	if (r == 0)
+		r = db_move(c, &key, &val, MDB_LAST);
+	if (r == -ENOENT) {
+		*ret = 0;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (key.mv_size != 8)
+		return -EBADMSG;
+	*ret = key_get_u64(key.mv_data);
+	return 0;
+}
+
+static int newest_put(struct journal *j, MDB_txn *txn, uint64_t ino, uint64_t id)
+{
+	_buf_ struct buf b;
+	uint8_t key[8];
+	buf_init(&b, DB_VALUE_MAX);
+	key_put_u64(key, ino);
+	record_begin(&b, KIND_NUMBER, DB_VERSION);
+	record_u64(&b, id);
+	return db_put_record(txn, j->newest, db_val(key, sizeof(key)), &b);
+}
+
+static int reserve_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	struct journal *j = target;
+	struct reserve_op *op = container_of(base, struct reserve_op, op);
+	if (op->rec.estimate < 0 || op->rec.ino == 0)
+		return -EINVAL;
+	int r = draws_check(op->draws, op->n_draws);
+	if (r == 0)
+		r = budgets_allow(j, txn, op);
+	uint64_t last = 0;
+	if (r == 0)
+		r = last_key(txn, j->request, &last);
+	if (r < 0)
+		return r;
+
+	struct request_row row = { .rec = op->rec, .n_draws = op->n_draws };
+	row.rec.id = last + 1;
+	row.rec.state = REQUEST_INTENT;
+	row.rec.reserved = op->rec.estimate;
+	row.rec.charged = 0;
+	for (size_t i = 0; r == 0 && i < op->n_draws; i++) {
+		row.draws[i] = op->draws[i];
+		r = budget_add(j, txn, op->draws[i].key, 0, op->rec.estimate);
+	}
+	if (r == 0)
+		r = request_put(j, txn, &row);
+	if (r == 0)
+		r = newest_put(j, txn, row.rec.ino, row.rec.id);
+	if (r == 0)
+		op->rec = row.rec;
+	return r;
+}
+
+/* An intent that is not durable must not look like one. */
+static void reserve_after(void *target, struct state_op *base)
+{
+	struct reserve_op *op = container_of(base, struct reserve_op, op);
+	(void)target;
+	if (base->result < 0)
+		op->rec.id = 0;
+}
+
+static const struct op_kind reserve_kind = {
+	.apply = reserve_apply,
+	.after = reserve_after,
+};
+
+void journal_reserve_post(struct journal *j, struct reserve_op *op)
+{
+	writer_post(j->writer, &reserve_kind, &op->op);
+}
+
+/* ---- step ---- */
+
+static int charges_add(struct journal *j, MDB_txn *txn, struct step_op *op,
+		       const struct request *old, money_t *ret_total)
+{
+	money_t total = 0;
+	for (size_t i = 0; i < op->n_charges; i++) {
+		struct charge *c = &op->charges[i];
+		c->request_id = old->id;
+		if (!c->ino)
+			c->ino = old->ino;
+		int r = ledger_add(j, txn, c);
+		if (r < 0)
+			return r;
+		total += c->amount;
+	}
+	*ret_total = total;
+	return 0;
+}
+
+/* What a step does to the money of a request: pure. */
+static struct budget settle(const struct request *old, money_t total, bool is_final)
+{
+	money_t from_reserved = total < old->reserved ? total : old->reserved;
+	if (is_final)
+		from_reserved = old->reserved;
+	return (struct budget){ .spent = total, .reserved = -from_reserved };
+}
+
+static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	struct journal *j = target;
+	struct step_op *op = container_of(base, struct step_op, op);
+	struct request_row row;
+	int r = request_get(j, txn, op->rec.id, &row);
+	if (r < 0)
+		return r;
+	bool is_final = request_is_final(op->rec.state);
+	/* What has ended stays ended; late charges are still written. */
+	if (op->rec.ino != row.rec.ino || (request_is_final(row.rec.state) && !is_final))
+		return -EPROTO;
+
+	money_t total = 0;
+	r = charges_add(j, txn, op, &row.rec, &total);
+	if (r < 0)
+		return r;
+	struct budget moved = settle(&row.rec, total, is_final);
+	for (size_t i = 0; r == 0 && i < row.n_draws; i++)
+		r = budget_add(j, txn, row.draws[i].key, moved.spent, moved.reserved);
+	if (r < 0)
+		return r;
+
+	struct request old = row.rec;
+	row.rec = op->rec;
+	row.rec.estimate = old.estimate;
+	row.rec.reserved = old.reserved + moved.reserved;
+	row.rec.charged = old.charged + total;
+	r = request_put(j, txn, &row);
+	if (r == 0)
+		op->rec = row.rec;
+	return r;
+}
+
+void step_op_free(struct step_op *op)
+{
+	if (!op)
+		return;
+	free(op->charges);
+	free(op);
+}
+
+static void step_free(struct state_op *base)
+{
+	step_op_free(container_of(base, struct step_op, op));
+}
+
+static const struct op_kind step_kind = {
+	.apply = step_apply,
+	.free = step_free,
+};
+
+void journal_step_post(struct journal *j, struct step_op *op)
+{
+	writer_post(j->writer, &step_kind, &op->op);
+}
+
+/* ---- charge ---- */
+
+static int charge_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	struct journal *j = target;
+	struct charge_op *op = container_of(base, struct charge_op, op);
+	int r = draws_check(op->draws, op->n_draws);
+	if (r == 0)
+		r = ledger_add(j, txn, &op->charge);
+	for (size_t i = 0; r == 0 && i < op->n_draws; i++)
+		r = budget_add(j, txn, op->draws[i].key, op->charge.amount, 0);
+	return r;
+}
+
+static const struct op_kind charge_kind = { .apply = charge_apply };
+
+void journal_charge_post(struct journal *j, struct charge_op *op)
+{
+	writer_post(j->writer, &charge_kind, &op->op);
+}
+
+void journal_identify_post(struct journal *j, struct identify_op *op)
+{
+	writer_post(j->writer, &identify_kind, &op->op);
+}
+
+/* ---- open, close ---- */
+
+#ifndef NDEBUG
+/* The check reads all open requests: with more than this only tests and fsck afford it. */
+#define CHECK_OPEN_MAX 256
+
+static void check_sums(void *target, MDB_txn *txn)
+{
+	struct journal *j = target;
+	MDB_stat st;
+	if (mdb_stat(txn, j->open, &st) != 0 || st.ms_entries > CHECK_OPEN_MAX)
+		return;
+	assert(journal_check(j, txn) != -EPROTO);
+}
+#endif
+
+int journal_open(const char *dir, uint64_t map_bytes, struct journal **ret)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	if (!j)
+		return -ENOMEM;
+	j->db.dir_fd = -1;
+	const struct db_table tables[] = {
+		{ "meta", &j->meta },       { "identity", &j->identity },
+		{ "request", &j->request }, { "newest", &j->newest },
+		{ "open", &j->open },       { "ledger", &j->ledger },
+		{ "budget", &j->budget },
+	};
+	int r = db_open(&j->db, dir, "journal", map_bytes, tables, ARRAY_SIZE(tables));
+	if (r < 0) {
+		journal_close(j);
+		return r;
+	}
+	struct writer_cfg cfg = { .name = "journal", .db = &j->db, .target = j };
+#ifndef NDEBUG
+	cfg.check = check_sums;
+#endif
+	j->writer = writer_new(&cfg);
+	if (!j->writer) {
+		journal_close(j);
+		return -ENOMEM;
+	}
+	*ret = j;
+	return 0;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	writer_free(j->writer);
+	db_close(&j->db);
+	free(j);
+}
+
+static int instance_make(struct journal *j, MDB_txn *txn, char ret[17])
+{
+	uint8_t random[8];
+	_buf_ struct buf b;
+	buf_init(&b, DB_VALUE_MAX);
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -EIO;
+	hex_encode(random, sizeof(random), ret);
+	record_begin(&b, KIND_TEXT, DB_VERSION);
+	record_str(&b, ret);
+	return db_put_record(txn, j->meta, db_val("instance", 8), &b);
+}
+
+int journal_instance(struct journal *j, char ret[17])
+{
+	MDB_txn *txn = NULL;
+	struct record rec;
+	int r = db_write(&j->db, NULL, &txn);
+	if (r < 0)
+		return r;
+	r = db_get_record(txn, j->meta, db_val("instance", 8), KIND_TEXT, &rec);
+	if (r == 0) {
+		record_get_str(&rec, ret, 17);
+		r = rec.err;
+	} else if (r == -ENOENT) {
+		r = instance_make(j, txn, ret);
+		if (r == 0)
+			return db_commit(&j->db, txn);
+	}
+	mdb_txn_abort(txn);
+	return r;
+}

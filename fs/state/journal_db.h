@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* journal_db - the journal's environment, for the files that make it up. */
+#pragma once
+
+#include "db.h"
+#include "journal.h"
+#include "writer.h"
+
+struct journal {
+	struct db db;
+	/* next_ino, instance */
+	MDB_dbi meta;
+	/* identity key -> inode number */
+	MDB_dbi identity;
+	/* request id -> request */
+	MDB_dbi request;
+	/* inode number -> id of its newest request */
+	MDB_dbi newest;
+	/* ids of the requests that have not ended: a start reads these only */
+	MDB_dbi open;
+	/* charge's number -> charge */
+	MDB_dbi ledger;
+	/* budget key -> spent, reserved */
+	MDB_dbi budget;
+	struct writer *writer;
+};
+
+/* Opens the environment "journal" in `dir` and starts its thread. 0 or -errno. */
+int journal_open(const char *dir, uint64_t map_bytes, struct journal **ret);
+void journal_close(struct journal *j);
+/* The mark of this state directory, made on first use. Before anything is posted. */
+int journal_instance(struct journal *j, char ret[17]);
+
+/* A request with the budgets it draws on, as it is kept. */
+struct request_row {
+	struct request rec;
+	struct budget_draw draws[BUDGETS_MAX];
+	size_t n_draws;
+};
+
+/* 0, -ENOENT, -EBADMSG. */
+int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret);
+/* Writes the row and keeps `open` in step with its state. */
+int request_put(struct journal *j, MDB_txn *txn, const struct request_row *row);
+bool request_is_final(enum request_state s);
+
+/* Gives the charge its number and writes it. */
+int ledger_add(struct journal *j, MDB_txn *txn, struct charge *c);
+
+struct budget {
+	money_t spent, reserved;
+};
+
+/* Absent: zeros. */
+int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget *ret);
+/* Adds to both; -EBADMSG if less than nothing would be reserved. */
+int budget_add(struct journal *j, MDB_txn *txn, const char *key, money_t spent,
+	       money_t reserved);
+
+/* Whether what the budgets hold reserved is what the open requests hold: 0, -EPROTO, or an error
+ * of reading. Takes time in proportion to the open requests and budgets. */
+int journal_check(struct journal *j, MDB_txn *txn);
+
+extern const struct op_kind identify_kind;

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of the journal: requests, ledger, budgets. Layouts: docs/FORMAT.md. */
+#include "journal_db.h"
+
+#include <string.h>
+
+/* ---- requests ---- */
+
+static void request_encode(const struct request_row *row, struct buf *b)
+{
+	const struct request *q = &row->rec;
+	record_begin(b, KIND_REQUEST, DB_VERSION);
+	record_u64(b, q->id);
+	record_u64(b, q->ino);
+	record_str(b, q->source);
+	record_u8(b, (uint8_t)q->kind);
+	record_u8(b, (uint8_t)q->state);
+	record_u8(b, (uint8_t)q->tier);
+	record_u32(b, q->days);
+	record_u64(b, q->off);
+	record_u64(b, q->len);
+	record_u64(b, q->size_bytes);
+	record_str(b, q->token);
+	record_u32(b, q->uid);
+	record_u32(b, q->gid);
+	record_u32(b, q->pid);
+	record_i64(b, q->asked_ms);
+	record_i64(b, q->accepted_ms);
+	record_i64(b, q->ready_ms);
+	record_i64(b, q->expires_ms);
+	record_i64(b, q->ended_ms);
+	record_u32(b, (uint32_t)q->err);
+	record_str(b, q->error);
+	record_i128(b, q->estimate);
+	record_i128(b, q->reserved);
+	record_i128(b, q->charged);
+	record_u8(b, (uint8_t)row->n_draws);
+	for (size_t i = 0; i < row->n_draws; i++) {
+		record_str(b, row->draws[i].key);
+		record_i128(b, row->draws[i].limit);
+	}
+}
+
+static void request_decode_what(struct record *rec, struct request *q)
+{
+	q->id = record_get_u64(rec);
+	q->ino = record_get_u64(rec);
+	record_get_str(rec, q->source, sizeof(q->source));
+	q->kind = record_get_u8(rec);
+	q->state = record_get_u8(rec);
+	q->tier = record_get_u8(rec);
+	q->days = record_get_u32(rec);
+	q->off = record_get_u64(rec);
+	q->len = record_get_u64(rec);
+	q->size_bytes = record_get_u64(rec);
+	record_get_str(rec, q->token, sizeof(q->token));
+	if (q->kind < REQUEST_RESTORE || q->kind > REQUEST_INVENTORY ||
+	    q->state < REQUEST_INTENT || q->state > REQUEST_CANCELLED ||
+	    q->tier > TIER_BULK)
+		rec->err = -EBADMSG;
+}
+
+static void request_decode_course(struct record *rec, struct request *q)
+{
+	q->uid = record_get_u32(rec);
+	q->gid = record_get_u32(rec);
+	q->pid = record_get_u32(rec);
+	q->asked_ms = record_get_i64(rec);
+	q->accepted_ms = record_get_i64(rec);
+	q->ready_ms = record_get_i64(rec);
+	q->expires_ms = record_get_i64(rec);
+	q->ended_ms = record_get_i64(rec);
+	q->err = (int)record_get_u32(rec);
+	record_get_str(rec, q->error, sizeof(q->error));
+	q->estimate = record_get_i128(rec);
+	q->reserved = record_get_i128(rec);
+	q->charged = record_get_i128(rec);
+}
+
+int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret)
+{
+	uint8_t key[8];
+	struct record rec;
+	key_put_u64(key, id);
+	int r = db_get_record(txn, j->request, db_val(key, sizeof(key)), KIND_REQUEST,
+			      &rec);
+	if (r < 0)
+		return r;
+	struct request_row row = { 0 };
+	request_decode_what(&rec, &row.rec);
+	request_decode_course(&rec, &row.rec);
+	row.n_draws = record_get_u8(&rec);
+	if (row.n_draws > BUDGETS_MAX || row.rec.id != id)
+		return -EBADMSG;
+	for (size_t i = 0; i < row.n_draws; i++) {
+		record_get_str(&rec, row.draws[i].key, sizeof(row.draws[i].key));
+		row.draws[i].limit = record_get_i128(&rec);
+	}
+	if (rec.err)
+		return rec.err;
+	*ret = row;
+	return 0;
+}
+
+int request_put(struct journal *j, MDB_txn *txn, const struct request_row *row)
+{
+	_buf_ struct buf b;
+	uint8_t key[8];
+	buf_init(&b, DB_VALUE_MAX);
+	key_put_u64(key, row->rec.id);
+	request_encode(row, &b);
+	int r = db_put_record(txn, j->request, db_val(key, sizeof(key)), &b);
+	if (r < 0)
+		return r;
+	if (request_is_final(row->rec.state))
+		return db_delete(txn, j->open, db_val(key, sizeof(key)));
+	return db_put(txn, j->open, db_val(key, sizeof(key)), db_val("", 0));
+}
+
+int journal_request(struct journal *j, uint64_t id, struct request *ret)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct request_row row;
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = request_get(j, txn, id, &row);
+	if (r == 0)
+		*ret = row.rec;
+	return r;
+}
+
+int journal_request_of(struct journal *j, uint64_t ino, struct request *ret)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct request_row row;
+	struct record rec;
+	uint8_t key[8];
+	key_put_u64(key, ino);
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_get_record(txn, j->newest, db_val(key, sizeof(key)), KIND_NUMBER,
+				  &rec);
+	if (r < 0)
+		return r;
+	uint64_t id = record_get_u64(&rec);
+	r = rec.err ? rec.err : request_get(j, txn, id, &row);
+	if (r < 0)
+		return r == -ENOENT ? -EBADMSG : r;
+	if (row.rec.ino != ino)
+		return -EBADMSG;
+	*ret = row.rec;
+	return 0;
+}
+
+int journal_each_open(struct journal *j,
+		      int (*each)(void *arg, const struct request *rec), void *arg)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key, val;
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, j->open, &c);
+	if (r < 0)
+		return r;
+	r = db_move(c, &key, &val, MDB_FIRST);
+	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+		struct request_row row;
+		if (key.mv_size != 8)
+			return -EBADMSG;
+		r = request_get(j, txn, key_get_u64(key.mv_data), &row);
+		if (r < 0)
+			return r == -ENOENT ? -EBADMSG : r;
+		r = each(arg, &row.rec);
+		if (r != 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* ---- ledger ---- */
+
+int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
+{
+	_buf_ struct buf b;
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key, val;
+	uint8_t seq[8];
+	buf_init(&b, DB_VALUE_MAX);
+	int r = db_cursor(txn, j->ledger, &c);
+	if (r == 0)
+		r = db_move(c, &key, &val, MDB_LAST);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && key.mv_size != 8)
+		return -EBADMSG;
+	charge->seq = r == 0 ? key_get_u64(key.mv_data) + 1 : 1;
+	key_put_u64(seq, charge->seq);
+
+	record_begin(&b, KIND_CHARGE, DB_VERSION);
+	record_u64(&b, charge->seq);
+	record_u64(&b, charge->request_id);
+	record_u64(&b, charge->ino);
+	record_i64(&b, charge->time_ms);
+	record_u32(&b, charge->uid);
+	record_u32(&b, charge->gid);
+	record_str(&b, charge->source);
+	record_str(&b, charge->operation);
+	record_str(&b, charge->component);
+	record_str(&b, charge->resource);
+	record_str(&b, charge->tier);
+	record_u64(&b, charge->quantity);
+	record_u32(&b, charge->days);
+	record_i64(&b, charge->price);
+	record_i128(&b, charge->amount);
+	record_str(&b, charge->remote_id);
+	return db_put_record(txn, j->ledger, db_val(seq, sizeof(seq)), &b);
+}
+
+static int charge_decode(MDB_val key, MDB_val val, struct charge *ret)
+{
+	struct record rec;
+	int r = record_open(&rec, val.mv_data, val.mv_size, KIND_CHARGE, DB_VERSION);
+	if (r < 0)
+		return r;
+	ret->seq = record_get_u64(&rec);
+	ret->request_id = record_get_u64(&rec);
+	ret->ino = record_get_u64(&rec);
+	ret->time_ms = record_get_i64(&rec);
+	ret->uid = record_get_u32(&rec);
+	ret->gid = record_get_u32(&rec);
+	record_get_str(&rec, ret->source, sizeof(ret->source));
+	record_get_str(&rec, ret->operation, sizeof(ret->operation));
+	record_get_str(&rec, ret->component, sizeof(ret->component));
+	record_get_str(&rec, ret->resource, sizeof(ret->resource));
+	record_get_str(&rec, ret->tier, sizeof(ret->tier));
+	ret->quantity = record_get_u64(&rec);
+	ret->days = record_get_u32(&rec);
+	ret->price = record_get_i64(&rec);
+	ret->amount = record_get_i128(&rec);
+	record_get_str(&rec, ret->remote_id, sizeof(ret->remote_id));
+	if (rec.err)
+		return rec.err;
+	return key.mv_size == 8 && key_get_u64(key.mv_data) == ret->seq ? 0 : -EBADMSG;
+}
+
+int journal_each_charge(struct journal *j, uint64_t after,
+			int (*each)(void *arg, const struct charge *c), void *arg)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *c = NULL;
+	uint8_t from[8] = { 0 };
+	MDB_val key = db_val(from, sizeof(from)), val;
+	if (after == UINT64_MAX)
+		return 0;
+	key_put_u64(from, after + 1);
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, j->ledger, &c);
+	if (r < 0)
+		return r;
+	r = db_move(c, &key, &val, MDB_SET_RANGE);
+	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+		struct charge charge;
+		r = charge_decode(key, val, &charge);
+		if (r == 0)
+			r = each(arg, &charge);
+		if (r != 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* ---- budgets ---- */
+
+static MDB_val budget_key(const char *key)
+{
+	return db_val(key, strnlen(key, sizeof(((struct budget_draw *)0)->key)));
+}
+
+int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget *ret)
+{
+	struct record rec;
+	int r = db_get_record(txn, j->budget, budget_key(key), KIND_BUDGET, &rec);
+	if (r == -ENOENT) {
+		*ret = (struct budget){ 0 };
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	struct budget b;
+	b.spent = record_get_i128(&rec);
+	b.reserved = record_get_i128(&rec);
+	if (rec.err)
+		return rec.err;
+	*ret = b;
+	return 0;
+}
+
+int budget_add(struct journal *j, MDB_txn *txn, const char *key, money_t spent,
+	       money_t reserved)
+{
+	struct budget b;
+	_buf_ struct buf out;
+	buf_init(&out, DB_VALUE_MAX);
+	int r = budget_get(j, txn, key, &b);
+	if (r < 0)
+		return r;
+	b.spent += spent;
+	b.reserved += reserved;
+	if (b.reserved < 0)
+		return -EBADMSG;
+	record_begin(&out, KIND_BUDGET, DB_VERSION);
+	record_i128(&out, b.spent);
+	record_i128(&out, b.reserved);
+	return db_put_record(txn, j->budget, budget_key(key), &out);
+}
+
+int journal_budget(struct journal *j, const char *key, money_t *ret_spent,
+		   money_t *ret_reserved)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct budget b;
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = budget_get(j, txn, key, &b);
+	if (r < 0)
+		return r;
+	*ret_spent = b.spent;
+	*ret_reserved = b.reserved;
+	return 0;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state.h"
+
+#include "catalog_db.h"
+#include "io.h"
+#include "journal_db.h"
+#include "store_db.h"
+#include "str.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* ---- the directories ---- */
+
+static const struct {
+	int err;
+	const char *remedy;
+} remedies[] = {
+	{ EACCES, "run as its owner, or choose another directory" },
+	{ EPERM, "run as its owner, or choose another directory" },
+	{ EROFS, "its file system is read-only: choose another directory" },
+	{ ENOENT, "a part of the path is missing: make it, or choose another directory" },
+	{ ENOTDIR, "a part of the path is not a directory" },
+	{ ELOOP, "it is a symbolic link: name the directory it points to" },
+	{ ENOSPC, "its file system is full: make room" },
+	{ EDQUOT, "your quota there is used up: make room" },
+	{ EBADMSG, "it is damaged: restore it from a backup" },
+	{ ENOTSUP, "it was written by a newer thawfs: run that one" },
+	{ ENOMEM, "out of memory or address space (ulimit -v)" },
+};
+
+static int complain(struct buf *err, const char *what, const char *path, int r)
+{
+	const char *remedy = "";
+	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
+		if (remedies[i].err == -r)
+			remedy = remedies[i].remedy;
+	}
+	char text[128];
+	buf_printf(err, "%s %s: %s%s%s", what, path, strerror_r(-r, text, sizeof(text)),
+		   *remedy ? ": " : "", remedy);
+	return r;
+}
+
+/* Whether we may trust what is in the directory: nobody else could have put it there. */
+static int dir_check(int fd, const char *what, const char *path, struct buf *err)
+{
+	struct stat st;
+	const char *type = "";
+	if (fstat(fd, &st) < 0)
+		return complain(err, what, path, -errno);
+	if (st.st_uid != geteuid()) {
+		buf_printf(
+			err,
+			"%s %s: belongs to user %u, not to us (user %u): choose another",
+			what, path, st.st_uid, geteuid());
+		return -EPERM;
+	}
+	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+		buf_printf(err, "%s %s: others may write to it: run chmod go-w %s", what,
+			   path, path);
+		return -EPERM;
+	}
+	if (fs_is_remote(fd, &type)) {
+		buf_printf(
+			err,
+			"%s %s: is on a network or FUSE file system (%s), where locks and "
+			"databases cannot be trusted: choose a local directory",
+			what, path, type);
+		return -EMEDIUMTYPE;
+	}
+	return 0;
+}
+
+/* Opens, checks, locks. Gives the descriptor of the lock. */
+static int dir_take(const char *what, const char *path, const char *lock_name,
+		    struct buf *err)
+{
+	_close_ int fd = dir_open_make(path);
+	if (fd < 0)
+		return complain(err, what, path, fd);
+	int r = dir_check(fd, what, path, err);
+	if (r < 0)
+		return r;
+	_free_ char *holder = NULL;
+	int lock = lock_take(fd, lock_name, &holder);
+	if (lock == -EWOULDBLOCK) {
+		buf_printf(err,
+			   "%s %s: another thawfs uses it (%s): stop that one, or choose "
+			   "another directory",
+			   what, path, holder ? holder : "not known which");
+		return lock;
+	}
+	return lock < 0 ? complain(err, what, path, lock) : lock;
+}
+
+/* ---- open, close ---- */
+
+void state_close(struct state *s)
+{
+	if (!s)
+		return;
+	/* An import asks the journal: the catalog first. */
+	catalog_close(s->catalog);
+	store_close(s->store);
+	journal_close(s->journal);
+	if (s->cache_lock_fd >= 0)
+		close(s->cache_lock_fd);
+	if (s->state_lock_fd >= 0)
+		close(s->state_lock_fd);
+	free(s);
+}
+DEFINE_CLEANUP(struct state, state_close)
+
+static int parts_open(struct state *s, const struct state_cfg *cfg, struct buf *err)
+{
+	int r = journal_open(cfg->state_dir, cfg->map_bytes, &s->journal);
+	if (r == 0)
+		r = journal_instance(s->journal, s->instance);
+	if (r < 0)
+		return complain(err, "journal in", cfg->state_dir, r);
+	r = catalog_open(cfg->state_dir, cfg->map_bytes, s->journal, &s->catalog);
+	if (r < 0)
+		return complain(err, "catalog in", cfg->state_dir, r);
+	r = store_open(cfg->cache_dir, cfg->map_bytes, &s->store);
+	if (r < 0)
+		return complain(err, "index in", cfg->cache_dir, r);
+	return 0;
+}
+
+int state_open(const struct state_cfg *cfg, struct state **ret, struct buf *err)
+{
+	_cleanup_(state_closep) struct state *s = calloc(1, sizeof(*s));
+	if (!s)
+		return complain(err, "state directory", cfg->state_dir, -ENOMEM);
+	s->state_lock_fd = -1;
+	s->cache_lock_fd = -1;
+
+	s->state_lock_fd = dir_take("state directory", cfg->state_dir, "state.lock", err);
+	if (s->state_lock_fd < 0)
+		return s->state_lock_fd;
+	s->cache_lock_fd = dir_take("cache directory", cfg->cache_dir, "cache.lock", err);
+	if (s->cache_lock_fd < 0)
+		return s->cache_lock_fd;
+	int r = parts_open(s, cfg, err);
+	if (r == 0)
+		*ret = steal_ptr(s);
+	return r;
+}
+
+/* ---- waiting ---- */
+
+/* One for all who wait: it is for tests, tools and starts, and never has to be destroyed under
+ * somebody. Protects `is_answered`. */
+static pthread_mutex_t wait_mu = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wait_answered = PTHREAD_COND_INITIALIZER;
+
+static void wait_end(struct msg *m)
+{
+	struct state_op *op = container_of(m, struct state_op, msg);
+	pthread_mutex_lock(&wait_mu);
+	op->is_answered = true;
+	pthread_cond_broadcast(&wait_answered);
+	pthread_mutex_unlock(&wait_mu);
+}
+
+int state_op_wait(void (*post)(void *target, struct state_op *op), void *target,
+		  struct state_op *op)
+{
+	op->msg.run = wait_end;
+	op->reply_to = NULL;
+	op->is_answered = false;
+	post(target, op);
+	pthread_mutex_lock(&wait_mu);
+	while (!op->is_answered)
+		pthread_cond_wait(&wait_answered, &wait_mu);
+	pthread_mutex_unlock(&wait_mu);
+	return op->result;
+}

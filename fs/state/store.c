@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_db.h"
+
+#include "io.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+const char *proof_word(enum proof p)
+{
+	static const char *const words[] = {
+		[PROOF_NONE] = "none",         [PROOF_TRANSPORT] = "transport",
+		[PROOF_ETAG] = "etag",         [PROOF_MD5] = "md5",
+		[PROOF_CHECKSUM] = "checksum", [PROOF_PART] = "part",
+		[PROOF_RANGE] = "range",       [PROOF_TREE_HASH] = "tree-hash",
+	};
+	return (unsigned int)p < ARRAY_SIZE(words) ? words[p] : "unknown";
+}
+
+/* ---- reading ---- */
+
+int store_fill(struct store *s, uint64_t ino, struct fill *ret)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct fill_row row;
+	int r = db_read(&s->db, &txn);
+	if (r == 0)
+		r = fill_get(s, txn, ino, &row);
+	if (r == 0)
+		*ret = row.fill;
+	return r;
+}
+
+/* Whether proved rows hold [first, end) without a gap. */
+static int rows_cover(struct store *s, MDB_txn *txn, const struct fill *f, uint64_t first,
+		      uint64_t end)
+{
+	struct extent_walk w = { s, txn, f->ino, f->gen, NULL };
+	struct extent e;
+	int r = extent_find(&w, first, &e);
+	while (r == 0 && e.is_proved && e.first <= first) {
+		first = e.first + e.count;
+		if (first >= end)
+			break;
+		r = extent_next(&w, &e);
+	}
+	extent_walk_end(&w);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return first >= end;
+}
+
+int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
+		 struct fill *ret)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct fill_row row;
+	int r = db_read(&s->db, &txn);
+	if (r == 0)
+		r = fill_get(s, txn, ino, &row);
+	if (r == -ENOENT || r == -EBADMSG) {
+		*ret = (struct fill){ .ino = ino };
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	*ret = row.fill;
+	uint64_t size = row.fill.size_bytes;
+	if (row.fill.is_whole)
+		return 1;
+	if (off >= size || len == 0)
+		return size > 0;
+	uint64_t end = len > size - off ? size : off + len;
+	return rows_cover(s, txn, &row.fill, off / MIB, mib_of(end));
+}
+
+int store_open_data(struct store *s, uint64_t ino, uint64_t gen)
+{
+	return data_open(s, ino, gen, O_RDONLY);
+}
+
+/* The first MiB from `at` on that no row holds; `end` if there is none. */
+static int first_gap(struct extent_walk *w, uint64_t at, uint64_t end, uint64_t *ret)
+{
+	struct extent e;
+	int r = extent_find(w, at, &e);
+	while (r == 0 && e.first <= at) {
+		at = e.first + e.count;
+		r = extent_next(w, &e);
+	}
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*ret = at < end ? at : end;
+	return 0;
+}
+
+/* The largest aligned power of two of MiB around `mib`, at most `max`, that no row touches. */
+static int gap_around(struct extent_walk *w, uint64_t mib, uint64_t max,
+		      uint64_t *ret_first, uint64_t *ret_count)
+{
+	uint64_t count = 1;
+	while (2 * count <= max) {
+		uint64_t first = mib & ~(2 * count - 1);
+		struct extent e;
+		int r = extent_find(w, first, &e);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r == 0 && e.first < first + 2 * count)
+			break;
+		count *= 2;
+	}
+	*ret_first = mib & ~(count - 1);
+	*ret_count = count;
+	return 0;
+}
+
+int store_next_missing(struct store *s, uint64_t ino, uint64_t from, uint64_t max_len,
+		       uint64_t *ret_off, uint64_t *ret_len)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct fill_row row;
+	uint64_t mib, first, count;
+	if (max_len < MIB)
+		return -EINVAL;
+	int r = db_read(&s->db, &txn);
+	if (r == 0)
+		r = fill_get(s, txn, ino, &row);
+	if (r < 0)
+		return r;
+	uint64_t size = row.fill.size_bytes;
+	if (fill_is_settled(&row.fill) || from >= size)
+		return 0;
+	struct extent_walk w = { s, txn, ino, row.fill.gen, NULL };
+	r = first_gap(&w, from / MIB, mib_of(size), &mib);
+	if (r == 0 && mib < mib_of(size))
+		r = gap_around(&w, mib, max_len / MIB, &first, &count);
+	extent_walk_end(&w);
+	if (r < 0 || mib >= mib_of(size))
+		return r;
+	*ret_off = first * MIB;
+	*ret_len = count * MIB < size - *ret_off ? count * MIB : size - *ret_off;
+	return 1;
+}
+
+uint64_t store_used_bytes(struct store *s)
+{
+	return atomic_load(&s->used_bytes);
+}
+
+/* ---- open, close ---- */
+
+static bool make_room(void *target)
+{
+	return ballast_drop(target);
+}
+
+static int dirs_open(struct store *s, const char *dir)
+{
+	s->cache_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->cache_fd < 0)
+		return -errno;
+	if (mkdirat(s->cache_fd, "data", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	s->data_fd = openat(s->cache_fd, "data",
+			    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (s->data_fd < 0)
+		return -errno;
+	return dir_sync(s->cache_fd);
+}
+
+static int threads_start(struct store *s)
+{
+	s->writer = writer_new(&(struct writer_cfg){ .name = "store",
+						     .db = &s->db,
+						     .target = s,
+						     .before = store_chunks_write,
+						     .full = make_room });
+	if (!s->writer)
+		return -ENOMEM;
+	s->hash = worker_new("hash", 2);
+	return s->hash ? 0 : -ENOMEM;
+}
+
+int store_open(const char *dir, uint64_t map_bytes, struct store **ret)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->db.dir_fd = -1;
+	s->data_fd = -1;
+	s->cache_fd = -1;
+	const struct db_table tables[] = {
+		{ "meta", &s->meta },
+		{ "fill", &s->fill },
+		{ "row", &s->row },
+	};
+	int r = dirs_open(s, dir);
+	if (r == 0)
+		r = db_open(&s->db, dir, "index", map_bytes, tables, ARRAY_SIZE(tables));
+	if (r == 0)
+		r = data_reconcile(s);
+	if (r == 0) {
+		ballast_make(s);
+		r = threads_start(s);
+	}
+	if (r < 0) {
+		store_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	/* The pool passes on to the writer. */
+	worker_free(s->hash);
+	writer_free(s->writer);
+	db_close(&s->db);
+	if (s->data_fd >= 0)
+		close(s->data_fd);
+	if (s->cache_fd >= 0)
+		close(s->cache_fd);
+	free(s);
+}

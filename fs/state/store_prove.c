@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Proving a whole fill: hashed on the pool, noted by the writer. */
+#include "store_db.h"
+
+#include "io.h"
+#include <fcntl.h>
+#include <string.h>
+
+/* The answer of a comparison: 0 it holds, 1 it does not. */
+static int differs(const void *is, const void *ought, size_t len)
+{
+	return memcmp(is, ought, len) != 0;
+}
+
+static int leaves_collect(struct store *s, MDB_txn *txn, const struct fill *f,
+			  struct node_hash *ret)
+{
+	struct extent_walk w = { s, txn, f->ino, f->gen, NULL };
+	struct extent e;
+	uint64_t at = 0, end = mib_of(f->size_bytes);
+	int r = end > 0 ? extent_find(&w, 0, &e) : -ENOENT;
+	while (r == 0 && e.first == at && e.first + e.count <= end) {
+		memcpy(ret + at, e.leaves, e.count * SHA256_LEN);
+		at += e.count;
+		r = extent_next(&w, &e);
+	}
+	extent_walk_end(&w);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return at == end ? 0 : -EAGAIN;
+}
+
+static int compare_tree_hash(struct store *s, MDB_txn *txn, const struct prove_op *op,
+			     const struct fill *f)
+{
+	uint64_t n = treehash_leaf_count(f->size_bytes);
+	_free_ struct node_hash *leaves = malloc(n * sizeof(*leaves));
+	if (!leaves)
+		return -ENOMEM;
+	if (f->size_bytes == 0)
+		treehash_leaves("", 0, leaves);
+	int r = leaves_collect(s, txn, f, leaves);
+	if (r < 0)
+		return r;
+	struct node_hash root = treehash_fold(leaves, n);
+	return differs(&root, &op->tree_hash, sizeof(root));
+}
+
+static int digest_file(int fd, uint64_t size, struct digest *d)
+{
+	_free_ uint8_t *piece = malloc(MIB);
+	if (!piece)
+		return -ENOMEM;
+	for (uint64_t at = 0; at < size; at += MIB) {
+		size_t want = size - at < MIB ? (size_t)(size - at) : MIB;
+		ssize_t n = pread_full(fd, piece, want, (off_t)at);
+		if (n < 0)
+			return (int)n;
+		if ((size_t)n != want)
+			return -EIO;
+		digest_add(d, piece, want);
+	}
+	return 0;
+}
+
+static int compare_digest(struct store *s, const struct prove_op *op,
+			  const struct fill *f)
+{
+	uint8_t value[DIGEST_MAX];
+	_close_ int fd = data_open(s, f->ino, f->gen, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	struct digest *d = digest_new(op->digest);
+	if (!d)
+		return -ENOMEM;
+	int r = digest_file(fd, f->size_bytes, d);
+	if (r == 0) {
+		digest_end(d, value);
+		r = differs(value, op->value, digest_len(op->digest));
+	}
+	digest_free(d);
+	return r;
+}
+
+/* 0 it holds, 1 it does not, or -errno. */
+static int compare(struct store *s, struct prove_op *op)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct fill_row row;
+	int r = db_read(&s->db, &txn);
+	if (r == 0)
+		r = fill_get(s, txn, op->ino, &row);
+	if (r < 0)
+		return r == -EBADMSG ? -ENOENT : r;
+	if (row.fill.gen != op->gen)
+		return -ENOENT;
+	if (row.fill.held_bytes != row.fill.size_bytes)
+		return -EAGAIN;
+	op->work.version = row.version;
+	if (op->by_tree_hash)
+		return compare_tree_hash(s, txn, op, &row.fill);
+	/* Reading a large file takes minutes: no transaction that long. */
+	mdb_txn_abort(steal_ptr(txn));
+	if (op->digest != DIGEST_NONE)
+		return compare_digest(s, op, &row.fill);
+	return op->proof == PROOF_TRANSPORT ? 0 : -EINVAL;
+}
+
+static void prove_run(struct msg *m)
+{
+	struct store_work *w = container_of(m, struct store_work, msg);
+	struct prove_op *op = container_of(w, struct prove_op, work);
+	int r = compare(w->store, op);
+	w->is_refuted = r == 1;
+	op->op.result = r < 0 ? r : 0;
+	writer_post(w->store->writer, &prove_kind, &op->op);
+}
+
+void store_prove_post(struct store *s, struct prove_op *op)
+{
+	op->work = (struct store_work){ .msg.run = prove_run, .store = s, .op = &op->op };
+	op->op.result = 0;
+	worker_post(s->hash, &op->work.msg);
+}
+
+static int prove_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	struct store *s = target;
+	struct prove_op *op = container_of(base, struct prove_op, op);
+	struct fill_row row;
+	int r = fill_get(s, txn, op->ino, &row);
+	if (r == -EBADMSG || (r == 0 && row.fill.gen != op->gen))
+		return -ENOENT;
+	if (r < 0)
+		return r;
+	if (row.version != op->work.version)
+		return -EAGAIN;
+	/* Kept, although the answer is an error: store_prove_after() gives it. */
+	if (op->work.is_refuted)
+		return store_drop(s, txn, op->ino, &op->work);
+	struct fill *f = &row.fill;
+	if (!f->is_whole || f->proof < op->proof)
+		f->proof = op->proof;
+	f->here_bytes = f->size_bytes;
+	f->is_whole = true;
+	r = fill_put(s, txn, &row);
+	if (r == 0)
+		op->fill = row.fill;
+	return r;
+}
+
+static void prove_after(void *target, struct state_op *base)
+{
+	struct prove_op *op = container_of(base, struct prove_op, op);
+	store_settle(target, &op->work, op->ino, base->result);
+	if (base->result == 0 && op->work.is_refuted)
+		base->result = -EBADMSG;
+}
+
+const struct op_kind prove_kind = {
+	.apply = prove_apply,
+	.after = prove_after,
+	.frees_space = true,
+};

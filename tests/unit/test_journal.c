@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state_rig.h"
+
+#include "journal_db.h"
+
+#define DAY  "default/20261122"
+#define USER "default/uid=1000/20261122"
+
+static struct journal *journal_of(void **state)
+{
+	return ((struct rig *)*state)->state->journal;
+}
+
+static struct reserve_op intent(uint64_t ino, money_t estimate, money_t limit)
+{
+	struct reserve_op op = {
+		.rec = { .ino = ino,
+			 .source = "vault",
+			 .kind = REQUEST_RESTORE,
+			 .tier = TIER_BULK,
+			 .estimate = estimate,
+			 .size_bytes = 77,
+			 .asked_ms = 5 },
+		.draws = { { DAY, limit }, { USER, limit } },
+		.n_draws = 2,
+	};
+	return op;
+}
+
+static void assert_budget(struct journal *j, const char *key, long spent, long reserved)
+{
+	money_t is_spent, is_reserved;
+	assert_int_equal(journal_budget(j, key, &is_spent, &is_reserved), 0);
+	assert_true(is_spent == spent && is_reserved == reserved);
+}
+
+static void assert_sums(struct journal *j)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	assert_int_equal(db_read(&j->db, &txn), 0);
+	assert_int_equal(journal_check(j, txn), 0);
+}
+
+static struct step_op step(const struct request *rec, enum request_state to, long amount)
+{
+	struct step_op op = { .rec = *rec };
+	op.rec.state = to;
+	if (amount) {
+		op.charges = calloc(1, sizeof(*op.charges));
+		op.n_charges = 1;
+		op.charges[0].amount = amount;
+		snprintf(op.charges[0].operation, sizeof(op.charges[0].operation),
+			 "InitiateJob");
+	}
+	return op;
+}
+
+static int step_to(struct journal *j, struct request *rec, enum request_state to,
+		   long amount)
+{
+	struct step_op op = step(rec, to, amount);
+	int r = journal_step_wait(j, &op);
+	*rec = op.rec;
+	free(op.charges);
+	return r;
+}
+
+static void an_intent_is_durable_together_with_its_budgets(void **state)
+{
+	struct reserve_op op = intent(20, 100, 1000);
+	struct request rec;
+	assert_int_equal(journal_reserve_wait(journal_of(state), &op), 0);
+	assert_int_equal(op.rec.id, 1);
+	assert_int_equal(op.rec.state, REQUEST_INTENT);
+
+	rig_reopen(*state);
+	struct journal *j = journal_of(state);
+	assert_int_equal(journal_request_of(j, 20, &rec), 0);
+	assert_int_equal(rec.id, 1);
+	assert_true(rec.reserved == 100 && rec.estimate == 100);
+	assert_string_equal(rec.source, "vault");
+	assert_int_equal(rec.size_bytes, 77);
+	assert_budget(j, DAY, 0, 100);
+	assert_budget(j, USER, 0, 100);
+}
+
+static void a_budget_that_says_no_leaves_no_trace(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct reserve_op first = intent(20, 600, 1000), second = intent(21, 500, 1000);
+	struct request rec;
+	assert_int_equal(journal_reserve_wait(j, &first), 0);
+	second.draws[0].limit = 5000;
+	assert_int_equal(journal_reserve_wait(j, &second), -EDQUOT);
+	assert_int_equal(second.refused, 1);
+	assert_true(second.refused_used == 600);
+	assert_int_equal(second.rec.id, 0);
+	assert_int_equal(journal_request_of(j, 21, &rec), -ENOENT);
+	assert_budget(j, DAY, 0, 600);
+	/* Exactly the limit is allowed. */
+	second.rec.estimate = 400;
+	assert_int_equal(journal_reserve_wait(j, &second), 0);
+	assert_budget(j, USER, 0, 1000);
+}
+
+static void charges_move_from_reserved_to_spent_and_the_end_releases_the_rest(
+	void **state)
+{
+	struct journal *j = journal_of(state);
+	struct reserve_op op = intent(20, 100, 1000);
+	assert_int_equal(journal_reserve_wait(j, &op), 0);
+	struct request rec = op.rec;
+
+	snprintf(rec.token, sizeof(rec.token), "job-1");
+	assert_int_equal(step_to(j, &rec, REQUEST_RESTORING, 60), 0);
+	assert_true(rec.charged == 60 && rec.reserved == 40);
+	assert_budget(j, DAY, 60, 40);
+	assert_int_equal(step_to(j, &rec, REQUEST_READY, 0), 0);
+	assert_int_equal(step_to(j, &rec, REQUEST_DONE, 10), 0);
+	assert_true(rec.charged == 70 && rec.reserved == 0);
+	assert_budget(j, DAY, 70, 0);
+	assert_budget(j, USER, 70, 0);
+	assert_sums(j);
+	/* A late charge is spent; but what has ended stays ended. */
+	assert_int_equal(step_to(j, &rec, REQUEST_DONE, 5), 0);
+	assert_budget(j, DAY, 75, 0);
+	assert_int_equal(step_to(j, &rec, REQUEST_READY, 0), -EPROTO);
+	rec.id = 99;
+	assert_int_equal(step_to(j, &rec, REQUEST_READY, 0), -ENOENT);
+}
+
+static void what_exceeds_the_reservation_is_spent_all_the_same(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct reserve_op op = intent(20, 100, 100);
+	assert_int_equal(journal_reserve_wait(j, &op), 0);
+	assert_int_equal(step_to(j, &op.rec, REQUEST_RESTORING, 250), 0);
+	assert_budget(j, DAY, 250, 0);
+	assert_true(op.rec.reserved == 0 && op.rec.charged == 250);
+	assert_sums(j);
+}
+
+static int count_charge(void *arg, const struct charge *c)
+{
+	struct charge *seen = arg;
+	assert_int_equal(c->seq, seen->seq + 1);
+	*seen = *c;
+	return 0;
+}
+
+static void the_ledger_is_numbered_without_gaps(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct charge_op op = {
+		.charge = { .amount = 7, .quantity = 3, .price = 9, .days = 2 },
+		.draws = { { DAY, 0 } },
+		.n_draws = 1
+	};
+	struct charge seen = { 0 };
+	snprintf(op.charge.resource, sizeof(op.charge.resource), "bucket/key");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(journal_charge_wait(j, &op), 0);
+	assert_budget(j, DAY, 21, 0);
+	assert_int_equal(journal_each_charge(j, 0, count_charge, &seen), 0);
+	assert_int_equal(seen.seq, 3);
+	assert_true(seen.amount == 7 && seen.price == 9);
+	assert_string_equal(seen.resource, "bucket/key");
+	seen.seq = 2;
+	assert_int_equal(journal_each_charge(j, 2, count_charge, &seen), 0);
+	assert_int_equal(seen.seq, 3);
+}
+
+static int note_open(void *arg, const struct request *rec)
+{
+	uint64_t *mask = arg;
+	*mask |= (uint64_t)1 << rec->id;
+	return 0;
+}
+
+static void only_requests_under_way_are_open(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct request recs[3];
+	uint64_t mask = 0;
+	for (uint64_t i = 0; i < 3; i++) {
+		struct reserve_op op = intent(20 + i, 1, 1000);
+		assert_int_equal(journal_reserve_wait(j, &op), 0);
+		recs[i] = op.rec;
+	}
+	assert_int_equal(step_to(j, &recs[1], REQUEST_FAILED, 0), 0);
+	assert_int_equal(journal_each_open(j, note_open, &mask), 0);
+	assert_int_equal(mask, 1 << 1 | 1 << 3);
+	/* The newest of an inode. */
+	struct reserve_op again = intent(21, 1, 1000);
+	struct request rec;
+	assert_int_equal(journal_reserve_wait(j, &again), 0);
+	assert_int_equal(journal_request_of(j, 21, &rec), 0);
+	assert_int_equal(rec.id, 4);
+}
+
+/* ---- identities ---- */
+
+static uint64_t identify(struct journal *j, const char *ns, const char *id, size_t len)
+{
+	struct identity item = {
+		.ns = ns, .kind = IDENTITY_OBJECT, .id = id, .id_len = len
+	};
+	struct identify_op op = { .items = &item, .n = 1 };
+	assert_int_equal(journal_identify_wait(j, &op), 0);
+	return item.ino;
+}
+
+static void an_identity_keeps_its_number(void **state)
+{
+	char long_id[1100], other[1100];
+	memset(long_id, 'k', sizeof(long_id));
+	memset(other, 'k', sizeof(other));
+	other[1099] = 'x';
+	uint64_t a = identify(journal_of(state), "s3://b", "a", 1);
+	uint64_t b = identify(journal_of(state), "s3://b", "a\0v", 3);
+	uint64_t c = identify(journal_of(state), "s3://b", long_id, sizeof(long_id));
+	uint64_t d = identify(journal_of(state), "s3://b", other, sizeof(other));
+	assert_int_equal(a, INO_FIRST);
+	assert_true(b == a + 1 && c == b + 1 && d == c + 1);
+	rig_reopen(*state);
+	struct journal *j = journal_of(state);
+	assert_int_equal(identify(j, "s3://b", long_id, sizeof(long_id)), c);
+	assert_int_equal(identify(j, "s3://b", other, sizeof(other)), d);
+	assert_int_equal(identify(j, "s3://b", "a\0v", 3), b);
+	assert_int_equal(identify(j, "s3://c", "a", 1), d + 1);
+}
+
+static void one_batch_may_hold_an_identity_twice(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct identity items[] = {
+		{ .ns = "n", .kind = IDENTITY_ARCHIVE, .id = "z", .id_len = 1 },
+		{ .ns = "n", .kind = IDENTITY_ARCHIVE, .id = "a", .id_len = 1 },
+		{ .ns = "n", .kind = IDENTITY_ARCHIVE, .id = "z", .id_len = 1 },
+		{ .ns = "n", .kind = IDENTITY_DIRECTORY, .id = "z", .id_len = 1 },
+	};
+	struct identify_op op = { .items = items, .n = ARRAY_SIZE(items) };
+	assert_int_equal(journal_identify_wait(j, &op), 0);
+	/* Numbers follow the order of the items. */
+	assert_int_equal(items[0].ino, INO_FIRST);
+	assert_int_equal(items[1].ino, INO_FIRST + 1);
+	assert_int_equal(items[2].ino, INO_FIRST);
+	assert_int_equal(items[3].ino, INO_FIRST + 2);
+}
+
+int main(void)
+{
+#define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+	const struct CMUnitTest tests[] = {
+		RIG(an_intent_is_durable_together_with_its_budgets),
+		RIG(a_budget_that_says_no_leaves_no_trace),
+		RIG(charges_move_from_reserved_to_spent_and_the_end_releases_the_rest),
+		RIG(what_exceeds_the_reservation_is_spent_all_the_same),
+		RIG(the_ledger_is_numbered_without_gaps),
+		RIG(only_requests_under_way_are_open),
+		RIG(an_identity_keeps_its_number),
+		RIG(one_batch_may_hold_an_identity_twice),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state_rig.h"
+
+#include "store_db.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define INO 0x123
+
+/* Bytes of a file: the same in every run, different everywhere. */
+static uint8_t *bytes_new(uint64_t len)
+{
+	uint8_t *b = malloc(len + 1);
+	assert_non_null(b);
+	for (uint64_t i = 0; i < len; i++)
+		b[i] = (uint8_t)(i * 2654435761u >> 13);
+	return b;
+}
+
+static struct store *store_of(void **state)
+{
+	return ((struct rig *)*state)->state->store;
+}
+
+static struct fill begin(struct store *s, uint64_t size)
+{
+	struct fill_op op = { .ino = INO, .size_bytes = size };
+	assert_int_equal(store_fill_wait(s, &op), 0);
+	return op.fill;
+}
+
+static struct node_hash tree_hash(const uint8_t *data, uint64_t len)
+{
+	struct node_hash leaves[64];
+	treehash_leaves(data, len, leaves);
+	return treehash_fold(leaves, treehash_leaf_count(len));
+}
+
+static int chunk(struct store *s, const struct fill *f, const uint8_t *bytes,
+		 uint64_t off, uint64_t len, bool prove, struct fill *ret)
+{
+	struct chunk_op op = { .ino = INO,
+			       .gen = f->gen,
+			       .off = off,
+			       .len = len,
+			       .data = bytes + off,
+			       .has_expected = prove };
+	if (prove)
+		op.expected = tree_hash(bytes + off, len);
+	int r = store_chunk_wait(s, &op);
+	if (r == 0)
+		*ret = op.fill;
+	return r;
+}
+
+static void assert_data(struct store *s, const struct fill *f, const uint8_t *bytes)
+{
+	_free_ uint8_t *back = malloc(f->size_bytes + 1);
+	_close_ int fd = store_open_data(s, f->ino, f->gen);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, back, f->size_bytes + 1, 0), f->size_bytes);
+	assert_memory_equal(back, bytes, f->size_bytes);
+}
+
+static void a_proved_chunk_is_served_and_survives(void **state)
+{
+	uint64_t size = 5 * MIB + 77;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size);
+	assert_int_equal(store_covers(s, INO, 0, 1, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 0, 4 * MIB, true, &f), 0);
+	assert_int_equal(f.here_bytes, 4 * MIB);
+	assert_int_equal(f.proof, PROOF_RANGE);
+	assert_int_equal(store_covers(s, INO, 0, 4 * MIB, &f), 1);
+	assert_int_equal(store_covers(s, INO, 4 * MIB - 1, 2, &f), 0);
+	assert_int_equal(store_used_bytes(s), 4 * MIB);
+
+	rig_reopen(*state);
+	s = store_of(state);
+	assert_int_equal(store_covers(s, INO, 17, 4 * MIB - 17, &f), 1);
+	assert_int_equal(store_used_bytes(s), 4 * MIB);
+	assert_int_equal(chunk(s, &f, bytes, 4 * MIB, MIB + 77, true, &f), 0);
+	assert_true(f.is_whole);
+	assert_int_equal(store_covers(s, INO, 0, UINT64_MAX, &f), 1);
+	assert_data(s, &f, bytes);
+}
+
+static void a_chunk_of_another_hash_is_not_written(void **state)
+{
+	_free_ uint8_t *bytes = bytes_new(MIB);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, MIB);
+	struct chunk_op op = { .ino = INO,
+			       .gen = f.gen,
+			       .len = MIB,
+			       .data = bytes,
+			       .has_expected = true,
+			       .expected = { { 1 } } };
+	assert_int_equal(store_chunk_wait(s, &op), -EBADMSG);
+	assert_int_equal(store_fill(s, INO, &f), 0);
+	assert_int_equal(f.held_bytes, 0);
+	assert_int_equal(store_used_bytes(s), 0);
+}
+
+static void chunks_that_do_not_fit_are_refused(void **state)
+{
+	_free_ uint8_t *bytes = bytes_new(8 * MIB);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, 4 * MIB + 5), g;
+	assert_int_equal(chunk(s, &f, bytes, 1, MIB, false, &g), -EINVAL);
+	assert_int_equal(chunk(s, &f, bytes, 0, MIB + 1, false, &g), -EINVAL);
+	assert_int_equal(chunk(s, &f, bytes, 4 * MIB, MIB, false, &g), -EINVAL);
+	assert_int_equal(chunk(s, &f, bytes, 0, 2 * MIB, true, &g), 0);
+	assert_int_equal(chunk(s, &f, bytes, 0, 2 * MIB, true, &g), 0); /* here already */
+	assert_int_equal(chunk(s, &f, bytes, MIB, 2 * MIB, true, &g), -EEXIST);
+	assert_int_equal(g.held_bytes, 2 * MIB);
+	f.gen++;
+	assert_int_equal(chunk(s, &f, bytes, 2 * MIB, MIB, true, &g), -ENOENT);
+}
+
+static int prove(struct store *s, const struct fill *f, const uint8_t *bytes,
+		 enum digest_kind kind, struct fill *ret)
+{
+	struct prove_op op = { .ino = INO, .gen = f->gen };
+	if (kind == DIGEST_NONE) {
+		op.proof = PROOF_TREE_HASH;
+		op.by_tree_hash = true;
+		op.tree_hash = tree_hash(bytes, f->size_bytes);
+	} else {
+		op.proof = PROOF_CHECKSUM;
+		op.digest = kind;
+		digest_of(kind, bytes, f->size_bytes, op.value);
+	}
+	int r = store_prove_wait(s, &op);
+	if (r == 0)
+		*ret = op.fill;
+	return r;
+}
+
+static void pending_bytes_are_never_served_until_the_whole_is_proved(void **state)
+{
+	uint64_t size = 3 * MIB + 1;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size);
+	assert_int_equal(chunk(s, &f, bytes, 0, 2 * MIB, false, &f), 0);
+	assert_int_equal(prove(s, &f, bytes, DIGEST_MD5, &f), -EAGAIN);
+	assert_int_equal(chunk(s, &f, bytes, 2 * MIB, MIB + 1, false, &f), 0);
+	assert_int_equal(f.held_bytes, size);
+	assert_int_equal(f.here_bytes, 0);
+	assert_false(f.is_whole);
+	assert_int_equal(store_covers(s, INO, 0, 1, &f), 0);
+	assert_int_equal(prove(s, &f, bytes, DIGEST_CRC64NVME, &f), 0);
+	assert_true(f.is_whole && f.here_bytes == size && f.proof == PROOF_CHECKSUM);
+	assert_int_equal(store_covers(s, INO, 0, size, &f), 1);
+	assert_data(s, &f, bytes);
+}
+
+static void leaves_prove_the_whole_by_its_tree_hash(void **state)
+{
+	uint64_t size = 5 * MIB + 9;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size);
+	assert_int_equal(chunk(s, &f, bytes, 4 * MIB, MIB + 9, true, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 0, 4 * MIB, true, &f), 0);
+	assert_int_equal(prove(s, &f, bytes, DIGEST_NONE, &f), 0);
+	assert_int_equal(f.proof, PROOF_TREE_HASH);
+}
+
+static void a_fill_that_is_refuted_is_forgotten(void **state)
+{
+	_free_ uint8_t *bytes = bytes_new(2 * MIB);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, 2 * MIB);
+	assert_int_equal(chunk(s, &f, bytes, 0, 2 * MIB, false, &f), 0);
+	bytes[5] ^= 1;
+	assert_int_equal(prove(s, &f, bytes, DIGEST_SHA256, &f), -EBADMSG);
+	assert_int_equal(store_fill(s, INO, &f), -ENOENT);
+	assert_int_equal(store_open_data(s, INO, f.gen), -ENOENT);
+	assert_int_equal(store_used_bytes(s), 0);
+	assert_int_equal(store_covers(s, INO, 0, 1, &f), 0);
+}
+
+static void an_empty_file_is_whole_once_proved(void **state)
+{
+	struct store *s = store_of(state);
+	struct fill f = begin(s, 0);
+	assert_int_equal(store_covers(s, INO, 0, 1, &f), 0);
+	assert_int_equal(prove(s, &f, (const uint8_t *)"", DIGEST_NONE, &f), 0);
+	assert_int_equal(store_covers(s, INO, 0, 1, &f), 1);
+}
+
+static void a_generation_is_never_used_again(void **state)
+{
+	_free_ uint8_t *bytes = bytes_new(2 * MIB);
+	struct store *s = store_of(state);
+	struct fill first = begin(s, MIB), f;
+	assert_int_equal(chunk(s, &first, bytes, 0, MIB, true, &f), 0);
+	/* The same size goes on, another one replaces. */
+	assert_int_equal(begin(s, MIB).gen, first.gen);
+	struct fill second = begin(s, 2 * MIB);
+	assert_true(second.gen > first.gen);
+	assert_int_equal(second.held_bytes, 0);
+	/* Who looked before opens nothing now, and must look again. */
+	assert_int_equal(store_open_data(s, INO, first.gen), -ENOENT);
+	struct forget_op op = { .ino = INO };
+	assert_int_equal(store_forget_wait(s, &op), 0);
+	assert_int_equal(store_forget_wait(s, &op), 0);
+	rig_reopen(*state);
+	assert_true(begin(store_of(state), MIB).gen > second.gen);
+}
+
+static void missing_ranges_are_aligned_powers_of_two(void **state)
+{
+	uint64_t size = 40 * MIB + 3, off, len;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	assert_int_equal(store_next_missing(s, INO, 0, 16 * MIB, &off, &len), -ENOENT);
+	struct fill f = begin(s, size);
+	assert_int_equal(store_next_missing(s, INO, 20 * MIB, 16 * MIB, &off, &len), 1);
+	assert_true(off == 16 * MIB && len == 16 * MIB);
+	assert_int_equal(store_next_missing(s, INO, 40 * MIB, 16 * MIB, &off, &len), 1);
+	assert_true(off == 32 * MIB && len == 8 * MIB + 3);
+	assert_int_equal(chunk(s, &f, bytes, 2 * MIB, MIB, true, &f), 0);
+	assert_int_equal(store_next_missing(s, INO, 0, 16 * MIB, &off, &len), 1);
+	assert_true(off == 0 && len == 2 * MIB);
+	assert_int_equal(store_next_missing(s, INO, 2 * MIB + 5, 16 * MIB, &off, &len),
+			 1);
+	assert_true(off == 3 * MIB && len == MIB);
+	assert_int_equal(store_next_missing(s, INO, 4 * MIB, 16 * MIB, &off, &len), 1);
+	assert_true(off == 4 * MIB && len == 4 * MIB);
+	/* Asking until nothing is missing fills the file, each byte once. */
+	uint64_t sum = MIB;
+	while (store_next_missing(s, INO, 0, 16 * MIB, &off, &len) == 1) {
+		assert_int_equal(chunk(s, &f, bytes, off, len, true, &f), 0);
+		sum += len;
+	}
+	assert_int_equal(sum, size);
+	assert_true(f.is_whole);
+	assert_data(s, &f, bytes);
+}
+
+int main(void)
+{
+#define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+	const struct CMUnitTest tests[] = {
+		RIG(a_proved_chunk_is_served_and_survives),
+		RIG(a_chunk_of_another_hash_is_not_written),
+		RIG(chunks_that_do_not_fit_are_refused),
+		RIG(pending_bytes_are_never_served_until_the_whole_is_proved),
+		RIG(leaves_prove_the_whole_by_its_tree_hash),
+		RIG(a_fill_that_is_refuted_is_forgotten),
+		RIG(an_empty_file_is_whole_once_proved),
+		RIG(a_generation_is_never_used_again),
+		RIG(missing_ranges_are_aligned_powers_of_two),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

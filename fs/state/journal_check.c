@@ -11,6 +11,7 @@
 struct sum {
 	UT_hash_handle hh;
 	money_t held;
+	bool is_seen; /* in the budgets */
 	char key[sizeof(((struct budget_draw *)0)->key)];
 };
 
@@ -83,8 +84,19 @@ static int budgets_compare(struct journal *j, MDB_txn *txn, struct sum **all)
 		HASH_FIND_STR(*all, name, s);
 		if (b.reserved != (s ? s->held : 0))
 			return -EPROTO;
+		if (s)
+			s->is_seen = true;
 	}
 	return r == -ENOENT ? 0 : r;
+}
+
+static int all_seen(const struct sum *all)
+{
+	for (const struct sum *s = all; s; s = s->hh.next) {
+		if (!s->is_seen)
+			return -EPROTO;
+	}
+	return 0;
 }
 
 int journal_check(struct journal *j, MDB_txn *txn)
@@ -93,6 +105,8 @@ int journal_check(struct journal *j, MDB_txn *txn)
 	int r = requests_sum(j, txn, &all);
 	if (r == 0)
 		r = budgets_compare(j, txn, &all);
+	if (r == 0)
+		r = all_seen(all);
 	sums_free(&all);
 	return r;
 }

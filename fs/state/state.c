@@ -25,7 +25,6 @@ static const struct {
 	{ ELOOP, "it is a symbolic link: name the directory it points to" },
 	{ ENOSPC, "its file system is full: make room" },
 	{ EDQUOT, "your quota there is used up: make room" },
-	{ EBADMSG, "it is damaged: restore it from a backup" },
 	{ ENOTSUP, "it was written by a newer thawfs: run that one" },
 	{ ENOMEM, "out of memory or address space (ulimit -v)" },
 };
@@ -113,19 +112,32 @@ void state_close(struct state *s)
 }
 DEFINE_CLEANUP(struct state, state_close)
 
+/* Two of the three environments can be made again; the journal cannot. */
+static int part_complain(struct buf *err, const char *part, const char *dir, int r)
+{
+	if (r != -EBADMSG)
+		return complain(err, part, dir, r);
+	if (streq(part, "journal"))
+		buf_printf(err, "%s/journal is damaged: restore it from a backup", dir);
+	else
+		buf_printf(err, "%s/%s is damaged: remove it, it will be made again", dir,
+			   part);
+	return r;
+}
+
 static int parts_open(struct state *s, const struct state_cfg *cfg, struct buf *err)
 {
 	int r = journal_open(cfg->state_dir, cfg->map_bytes, &s->journal);
 	if (r == 0)
 		r = journal_instance(s->journal, s->instance);
 	if (r < 0)
-		return complain(err, "journal in", cfg->state_dir, r);
+		return part_complain(err, "journal", cfg->state_dir, r);
 	r = catalog_open(cfg->state_dir, cfg->map_bytes, s->journal, &s->catalog);
 	if (r < 0)
-		return complain(err, "catalog in", cfg->state_dir, r);
+		return part_complain(err, "catalog", cfg->state_dir, r);
 	r = store_open(cfg->cache_dir, cfg->map_bytes, &s->store);
 	if (r < 0)
-		return complain(err, "index in", cfg->cache_dir, r);
+		return part_complain(err, "index", cfg->cache_dir, r);
 	return 0;
 }
 

@@ -72,17 +72,27 @@ static void batch_commit(struct writer *w, struct state_op *first, bool only_fre
 		batch_fail(first, only_freeing, r);
 }
 
-/* Whether something that would free space failed for want of it; such are made ready again. */
-static bool batch_rearm(struct state_op *first)
+/* What would free space but found none: the one thing worth giving up the last reserve for. */
+static bool is_stuck(const struct state_op *op)
 {
-	bool any = false;
+	return op->kind->frees_space && op->result == -ENOSPC;
+}
+
+static bool any_stuck(struct state_op *first)
+{
 	for (struct state_op *op = first; op; op = op_next(op)) {
-		if (!op->kind->frees_space || op->result != -ENOSPC)
-			continue;
-		op->result = 0;
-		any = true;
+		if (is_stuck(op))
+			return true;
 	}
-	return any;
+	return false;
+}
+
+static void batch_rearm(struct state_op *first)
+{
+	for (struct state_op *op = first; op; op = op_next(op)) {
+		if (is_stuck(op))
+			op->result = 0;
+	}
 }
 
 static void answer(struct state_op *op)
@@ -106,15 +116,6 @@ static bool any_wanted(struct state_op *first)
 	return false;
 }
 
-static bool any_full(struct state_op *first)
-{
-	for (struct state_op *op = first; op; op = op_next(op)) {
-		if (op->result == -ENOSPC)
-			return true;
-	}
-	return false;
-}
-
 static void batch_prepare(struct writer *w, struct state_op *first)
 {
 	for (struct state_op *op = first; op; op = op_next(op)) {
@@ -130,9 +131,10 @@ static void batch_run(struct writer *w, struct state_op *first)
 	batch_prepare(w, first);
 	if (any_wanted(first))
 		batch_commit(w, first, false);
-	if (w->cfg.full && any_full(first) && w->cfg.full(w->cfg.target) &&
-	    batch_rearm(first))
+	if (w->cfg.full && any_stuck(first) && w->cfg.full(w->cfg.target)) {
+		batch_rearm(first);
 		batch_commit(w, first, true);
+	}
 
 	struct state_op *next;
 	for (struct state_op *op = first; op; op = next) {

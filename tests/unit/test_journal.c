@@ -2,6 +2,10 @@
 #include "state_rig.h"
 
 #include "journal_db.h"
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #define DAY  "default/20261122"
 #define USER "default/uid=1000/20261122"
@@ -248,6 +252,209 @@ static void one_batch_may_hold_an_identity_twice(void **state)
 	assert_int_equal(items[3].ino, INO_FIRST + 2);
 }
 
+/* ---- many at once, failures, crashes ---- */
+
+#define MANY 40
+
+struct many {
+	struct reserve_op ops[MANY];
+	struct mailbox *box;
+};
+
+static void no_run(struct msg *m)
+{
+	(void)m;
+}
+
+/* Posts all before any is answered, so that they share commits; waits for all. */
+static void many_reserve(struct journal *j, struct many *m)
+{
+	size_t answered = 0;
+	m->box = mailbox_new(NULL, NULL);
+	assert_non_null(m->box);
+	for (size_t i = 0; i < MANY; i++) {
+		m->ops[i].op.msg.run = no_run;
+		m->ops[i].op.reply_to = m->box;
+		journal_reserve_post(j, &m->ops[i]);
+	}
+	while (answered < MANY) {
+		for (struct msg *at = mailbox_wait(m->box); at; at = at->next)
+			answered++;
+	}
+}
+
+static void one_refusal_in_a_batch_holds_up_nobody(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct many *m = calloc(1, sizeof(*m));
+	for (size_t i = 0; i < MANY; i++)
+		m->ops[i] = intent(100 + i, 10, i % 2 ? 5 : 1000);
+	many_reserve(j, m);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(m->ops[i].op.result, i % 2 ? -EDQUOT : 0);
+	assert_budget(j, DAY, 0, MANY / 2 * 10);
+	assert_sums(j);
+	/* The writer's thread has left the box once it is joined. */
+	rig_close(*state);
+	mailbox_free(m->box);
+	free(m);
+}
+
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit lim;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &lim), 0);
+	lim.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &lim), 0);
+}
+
+/* A disk that takes nothing more: writes fail with EFBIG. */
+static void when_a_commit_fails_nobody_was_promised_anything(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct many *m = calloc(1, sizeof(*m));
+	struct reserve_op first = intent(20, 10, 100000);
+	struct request rec;
+	assert_int_equal(journal_reserve_wait(j, &first), 0);
+	for (size_t i = 0; i < MANY; i++)
+		m->ops[i] = intent(100 + i, 10, 100000);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(4096);
+	many_reserve(j, m);
+	limit_files(RLIM_INFINITY);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_true(m->ops[i].op.result < 0);
+		assert_int_equal(m->ops[i].rec.id, 0);
+		assert_int_equal(journal_request_of(j, 100 + i, &rec), -ENOENT);
+	}
+	assert_budget(j, DAY, 0, 10);
+	rig_reopen(*state);
+	mailbox_free(m->box);
+	free(m);
+	j = journal_of(state);
+	assert_budget(j, DAY, 0, 10);
+	struct reserve_op again = intent(100, 10, 100000);
+	assert_int_equal(journal_reserve_wait(j, &again), 0);
+	assert_int_equal(again.rec.id, 2);
+}
+
+/* What the child was told is durable. */
+struct told {
+	uint64_t id;
+	uint32_t state;
+};
+
+static void tell(int fd, const struct request *rec)
+{
+	struct told t = { .id = rec->id, .state = rec->state };
+	if (write(fd, &t, sizeof(t)) != sizeof(t))
+		_exit(1);
+}
+
+/* Until killed: requests go through their states, two at a time. */
+static void work(struct rig *r, int fd)
+{
+	rig_open(r);
+	struct journal *j = r->state->journal;
+	for (uint64_t ino = 20;; ino++) {
+		struct reserve_op op = intent(ino, 100, (money_t)1 << 60);
+		if (journal_reserve_wait(j, &op) < 0)
+			_exit(1);
+		tell(fd, &op.rec);
+		for (int to = REQUEST_RESTORING; to <= REQUEST_DONE; to++) {
+			if (ino % 3 == 0 && to == REQUEST_DONE)
+				break; /* some stay open */
+			if (step_to(j, &op.rec, (enum request_state)to, 7) < 0)
+				_exit(1);
+			tell(fd, &op.rec);
+		}
+	}
+}
+
+struct total {
+	money_t spent;
+	uint64_t last;
+};
+
+static int add_charge(void *arg, const struct charge *c)
+{
+	struct total *t = arg;
+	assert_int_equal(c->seq, t->last + 1);
+	t->last = c->seq;
+	t->spent += c->amount;
+	return 0;
+}
+
+/* What was told is there; what is there fits together. */
+static void assert_sound(struct journal *j, int fd)
+{
+	struct told t;
+	struct request rec;
+	struct total total = { 0 };
+	money_t spent, reserved, charged = 0;
+	uint64_t id = 0;
+	while (read(fd, &t, sizeof(t)) == sizeof(t)) {
+		assert_int_equal(journal_request(j, t.id, &rec), 0);
+		assert_true(rec.state >= t.state);
+		assert_int_equal(journal_request_of(j, rec.ino, &rec), 0);
+	}
+	while (journal_request(j, ++id, &rec) == 0)
+		charged += rec.charged;
+	assert_sums(j);
+	assert_int_equal(journal_each_charge(j, 0, add_charge, &total), 0);
+	assert_int_equal(journal_budget(j, DAY, &spent, &reserved), 0);
+	assert_true(spent == total.spent && spent == charged);
+}
+
+static void killed_at_any_moment_the_books_are_right(void **state)
+{
+	struct rig *r = *state;
+	for (int turn = 0; turn < 12; turn++) {
+		int fds[2], status;
+		assert_int_equal(pipe(fds), 0);
+		pid_t pid = fork();
+		if (pid == 0) {
+			close(fds[0]);
+			work(r, fds[1]);
+		}
+		close(fds[1]);
+		/* From its first word on, then a while that is different each time. */
+		struct pollfd p = { .fd = fds[0], .events = POLLIN };
+		assert_int_equal(poll(&p, 1, 20000), 1);
+		usleep((useconds_t)(turn * 2741 % 17000));
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		rig_open(r);
+		assert_sound(r->state->journal, fds[0]);
+		rig_close(r);
+		close(fds[0]);
+	}
+}
+
+static void a_flipped_bit_is_noticed(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct reserve_op op = intent(20, 1, 10);
+	struct request rec;
+	uint8_t key[8], value[1024];
+	MDB_txn *txn = NULL;
+	MDB_val val;
+	assert_int_equal(journal_reserve_wait(j, &op), 0);
+	key_put_u64(key, op.rec.id);
+	assert_int_equal(db_write(&j->db, NULL, &txn), 0);
+	assert_int_equal(db_get(txn, j->request, db_val(key, 8), &val), 0);
+	assert_true(val.mv_size <= sizeof(value));
+	size_t len = val.mv_size;
+	memcpy(value, val.mv_data, len);
+	value[40] ^= 4;
+	assert_int_equal(db_put(txn, j->request, db_val(key, 8), db_val(value, len)), 0);
+	assert_int_equal(db_commit(&j->db, txn), 0);
+	assert_int_equal(journal_request_of(j, 20, &rec), -EBADMSG);
+	assert_int_equal(journal_request(j, op.rec.id, &rec), -EBADMSG);
+	assert_int_equal(step_to(j, &op.rec, REQUEST_DONE, 1), -EBADMSG);
+}
+
 int main(void)
 {
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -260,6 +467,11 @@ int main(void)
 		RIG(only_requests_under_way_are_open),
 		RIG(an_identity_keeps_its_number),
 		RIG(one_batch_may_hold_an_identity_twice),
+		RIG(one_refusal_in_a_batch_holds_up_nobody),
+		RIG(when_a_commit_fails_nobody_was_promised_anything),
+		RIG(a_flipped_bit_is_noticed),
+		cmocka_unit_test_setup_teardown(killed_at_any_moment_the_books_are_right,
+						rig_setup_closed, rig_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

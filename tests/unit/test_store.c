@@ -242,6 +242,111 @@ static void missing_ranges_are_aligned_powers_of_two(void **state)
 	assert_data(s, &f, bytes);
 }
 
+/* ---- damage ---- */
+
+static void data_path(struct rig *r, const struct fill *f, char *ret, size_t room)
+{
+	snprintf(ret, room, "%s/data/%02x/%016lx.%016lx", r->cache_dir,
+		 (unsigned int)(f->ino & 0xff), f->ino, f->gen);
+}
+
+static void a_file_that_was_cut_or_lost_is_not_served(void **state)
+{
+	struct rig *r = *state;
+	_free_ uint8_t *bytes = bytes_new(2 * MIB);
+	char path[160];
+	for (int turn = 0; turn < 2; turn++) {
+		struct fill f = begin(store_of(state), 2 * MIB);
+		assert_int_equal(chunk(store_of(state), &f, bytes, 0, 2 * MIB, true, &f),
+				 0);
+		data_path(r, &f, path, sizeof(path));
+		rig_close(r);
+		assert_int_equal(turn ? unlink(path) : truncate(path, 2 * MIB - 1), 0);
+		rig_open(r);
+		assert_int_equal(store_fill(store_of(state), INO, &f), -ENOENT);
+		assert_int_equal(store_covers(store_of(state), INO, 0, 1, &f), 0);
+		assert_int_equal(store_used_bytes(store_of(state)), 0);
+		assert_int_equal(access(path, F_OK), -1);
+	}
+}
+
+static void files_nobody_knows_go_at_start(void **state)
+{
+	struct rig *r = *state;
+	char path[160], kept[160];
+	struct fill f = begin(store_of(state), MIB), other = f;
+	data_path(r, &f, kept, sizeof(kept));
+	other.gen++;
+	data_path(r, &other, path, sizeof(path));
+	rig_close(r);
+	_close_ int fd = open(path, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	rig_open(r);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(kept, F_OK), 0);
+}
+
+/* Flips a bit in the row of the extent at `first`. */
+static void row_damage(struct store *s, uint64_t first)
+{
+	uint8_t key[16];
+	MDB_txn *txn = NULL;
+	MDB_val val;
+	key_put_u64(key, INO);
+	key_put_u64(key + 8, first);
+	assert_int_equal(db_write(&s->db, NULL, &txn), 0);
+	assert_int_equal(db_get(txn, s->row, db_val(key, 16), &val), 0);
+	_free_ uint8_t *copy = malloc(val.mv_size);
+	memcpy(copy, val.mv_data, val.mv_size);
+	copy[30] ^= 0x10;
+	assert_int_equal(db_put(txn, s->row, db_val(key, 16), db_val(copy, val.mv_size)),
+			 0);
+	assert_int_equal(db_commit(&s->db, txn), 0);
+}
+
+static void a_damaged_row_is_a_hole_and_is_filled_again(void **state)
+{
+	uint64_t size = 6 * MIB, off, len;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size);
+	assert_int_equal(chunk(s, &f, bytes, 0, 2 * MIB, true, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 2 * MIB, 2 * MIB, true, &f), 0);
+	row_damage(s, 2);
+	assert_int_equal(store_covers(s, INO, 0, 2 * MIB, &f), 1);
+	assert_int_equal(store_covers(s, INO, 0, 3 * MIB, &f), 0);
+	assert_int_equal(store_next_missing(s, INO, 0, 2 * MIB, &off, &len), 1);
+	assert_true(off == 2 * MIB && len == 2 * MIB);
+	/* In smaller pieces than it was. */
+	assert_int_equal(chunk(s, &f, bytes, 3 * MIB, MIB, true, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 2 * MIB, MIB, true, &f), 0);
+	assert_int_equal(f.held_bytes, 4 * MIB);
+	assert_int_equal(store_used_bytes(s), 4 * MIB);
+	assert_int_equal(store_covers(s, INO, 0, 4 * MIB, &f), 1);
+	assert_int_equal(store_covers(s, INO, 0, 4 * MIB + 1, &f), 0);
+}
+
+static void a_proof_does_not_hold_for_bytes_that_came_after_it(void **state)
+{
+	_free_ uint8_t *bytes = bytes_new(MIB);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, MIB);
+	assert_int_equal(chunk(s, &f, bytes, 0, MIB, false, &f), 0);
+	/* As if the chunk had been replaced while the pool was hashing. */
+	struct fill_row row;
+	MDB_txn *txn = NULL;
+	struct prove_op op = { .ino = INO, .gen = f.gen, .proof = PROOF_TRANSPORT };
+	op.work.version = 1;
+	assert_int_equal(db_write(&s->db, NULL, &txn), 0);
+	assert_int_equal(fill_get(s, txn, INO, &row), 0);
+	row.version++;
+	assert_int_equal(fill_put(s, txn, &row), 0);
+	assert_int_equal(prove_kind.apply(s, txn, &op.op), -EAGAIN);
+	mdb_txn_abort(txn);
+	assert_int_equal(store_prove_wait(s, &op), 0);
+	assert_int_equal(op.fill.proof, PROOF_TRANSPORT);
+}
+
 int main(void)
 {
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -255,6 +360,10 @@ int main(void)
 		RIG(an_empty_file_is_whole_once_proved),
 		RIG(a_generation_is_never_used_again),
 		RIG(missing_ranges_are_aligned_powers_of_two),
+		RIG(a_file_that_was_cut_or_lost_is_not_served),
+		RIG(files_nobody_knows_go_at_start),
+		RIG(a_damaged_row_is_a_hole_and_is_filled_again),
+		RIG(a_proof_does_not_hold_for_bytes_that_came_after_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

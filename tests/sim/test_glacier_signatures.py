@@ -64,13 +64,15 @@ def test_a_changed_body_is_refused(sim):
     ({"secret": "thaw-sim-secreT"}, 403, "InvalidSignatureException"),
     ({"key": "AKIATHAWSIM000000001"}, 400, "UnrecognizedClientException"),
     ({"region": "us-east-2"}, 403, "InvalidSignatureException"),
-    ({"date": sigv4.stamp(-310)}, 403, "InvalidSignatureException"),
-    ({"date": sigv4.stamp(310)}, 403, "InvalidSignatureException"),
+    ({"late_s": 310}, 403, "InvalidSignatureException"),
+    ({"late_s": -310}, 403, "InvalidSignatureException"),
     ({"payload": "UNSIGNED-PAYLOAD"}, 403, "InvalidSignatureException"),
     ({"unsigned": {"x-amz-glacier-version"}}, 403, "InvalidSignatureException"),
     ({"unsigned": {"host"}}, 403, "InvalidSignatureException"),
 ])
 def test_a_wrong_signer_is_refused(sim, how, status, name):
+    if "late_s" in how:
+        how = {"date": sigv4.stamp(-how["late_s"])}
     assert code(sim.plain("GET", VAULTS, headers=headers_for(sim, **how))) == (status, name)
 
 

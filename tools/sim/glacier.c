@@ -287,7 +287,8 @@ static void vault_list(struct sim_req *req, struct sim_res *res, const struct ro
 	answer_json(res, 200);
 	buf_puts(&res->body, "{\"VaultList\":[");
 	pthread_mutex_lock(&sim->mu);
-	for (struct vault *v = sim->glacier->vaults; v; v = v->hh.next) {
+	for (const struct vault *v = map_first(&sim->glacier->vaults); v;
+	     v = map_next(&v->item)) {
 		if (after && strcmp(v->name, after + 1) <= 0)
 			continue;
 		is_more = limit == 0;
@@ -319,7 +320,7 @@ static void vault_delete(struct sim_req *req, struct sim_res *res, const struct 
 	pthread_mutex_lock(&sim->mu);
 	const struct vault *v = glacier_vault(sim, rt->vault);
 	res->status = 204;
-	if (v && (v->archives || v->changed_ms)) {
+	if (v && (v->archives.first || v->changed_ms)) {
 		bad_parameter(res, "Vault not empty or recently written to: %s",
 			      rt->vault);
 	} else if (v) {

@@ -17,7 +17,7 @@
 
 #include "sim.h"
 
-#include <uthash.h>
+#include "map.h"
 
 #define ARCHIVE_ID_LEN  138
 #define JOB_ID_LEN      92
@@ -27,6 +27,7 @@
 #define DAY_MS          (24 * HOUR_MS)
 
 struct archive {
+	struct item item;
 	char id[ARCHIVE_ID_LEN + 1];
 	char *description;
 	uint64_t size;
@@ -34,25 +35,25 @@ struct archive {
 	int64_t created_ms;
 	bool is_deleted; /* kept only because the last inventory lists it */
 	bool is_listed;  /* in the last inventory */
-	UT_hash_handle hh;
 };
 
 struct part {
 	uint64_t index, size;
 	uint8_t tree[32];
-	UT_hash_handle hh;
 };
 
 struct upload {
+	struct item item;
 	char id[JOB_ID_LEN + 1];
 	char *description;
 	uint64_t part_size;
 	int64_t created_ms;
-	struct part *parts; /* by index */
-	UT_hash_handle hh;
+	struct part *parts; /* owned array, by index */
+	size_t n_parts;
 };
 
 struct job {
+	struct item item;
 	char id[JOB_ID_LEN + 1];
 	bool is_inventory;
 	bool is_csv;
@@ -67,23 +68,20 @@ struct job {
 	uint64_t output_size;
 	uint8_t archive_tree[32], range_tree[32];
 	int64_t created_ms, ready_ms;
-	UT_hash_handle hh;
 };
 
 struct vault {
+	struct item item;
 	char name[256];
 	int64_t created_ms;
 	int64_t inventory_ms; /* 0: none yet */
 	uint64_t inventory_n, inventory_size;
 	int64_t changed_ms; /* the last change that no inventory has seen; 0: none */
-	struct archive *archives;
-	struct upload *uploads;
-	struct job *jobs;
-	UT_hash_handle hh;
+	struct map archives, uploads, jobs;
 };
 
 struct sim_glacier {
-	struct vault *vaults; /* by name, in order */
+	struct map vaults; /* sorted */
 	int journal_fd;
 	uint64_t journal_len;
 	int archives_fd, uploads_fd, jobs_fd; /* directories */

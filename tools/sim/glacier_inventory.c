@@ -31,11 +31,10 @@ int sim_glacier_inventory_now(struct sim *sim, const char *vault)
 /* A job's output ends a day after its completion, and the job with it. */
 static void jobs_expire(struct sim *sim, struct vault *v, int64_t now_ms)
 {
-	struct job *j = NULL;
 	struct job *next = NULL;
 
-	HASH_ITER(hh, v->jobs, j, next)
-	{
+	for (struct job *j = map_first(&v->jobs); j; j = next) {
+		next = map_next(&j->item);
 		if (now_ms < j->ready_ms + DAY_MS)
 			continue;
 		unlinkat(sim->glacier->jobs_fd, j->id, 0);
@@ -47,7 +46,8 @@ void sim_glacier_tick(struct sim *sim, int64_t now_ms)
 {
 	int64_t midnight_ms = now_ms - now_ms % DAY_MS;
 
-	for (struct vault *v = sim->glacier->vaults; v; v = v->hh.next) {
+	for (struct vault *v = map_first(&sim->glacier->vaults); v;
+	     v = map_next(&v->item)) {
 		jobs_expire(sim, v, now_ms);
 		if (v->changed_ms == 0 || v->changed_ms >= midnight_ms)
 			continue;
@@ -118,17 +118,17 @@ static void print_head(struct buf *out, const struct sim *sim, const struct vaul
 int inventory_print(const struct sim *sim, const struct vault *v,
 		    const struct inventory_ask *ask, struct buf *out, char **ret_next)
 {
-	const struct archive *a = v->archives;
+	const struct archive *a = map_first(&v->archives);
 	const struct archive *last = NULL;
 	bool is_more = false;
 	uint64_t n = 0;
 
 	if (ask->marker) {
 		a = glacier_archive(v, ask->marker);
-		a = a ? a->hh.next : NULL;
+		a = a ? map_next(&a->item) : NULL;
 	}
 	print_head(out, sim, v, ask->is_csv);
-	for (; a; a = a->hh.next) {
+	for (; a; a = map_next(&a->item)) {
 		if (!a->is_listed || a->created_ms < ask->start_ms ||
 		    a->created_ms >= ask->end_ms)
 			continue;

@@ -16,7 +16,7 @@
 #define JOBS_PAGE     50
 #define ASK_MAX       BUF_TEXT_MAX
 #define INVENTORY_MAX ((size_t)8 << 30)
-#define MINUTE_MS     60000
+#define MINUTE_MS     INT64_C(60000)
 
 /* Within the published windows (1.3), so that nobody learns to rely on their edges. */
 static const struct tier {
@@ -542,17 +542,17 @@ static bool job_passes(const struct job *j, const struct job_filter *f, int64_t 
 static void jobs_print(struct sim_req *req, struct buf *out, const struct vault *v,
 		       const struct job_filter *f)
 {
-	const struct job *j = v->jobs;
+	const struct job *j = map_first(&v->jobs);
 	const char *last = NULL;
 	uint64_t n = 0;
 	bool is_more = false;
 
 	if (f->marker && *f->marker) {
 		j = glacier_job(v, f->marker);
-		j = j ? j->hh.next : NULL;
+		j = j ? map_next(&j->item) : NULL;
 	}
 	buf_puts(out, "{\"JobList\":[");
-	for (; j; j = j->hh.next) {
+	for (; j; j = map_next(&j->item)) {
 		if (!job_passes(j, f, req->now_ms))
 			continue;
 		is_more = n == f->limit;

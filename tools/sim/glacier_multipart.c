@@ -152,26 +152,20 @@ void multipart_part(struct sim_req *req, struct sim_res *res, const struct route
 	sim_res_header(res, "x-amz-sha256-tree-hash", "%s", hex);
 }
 
-static int by_index(const struct part *a, const struct part *b)
-{
-	return a->index < b->index ? -1 : a->index > b->index;
-}
-
 /* Tree hash and size of an upload whose parts leave no gap; false with an error answer. With
  * `mu` held. Part roots fold like leaves: every part but the last is a power of two MiB. */
-static bool parts_fold(struct upload *u, struct sim_res *res, struct archive *a,
+static bool parts_fold(const struct upload *u, struct sim_res *res, struct archive *a,
 		       uint64_t *ret_n)
 {
-	uint64_t n = HASH_COUNT(u->parts);
-	uint64_t i = 0;
+	size_t n = u->n_parts;
 	_free_ uint8_t(*nodes)[32] = calloc(n ? n : 1, sizeof(*nodes));
 
 	if (!nodes) {
 		answer_failed(res, -ENOMEM);
 		return false;
 	}
-	HASH_SORT(u->parts, by_index);
-	for (const struct part *p = u->parts; p; p = p->hh.next, i++) {
+	for (size_t i = 0; i < n; i++) {
+		const struct part *p = &u->parts[i];
 		bool is_last = i + 1 == n;
 		if (p->index != i || (!is_last && p->size != u->part_size)) {
 			bad_parameter(res, "Missing or short parts of upload: %s", u->id);
@@ -308,9 +302,9 @@ void multipart_abort(struct sim_req *req, struct sim_res *res, const struct rout
 	pthread_mutex_lock(&sim->mu);
 	const struct upload *u = upload_find(sim, res, rt);
 	if (u) {
-		for (const struct part *p = u->parts; p; p = p->hh.next) {
+		for (size_t i = 0; i < u->n_parts; i++) {
 			char name[160];
-			part_name(name, u->id, p->index);
+			part_name(name, u->id, u->parts[i].index);
 			unlinkat(sim->glacier->uploads_fd, name, 0);
 		}
 		r = line_commit(sim, &line);
@@ -335,43 +329,73 @@ static void upload_members(struct buf *out, const struct sim *sim, const struct 
 	member_time(out, "CreationDate", u->created_ms);
 }
 
+static void uploads_print(struct buf *out, const struct sim *sim, const struct route *rt,
+			  const struct upload *u, uint64_t limit)
+{
+	const char *last = NULL;
+
+	buf_puts(out, "{\"UploadsList\":[");
+	for (; u && limit > 0; u = map_next(&u->item), limit--) {
+		buf_puts(out, last ? ",{" : "{");
+		upload_members(out, sim, rt, u);
+		buf_putc(out, '}');
+		last = u->id;
+	}
+	buf_putc(out, ']');
+	member_str(out, "Marker", u ? last : NULL);
+	buf_putc(out, '}');
+}
+
 /* The marker is the id of the last upload given. */
 void multipart_list(struct sim_req *req, struct sim_res *res, const struct route *rt)
 {
 	struct sim *sim = req->sim;
-	struct buf *out = &res->body;
 	const char *marker = sim_query(req, "marker");
-	const char *last = NULL;
-	uint64_t n = 0;
-	bool is_more = false;
 
 	uint64_t limit = limit_take(req, res, PAGE);
 	if (!limit)
 		return;
 	pthread_mutex_lock(&sim->mu);
 	const struct vault *v = glacier_vault(sim, rt->vault);
-	const struct upload *u = v ? v->uploads : NULL;
-	if (v && marker && *marker) {
-		u = glacier_upload(v, marker);
-		u = u ? u->hh.next : NULL;
-	}
 	if (!v) {
 		vault_not_found(sim, res, rt->vault);
 	} else {
-		answer_json(res, 200);
-		buf_puts(out, "{\"UploadsList\":[");
-		for (; u && n < limit; u = u->hh.next, n++) {
-			buf_puts(out, n ? ",{" : "{");
-			upload_members(out, sim, rt, u);
-			buf_putc(out, '}');
-			last = u->id;
+		const struct upload *u = map_first(&v->uploads);
+		if (marker && *marker) {
+			u = glacier_upload(v, marker);
+			u = u ? map_next(&u->item) : NULL;
 		}
-		is_more = u;
-		buf_putc(out, ']');
-		member_str(out, "Marker", is_more ? last : NULL);
-		buf_putc(out, '}');
+		answer_json(res, 200);
+		uploads_print(&res->body, sim, rt, u, limit);
 	}
 	pthread_mutex_unlock(&sim->mu);
+}
+
+static void parts_print(struct buf *out, const struct upload *u, uint64_t from,
+			uint64_t limit)
+{
+	size_t i = 0;
+
+	while (i < u->n_parts && u->parts[i].index < from)
+		i++;
+	size_t end = u->n_parts - i > limit ? i + limit : u->n_parts;
+	buf_puts(out, ",\"Parts\":[");
+	for (; i < end; i++) {
+		const struct part *p = &u->parts[i];
+		uint64_t first = p->index * u->part_size;
+		char range[48];
+		snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, first,
+			 first + p->size - 1);
+		buf_puts(out, out->data[out->len - 1] == '[' ? "{" : ",{");
+		member_str(out, "RangeInBytes", range);
+		member_hash(out, "SHA256TreeHash", p->tree);
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+	char next[24] = "";
+	if (end < u->n_parts)
+		snprintf(next, sizeof(next), "%" PRIu64, u->parts[end].index);
+	member_str(out, "Marker", *next ? next : NULL);
 }
 
 /* The marker is the index of the first part that was not given. */
@@ -379,11 +403,8 @@ void multipart_list_parts(struct sim_req *req, struct sim_res *res,
 			  const struct route *rt)
 {
 	struct sim *sim = req->sim;
-	struct buf *out = &res->body;
 	const char *marker = sim_query(req, "marker");
-	char next[24] = "";
 	uint64_t from = 0;
-	uint64_t n = 0;
 
 	uint64_t limit = limit_take(req, res, PAGE);
 	if (!limit)
@@ -393,29 +414,13 @@ void multipart_list_parts(struct sim_req *req, struct sim_res *res,
 		return;
 	}
 	pthread_mutex_lock(&sim->mu);
-	struct upload *u = upload_find(sim, res, rt);
+	const struct upload *u = upload_find(sim, res, rt);
 	if (u) {
 		answer_json(res, 200);
-		buf_putc(out, '{');
-		upload_members(out, sim, rt, u);
-		buf_puts(out, ",\"Parts\":[");
-		HASH_SORT(u->parts, by_index);
-		for (const struct part *p = u->parts; p && !*next; p = p->hh.next) {
-			if (p->index < from)
-				continue;
-			if (n++ == limit) {
-				snprintf(next, sizeof(next), "%" PRIu64, p->index);
-				break;
-			}
-			uint64_t first = p->index * u->part_size;
-			buf_printf(out, "%s{\"RangeInBytes\":\"%" PRIu64 "-%" PRIu64 "\"",
-				   n > 1 ? "," : "", first, first + p->size - 1);
-			member_hash(out, "SHA256TreeHash", p->tree);
-			buf_putc(out, '}');
-		}
-		buf_putc(out, ']');
-		member_str(out, "Marker", *next ? next : NULL);
-		buf_putc(out, '}');
+		buf_putc(&res->body, '{');
+		upload_members(&res->body, sim, rt, u);
+		parts_print(&res->body, u, from, limit);
+		buf_putc(&res->body, '}');
 	}
 	pthread_mutex_unlock(&sim->mu);
 }

@@ -13,34 +13,22 @@
 
 struct vault *glacier_vault(struct sim *sim, const char *name)
 {
-	struct vault *v = NULL;
-
-	HASH_FIND_STR(sim->glacier->vaults, name, v);
-	return v;
+	return map_find(&sim->glacier->vaults, name);
 }
 
 struct archive *glacier_archive(const struct vault *v, const char *id)
 {
-	struct archive *a = NULL;
-
-	HASH_FIND_STR(v->archives, id, a);
-	return a;
+	return map_find(&v->archives, id);
 }
 
 struct upload *glacier_upload(const struct vault *v, const char *id)
 {
-	struct upload *u = NULL;
-
-	HASH_FIND_STR(v->uploads, id, u);
-	return u;
+	return map_find(&v->uploads, id);
 }
 
 struct job *glacier_job(const struct vault *v, const char *id)
 {
-	struct job *j = NULL;
-
-	HASH_FIND_STR(v->jobs, id, j);
-	return j;
+	return map_find(&v->jobs, id);
 }
 
 void line_begin(struct buf *b, const char *op, const char *vault, int64_t now_ms)
@@ -119,23 +107,27 @@ static void archive_free(struct archive *a)
 	free(a);
 }
 
+static void archive_drop(struct vault *v, struct archive *a)
+{
+	map_remove(&v->archives, &a->item);
+	archive_free(a);
+}
+
 static void upload_free(struct upload *u)
 {
-	struct part *p = NULL;
-	struct part *next = NULL;
-
-	HASH_ITER(hh, u->parts, p, next)
-	{
-		HASH_DEL(u->parts, p);
-		free(p);
-	}
+	free(u->parts);
 	free(u->description);
 	free(u);
 }
 
-void glacier_job_drop(struct vault *v, struct job *j)
+static void upload_drop(struct vault *v, struct upload *u)
 {
-	HASH_DEL(v->jobs, j);
+	map_remove(&v->uploads, &u->item);
+	upload_free(u);
+}
+
+static void job_free(struct job *j)
+{
 	free(j->description);
 	free(j->topic);
 	free(j->archive_description);
@@ -147,34 +139,22 @@ void glacier_job_drop(struct vault *v, struct job *j)
 	free(j);
 }
 
-static void vault_free(struct sim_glacier *g, struct vault *v)
+void glacier_job_drop(struct vault *v, struct job *j)
 {
-	struct archive *a = NULL;
-	struct archive *next_a = NULL;
-	struct upload *u = NULL;
-	struct upload *next_u = NULL;
-	struct job *j = NULL;
-	struct job *next_j = NULL;
-
-	HASH_ITER(hh, v->archives, a, next_a)
-	{
-		HASH_DEL(v->archives, a);
-		archive_free(a);
-	}
-	HASH_ITER(hh, v->uploads, u, next_u)
-	{
-		HASH_DEL(v->uploads, u);
-		upload_free(u);
-	}
-	HASH_ITER(hh, v->jobs, j, next_j)
-	glacier_job_drop(v, j);
-	HASH_DEL(g->vaults, v);
-	free(v);
+	map_remove(&v->jobs, &j->item);
+	job_free(j);
 }
 
-static int by_name(const struct vault *a, const struct vault *b)
+static void vault_drop(struct sim_glacier *g, struct vault *v)
 {
-	return strcmp(a->name, b->name);
+	while (v->archives.first)
+		archive_drop(v, map_first(&v->archives));
+	while (v->uploads.first)
+		upload_drop(v, map_first(&v->uploads));
+	while (v->jobs.first)
+		glacier_job_drop(v, map_first(&v->jobs));
+	map_remove(&g->vaults, &v->item);
+	free(v);
 }
 
 static int apply_vault(struct sim_glacier *g, struct vault *v, struct json_object *o)
@@ -188,8 +168,8 @@ static int apply_vault(struct sim_glacier *g, struct vault *v, struct json_objec
 		return -EBADMSG;
 	}
 	v->created_ms = (int64_t)get_u64(o, "time");
-	HASH_ADD_STR(g->vaults, name, v);
-	HASH_SORT(g->vaults, by_name);
+	map_add(&g->vaults, &v->item, v->name);
+	map_sort(&g->vaults);
 	return 0;
 }
 
@@ -197,18 +177,8 @@ static int apply_vault_delete(struct sim_glacier *g, struct vault *v,
 			      struct json_object *o)
 {
 	(void)o;
-	vault_free(g, v);
+	vault_drop(g, v);
 	return 0;
-}
-
-static void upload_drop(struct vault *v, const char *id)
-{
-	struct upload *u = id ? glacier_upload(v, id) : NULL;
-
-	if (!u)
-		return;
-	HASH_DEL(v->uploads, u);
-	upload_free(u);
 }
 
 static int apply_archive(struct sim_glacier *g, struct vault *v, struct json_object *o)
@@ -225,9 +195,12 @@ static int apply_archive(struct sim_glacier *g, struct vault *v, struct json_obj
 	}
 	a->size = get_u64(o, "size");
 	a->created_ms = (int64_t)get_u64(o, "time");
-	HASH_ADD_STR(v->archives, id, a);
+	map_add(&v->archives, &a->item, a->id);
 	v->changed_ms = a->created_ms;
-	upload_drop(v, get_str(o, "upload"));
+	const char *upload = get_str(o, "upload");
+	struct upload *u = upload ? glacier_upload(v, upload) : NULL;
+	if (u)
+		upload_drop(v, u);
 	return 0;
 }
 
@@ -242,16 +215,13 @@ static int apply_archive_delete(struct sim_glacier *g, struct vault *v,
 		return 0;
 	v->changed_ms = (int64_t)get_u64(o, "time");
 	a->is_deleted = true;
-	if (!a->is_listed) {
-		HASH_DEL(v->archives, a);
-		archive_free(a);
-	}
+	if (!a->is_listed)
+		archive_drop(v, a);
 	return 0;
 }
 
 static int apply_inventory(struct sim_glacier *g, struct vault *v, struct json_object *o)
 {
-	struct archive *a = NULL;
 	struct archive *next = NULL;
 
 	(void)g;
@@ -259,11 +229,10 @@ static int apply_inventory(struct sim_glacier *g, struct vault *v, struct json_o
 	v->inventory_n = 0;
 	v->inventory_size = 0;
 	v->changed_ms = 0;
-	HASH_ITER(hh, v->archives, a, next)
-	{
+	for (struct archive *a = map_first(&v->archives); a; a = next) {
+		next = map_next(&a->item);
 		if (a->is_deleted) {
-			HASH_DEL(v->archives, a);
-			archive_free(a);
+			archive_drop(v, a);
 			continue;
 		}
 		a->is_listed = true;
@@ -286,7 +255,7 @@ static int apply_upload(struct sim_glacier *g, struct vault *v, struct json_obje
 	}
 	u->part_size = get_u64(o, "part_size");
 	u->created_ms = (int64_t)get_u64(o, "time");
-	HASH_ADD_STR(v->uploads, id, u);
+	map_add(&v->uploads, &u->item, u->id);
 	return 0;
 }
 
@@ -294,29 +263,35 @@ static int apply_part(struct sim_glacier *g, struct vault *v, struct json_object
 {
 	const char *id = get_str(o, "id");
 	struct upload *u = id ? glacier_upload(v, id) : NULL;
-	struct part *p = NULL;
-	uint64_t index = get_u64(o, "index");
+	struct part p = { .index = get_u64(o, "index"), .size = get_u64(o, "size") };
+	size_t at = 0;
 
 	(void)g;
-	if (!u)
+	if (!u || get_hash(o, "tree", p.tree) < 0)
 		return -EBADMSG;
-	HASH_FIND(hh, u->parts, &index, sizeof(index), p);
-	if (!p) {
-		p = calloc(1, sizeof(*p));
-		if (!p)
+	while (at < u->n_parts && u->parts[at].index < p.index)
+		at++;
+	if (at == u->n_parts || u->parts[at].index != p.index) {
+		struct part *parts = reallocarray(u->parts, u->n_parts + 1, sizeof(p));
+		if (!parts)
 			return -ENOMEM;
-		p->index = index;
-		HASH_ADD(hh, u->parts, index, sizeof(p->index), p);
+		u->parts = parts;
+		memmove(&parts[at + 1], &parts[at], (u->n_parts - at) * sizeof(p));
+		u->n_parts++;
 	}
-	p->size = get_u64(o, "size");
-	return get_hash(o, "tree", p->tree);
+	u->parts[at] = p;
+	return 0;
 }
 
 static int apply_upload_delete(struct sim_glacier *g, struct vault *v,
 			       struct json_object *o)
 {
+	const char *id = get_str(o, "id");
+	struct upload *u = id ? glacier_upload(v, id) : NULL;
+
 	(void)g;
-	upload_drop(v, get_str(o, "id"));
+	if (u)
+		upload_drop(v, u);
 	return 0;
 }
 
@@ -351,9 +326,10 @@ static int apply_job(struct sim_glacier *g, struct vault *v, struct json_object 
 		    get_hash(o, "archive_tree", j->archive_tree) < 0)
 			r = -EBADMSG;
 	}
-	HASH_ADD_STR(v->jobs, id, j);
 	if (r < 0)
-		glacier_job_drop(v, j);
+		job_free(j);
+	else
+		map_add(&v->jobs, &j->item, j->id);
 	return r;
 }
 
@@ -472,13 +448,11 @@ int sim_glacier_open(struct sim *sim)
 void sim_glacier_close(struct sim *sim)
 {
 	struct sim_glacier *g = sim->glacier;
-	struct vault *v = NULL;
-	struct vault *next = NULL;
 
 	if (!g)
 		return;
-	HASH_ITER(hh, g->vaults, v, next)
-	vault_free(g, v);
+	while (g->vaults.first)
+		vault_drop(g, map_first(&g->vaults));
 	int fds[] = { g->journal_fd, g->archives_fd, g->uploads_fd, g->jobs_fd };
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (fds[i] >= 0)

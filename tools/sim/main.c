@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 		status = option_take(opt, &o, &sim);
 	if (!status && (!o.listen || !o.data || optind < argc))
 		status = bad_usage("--listen and --data are needed");
-	sim.region = strdup(o.region);
+	sim.region = strdup_ptr(o.region);
 	if (!status && sim.region)
 		status = serve(&sim, &o);
 	free(sim.region);

@@ -132,14 +132,12 @@ int sim_spool_keep(struct sim *sim, int fd, int dir_fd, const char *name)
 	char from[40];
 	char temp[32];
 	uint64_t unique = 0;
-	_close_ int empty = -1;
+	_close_ int empty = fd < 0 ? sim_spool_open(sim) : -1;
 
-	if (fd < 0) {
-		empty = sim_spool_open(sim);
-		if (empty < 0)
-			return empty;
+	if (fd < 0)
 		fd = empty;
-	}
+	if (fd < 0)
+		return fd;
 	if (fdatasync(fd) < 0)
 		return -errno;
 	if (getrandom(&unique, sizeof(unique), 0) < 0)
@@ -282,7 +280,7 @@ int sim_conn_head(struct sim_conn *c, struct MHD_Connection *mhd, const char *me
 	r = md_start(&s->sha256, EVP_sha256());
 	if (!r)
 		r = md_start(&s->md5, EVP_md5());
-	if (!r && s->state == CHUNK_SIZE && strstr(hash, "HMAC"))
+	if (!r && hash && s->state == CHUNK_SIZE && strstr(hash, "HMAC"))
 		r = md_start(&s->chunk_md, EVP_sha256());
 	return r;
 }

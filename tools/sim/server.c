@@ -359,6 +359,7 @@ static enum MHD_Result finish(struct sim_conn *c)
 	return is_dropped || r < 0 ? MHD_NO : respond(c);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
 				  const char *method, const char *version,
 				  const char *data, size_t *data_len, void **con_cls)
@@ -430,7 +431,11 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 
 static int listen_on(const struct sockaddr *addr, socklen_t addr_len, uint16_t *ret_port)
 {
-	struct sockaddr_storage bound = { 0 };
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} bound = { 0 };
 	socklen_t len = sizeof(bound);
 	int on = 1;
 	_close_ int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -439,11 +444,10 @@ static int listen_on(const struct sockaddr *addr, socklen_t addr_len, uint16_t *
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, addr, addr_len) < 0 || listen(fd, 512) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
+	    getsockname(fd, &bound.any, &len) < 0)
 		return -errno;
-	*ret_port = ntohs(bound.ss_family == AF_INET6
-				  ? ((struct sockaddr_in6 *)&bound)->sin6_port
-				  : ((struct sockaddr_in *)&bound)->sin_port);
+	*ret_port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port
+							  : bound.v4.sin_port);
 	return steal_fd(&fd);
 }
 

@@ -6,6 +6,7 @@
  * x-amz-* header sent must be signed. Times are real. (AWS protocol reference 1.11, 2.9, 2.10,
  * 4.1, 4.3; vectors in its appendix A; 2026-09.)
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
@@ -73,28 +74,28 @@ enum why {
 
 static const struct {
 	int s3_status;
-	const char *s3_code;
 	int status;
+	const char *s3_code;
 	const char *code;
 } refusals[] = {
-	[WHY_NO_AUTH] = { 403, "AccessDenied", 400,
+	[WHY_NO_AUTH] = { 403, 400, "AccessDenied",
 			  "MissingAuthenticationTokenException" },
-	[WHY_MALFORMED] = { 400, "AuthorizationHeaderMalformed", 400,
+	[WHY_MALFORMED] = { 400, 400, "AuthorizationHeaderMalformed",
 			    "IncompleteSignatureException" },
-	[WHY_MALFORMED_QUERY] = { 400, "AuthorizationQueryParametersError", 400,
+	[WHY_MALFORMED_QUERY] = { 400, 400, "AuthorizationQueryParametersError",
 				  "IncompleteSignatureException" },
-	[WHY_UNKNOWN_KEY] = { 403, "InvalidAccessKeyId", 400,
+	[WHY_UNKNOWN_KEY] = { 403, 400, "InvalidAccessKeyId",
 			      "UnrecognizedClientException" },
-	[WHY_SCOPE] = { 400, "AuthorizationHeaderMalformed", 403,
+	[WHY_SCOPE] = { 400, 403, "AuthorizationHeaderMalformed",
 			"InvalidSignatureException" },
-	[WHY_SKEW] = { 403, "RequestTimeTooSkewed", 403, "InvalidSignatureException" },
-	[WHY_NOT_SIGNED] = { 403, "AccessDenied", 403, "InvalidSignatureException" },
-	[WHY_NO_HASH] = { 400, "InvalidRequest", 400, "MissingParameterValueException" },
-	[WHY_BAD_HASH] = { 400, "XAmzContentSHA256Mismatch", 400,
+	[WHY_SKEW] = { 403, 403, "RequestTimeTooSkewed", "InvalidSignatureException" },
+	[WHY_NOT_SIGNED] = { 403, 403, "AccessDenied", "InvalidSignatureException" },
+	[WHY_NO_HASH] = { 400, 400, "InvalidRequest", "MissingParameterValueException" },
+	[WHY_BAD_HASH] = { 400, 400, "XAmzContentSHA256Mismatch",
 			   "InvalidParameterValueException" },
-	[WHY_MISMATCH] = { 403, "SignatureDoesNotMatch", 403,
+	[WHY_MISMATCH] = { 403, 403, "SignatureDoesNotMatch",
 			   "InvalidSignatureException" },
-	[WHY_EXPIRED] = { 403, "AccessDenied", 403, "InvalidSignatureException" },
+	[WHY_EXPIRED] = { 403, 403, "AccessDenied", "InvalidSignatureException" },
 };
 
 static void auth_done(struct auth *a)
@@ -160,15 +161,13 @@ static void signing_key(const char *secret, const struct auth *a, uint8_t ret[32
 /* "ID/20260102/us-east-1/glacier/aws4_request": split in place. */
 static bool scope_split(struct auth *a, char *scope)
 {
-	const char **parts[] = { &a->key_id, &a->day, &a->region, &a->service,
-				 &a->terminator };
-
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		*parts[i] = strsep(&scope, "/");
-		if (!*parts[i] || !**parts[i])
-			return false;
-	}
-	return !scope && streq(a->terminator, "aws4_request");
+	a->key_id = strsep(&scope, "/");
+	a->day = strsep(&scope, "/");
+	a->region = strsep(&scope, "/");
+	a->service = strsep(&scope, "/");
+	a->terminator = strsep(&scope, "/");
+	return a->key_id && a->day && a->region && a->service && a->terminator &&
+	       !scope && *a->key_id && streq(a->terminator, "aws4_request");
 }
 
 static bool header_split(struct auth *a, const char *header)
@@ -532,6 +531,7 @@ int sim_sigv4_check(struct sim_conn *c, struct sim_refusal *ret)
 	int r = auth_read(c, &a, ret);
 	if (r)
 		return r < 0 ? r : 0;
+	assert(a.region && a.service && a.key_id);
 	r = scope_check(c, &a, ret);
 	if (r)
 		return r < 0 ? r : 0;

@@ -17,7 +17,7 @@ import time
 import urllib.request
 from decimal import Decimal
 
-SPEED = 1800  # a service hour passes in two seconds
+SPEED = int(os.environ.get("DEMO_SPEED", 1800))  # a service hour passes in two seconds
 KEY = {"AWS_ACCESS_KEY_ID": "AKIATHAWSIM000000000",
        "AWS_SECRET_ACCESS_KEY": "thaw-sim-secret"}
 VAULT, BUCKET = "reef-survey", "coral-genomics"
@@ -39,8 +39,8 @@ class Trouble(Exception):
     """What went wrong and what to do about it, for the person who runs the demo."""
 
 
-def say(text=""):
-    print(textwrap.fill(" ".join(text.split()), 78), flush=True)
+def say(text):
+    print("\n" + textwrap.fill(" ".join(text.split()), 78), flush=True)
 
 
 def title(text):
@@ -52,7 +52,7 @@ def colour():
 
 
 def show(text):
-    print(textwrap.indent(text.rstrip("\n"), "    "), flush=True)
+    print("\n" + textwrap.indent(text.rstrip("\n"), "    "), flush=True)
 
 
 # ---- what must be taken away in the end, also by a later run ----
@@ -193,7 +193,8 @@ def samples_make(stage):
         if where == "vault":
             vault.append({"description": name, "file": file})
         else:
-            bucket.append({"key": name, "storage-class": storage_class, "file": file})
+            bucket.append({"key": name, "storage-class": storage_class, "file": file,
+                           "last-modified": "2021-05-20T09:30:00Z"})
     with open(stage.path("samples/seed.json"), "w") as f:
         json.dump({"vaults": [{"name": VAULT, "archives": vault}],
                    "buckets": [{"name": BUCKET, "objects": bucket}]}, f)
@@ -211,7 +212,6 @@ def configuration(stage, sim):
         [source bucket]
         url = s3://{BUCKET}
         endpoint = {sim.url}
-        path-style = yes
         region = us-east-1
 
         [mount]
@@ -237,6 +237,7 @@ def mount(build, stage, text):
         said = log.read()
     if done.returncode != 0:
         raise Trouble(f"thawfs did not start (status {done.returncode}): {said.strip()}")
+    said = re.sub(r"^<\d>", "", said, flags=re.M)  # priorities, for the system's log
     try:
         with open(stage.path("state/state.lock")) as f:
             stage.add_process("thawfs", int(f.read().split()[0]))
@@ -298,16 +299,18 @@ def cold_reads(stage):
     readers = {at: subprocess.Popen(["sha256sum", stage.path("mnt", *at)], text=True,
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                for at in READ}
-    print(f"    {'service time':13} {'vault: ' + READ[0][1]:31} bucket: {READ[1][1]}")
+    heads = [f"{where}: {os.path.basename(name)}" for where, name in READ]
+    print(f"\n    {'service time':13} {heads[0]:29} {heads[1]}")
     last, shown, end = None, 0, time.monotonic() + PATIENCE_S
     try:
         while True:
             over = all(r.poll() is not None for r in readers.values())
             now = [facts(stage, *at) for at in READ]
             states = [f["state"] for f in now]
-            if states != last or time.monotonic() - shown >= 2.5 or over:
+            is_due = time.monotonic() - shown >= 2.5 and not over
+            if states != last or is_due:
                 columns = [state_words(f) for f in now]
-                print(f"    {short_time(now[0]['now']):13} {columns[0]:31} {columns[1]}",
+                print(f"    {short_time(now[0]['now']):13} {columns[0]:29} {columns[1]}",
                       flush=True)
                 last, shown = states, time.monotonic()
             if over:
@@ -333,7 +336,7 @@ def cold_reads(stage):
 
 RESTORES = ("InitiateJob", "RestoreObject")
 ROWS = [
-    ("restores asked for", lambda o, c: c == "request" and o in RESTORES),
+    ("restore requests", lambda o, c: c == "request" and o in RESTORES),
     ("bytes brought back", lambda o, c: c == "retrieval"),
     ("bytes kept as a copy", lambda o, c: c == "storage"),
     ("other requests", lambda o, c: c == "request" and o not in RESTORES),
@@ -355,7 +358,7 @@ def money_compare(bill, ledger):
     """Prints both beside each other; True if restores and bytes brought back agree."""
     theirs, their_total = sums(bill)
     ours, our_total = sums(ledger)
-    print(f"    {'':22}{'the service bills':^24}  {'thawfs wrote down':^24}")
+    print(f"\n    {'':22}{'the service bills':>24}  {'thawfs wrote down':>24}")
     print(f"    {'':22}{'number':>11}{'USD':>13}  {'number':>11}{'USD':>13}")
     agree = True
     for i, (words, _) in enumerate(ROWS):
@@ -379,7 +382,7 @@ def act_cloud(build, stage, sim):
     hashes = samples_make(stage)
     sim.start()
     n = sum(where == "vault" for where, *_ in SAMPLES)
-    print(f"    {sim.url}   vault {VAULT}: {n} archives, "
+    print(f"\n    {sim.url}\n    vault {VAULT}: {n} archives; "
           f"bucket {BUCKET}: {len(SAMPLES) - n} objects")
     return hashes
 
@@ -389,11 +392,12 @@ def act_mount(build, stage, sim):
     text = configuration(stage, sim)
     show(text)
     say("thawfs says at every start what may be spent:")
-    show(mount(build, stage, text) or "(nothing)")
+    said = mount(build, stage, text)
+    show("\n".join(line for line in said.splitlines() if "budget" in line))
     say("""A bucket can be listed at once. A vault cannot: its inventory has to be asked for,
         and takes hours. Until it is here the directory says so, and never looks empty:""")
+    print()
     first_listing(stage, sim)
-    print(flush=True)
     show("$ ls -lR\n" + subprocess.run(
         ["ls", "-lR"], cwd=stage.path("mnt"), capture_output=True, text=True).stdout)
     say("True names, sizes and dates; and nothing has been restored for that.")
@@ -409,6 +413,7 @@ def act_read(build, stage, hashes):
         restore and waits; Ctrl-C would end the waiting, not the restore.""")
     read = cold_reads(stage)
     good = True
+    print()
     for at in READ:
         same = read[at] == hashes[at]
         good = good and same
@@ -428,7 +433,8 @@ def act_money(stage, sim, before):
     with open(stage.path("mnt/.thaw/ledger.csv")) as f:
         ledger = list(csv.DictReader(io.StringIO(f.read())))
     agree = money_compare(sim.bill()[before:], ledger)
-    say("Restores and bytes brought back agree." if agree else
+    say("""Restores and bytes brought back agree. (A vault's inventory is asked for like a
+        restore, and counted as one.)""" if agree else
         "RESTORES OR BYTES BROUGHT BACK DIFFER: please report this as a bug.")
     return agree
 
@@ -437,7 +443,7 @@ def keep_up(build, stage):
     stage.is_kept = True
     stage.save()
     title("It stays mounted")
-    print(textwrap.dedent(f"""\
+    print(textwrap.dedent(f"""
         Try:
             cd {stage.path("mnt")}
             PATH={build}/tools/thaw:$PATH

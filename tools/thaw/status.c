@@ -178,14 +178,18 @@ static void money_lines(const struct item *it)
 	}
 }
 
-/* What is said of a file nobody asked for holds from the moment somebody does. */
-static void forecast_lines(const struct item *it)
+/* Of what is here the past matters no more; of a file nobody asked for what is said holds from
+ * the moment somebody does. */
+static void time_lines(const struct item *it)
 {
 	char least[32], most[32];
 
-	if (item_outlook(it) == OUTLOOK_COMING && it->ready_ms == 0) {
-		time_line("earliest", it->eta_least_ms, it);
-		time_line("expected", it->eta_ms, it);
+	if (item_outlook(it) == OUTLOOK_COMING) {
+		time_line("asked", it->requested_ms, it);
+		time_line("earliest", it->ready_ms ? 0 : it->eta_least_ms, it);
+		time_line("expected", it->ready_ms ? 0 : it->eta_ms, it);
+		time_line("ready", it->ready_ms, it);
+		time_line("expires", it->expires_ms, it);
 	} else if (item_outlook(it) == OUTLOOK_UNASKED && it->eta_ms > it->now_ms) {
 		duration_words(it->eta_least_ms - it->now_ms, least);
 		duration_words(it->eta_ms - it->now_ms, most);
@@ -232,10 +236,7 @@ static int file_explain(void *arg, const struct file *f)
 	printf("  here      %s (%u%%)%s%s\n", here, percent_here(&it),
 	       *it.verified ? ", verified by " : "", it.verified);
 	asked_line(&it);
-	time_line("asked", it.requested_ms, &it);
-	forecast_lines(&it);
-	time_line("ready", it.ready_ms, &it);
-	time_line("expires", it.expires_ms, &it);
+	time_lines(&it);
 	money_lines(&it);
 	if (item_outlook(&it) == OUTLOOK_UNASKED)
 		printf("to have it: thaw get --wait %s\n", safe ? safe : "FILE");

@@ -38,6 +38,12 @@ void json_free(struct json_object *o)
 	json_object_put(o);
 }
 
+const char *json_text(struct json_object *o)
+{
+	return json_object_is_type(o, json_type_string) ? json_object_get_string(o)
+							: NULL;
+}
+
 int json_child(struct json_object *o, const char *key, struct json_object **ret)
 {
 	struct json_object *child = NULL;

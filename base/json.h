@@ -25,6 +25,8 @@ int json_boolean(struct json_object *o, const char *key, bool *ret);
 int json_array(struct json_object *o, const char *key, struct json_object **ret,
 	       size_t *ret_n);
 struct json_object *json_at(struct json_object *array, size_t i);
+/* The value itself, if it is a string: borrowed; else NULL. */
+const char *json_text(struct json_object *o);
 int json_child(struct json_object *o, const char *key, struct json_object **ret);
 
 /* Appends `s` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */

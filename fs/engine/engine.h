@@ -17,6 +17,7 @@
 #include "state.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct engine;
 
@@ -55,7 +56,10 @@ struct engine_cfg {
 	int64_t retry_ms;       /* real: how long transient failures are tried again */
 	const struct budget *budgets;
 	size_t n_budgets;
-	const char *crash_at; /* debug builds: die at this step; NULL: never */
+	/* For tests: called at each edge of the table in restore.h, before and after its actions.
+	 * NULL: nobody looks. */
+	void (*on_edge)(const char *phase, const char *event, bool is_after, void *arg);
+	void *on_edge_arg;
 };
 
 struct source_cfg {
@@ -77,8 +81,10 @@ int engine_start(struct engine *e);
  * a listing is all it takes, until the first catalog is there. 0; or -errno with a line in `err`
  * for a source that has neither catalog nor service: the mount should not start. */
 int engine_first_contact(struct engine *e, int64_t timeout_ms, struct buf *err);
-/* Answers every reader -ETIMEDOUT, lets what is being written finish, ends the thread. */
+/* Answers every reader -ETIMEDOUT and lets what is being written finish. Whoever asks after that
+ * is turned away, until engine_free(): call it when nobody can ask any more. */
 void engine_stop(struct engine *e);
+/* Ends the thread. */
 void engine_free(struct engine *e);
 DEFINE_CLEANUP(struct engine, engine_free)
 
@@ -111,8 +117,7 @@ struct waiter {
 	/* The engine's: */
 	struct engine *engine;
 	struct restore *restore;
-	struct waiter *next, **prev; /* of one restore */
-	struct waiter *by_id_next;
+	LIST_ENTRY(waiter) of_restore, by_id;
 	int64_t since_ms;   /* real */
 	int64_t give_up_ms; /* real; 0: never */
 };
@@ -145,7 +150,7 @@ struct ask {
 	void *arg;
 	/* The engine's: */
 	struct engine *engine;
-	struct ask *next;
+	STAILQ_ENTRY(ask) of_restore;
 	int64_t give_up_ms;
 };
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* board - what other threads may look at without asking the engine: copies, under one leaf lock. */
+#include "json.h"
+#include "pace.h"
+#include "private.h"
+#include <errno.h>
+
+/* The queue is rendered at most this often. */
+#define PUBLISH_MS 250
+/* Waiters listed by name for one restore; the count is always whole. */
+#define WAITERS_LISTED 100
+
+static void queue_waiters(const struct restore *r, int64_t now_ms, struct buf *out)
+{
+	const struct waiter *w;
+	size_t n = 0;
+
+	buf_printf(out, ",\"waiters\":%zu,\"waiting\":[", r->n_waiters);
+	LIST_FOREACH (w, &r->waiters, of_restore) {
+		if (n == WAITERS_LISTED)
+			break;
+		buf_printf(out, "%s{\"pid\":%u,\"uid\":%u,\"seconds\":%lld}",
+			   n ? "," : "", w->pid, w->uid,
+			   (long long)((now_ms - w->since_ms) / 1000));
+		n++;
+	}
+	buf_puts(out, "]");
+}
+
+static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
+{
+	char eta[32], resource[1200];
+	int64_t least, most;
+
+	pace_eta(restore_class(r), r->rec.tier, r->rec.accepted_ms, &least, &most);
+	time_rfc3339(most, eta);
+	restore_resource(r, resource, sizeof(resource));
+	buf_printf(out, "{\"request\":%llu,\"ino\":%llu,\"source\":",
+		   (unsigned long long)r->rec.id, (unsigned long long)r->ino);
+	json_quote(out, r->rec.source);
+	buf_puts(out, ",\"resource\":");
+	json_quote(out, resource);
+	buf_printf(out, ",\"phase\":\"%s\",\"tier\":\"%s\",\"size\":%llu,\"here\":%llu",
+		   restore_phase_word(r->phase), tier_word(r->rec.tier),
+		   (unsigned long long)r->rec.size_bytes,
+		   (unsigned long long)r->fill.here_bytes);
+	buf_printf(out, ",\"eta\":\"%s\",\"uid\":%u,\"trouble\":", eta, r->rec.uid);
+	json_quote(out, r->trouble);
+	queue_waiters(r, now_ms, out);
+	buf_puts(out, "}\n");
+}
+
+void board_publish(struct engine *e, int64_t lag_ms)
+{
+	int64_t now = engine_real_ms(e);
+	bool is_due = now - e->published_ms >= PUBLISH_MS;
+	struct restore *r, *next;
+	struct buf text;
+
+	buf_init(&text, e->queue_text.max_len);
+	if (is_due) {
+		HASH_ITER(hh, e->restores, r, next)
+		{
+			queue_line(r, now, &text);
+		}
+		e->published_ms = now;
+	}
+	pthread_mutex_lock(&e->board_mu);
+	if (is_due) {
+		struct buf old = e->queue_text;
+		e->queue_text = text;
+		text = old;
+	}
+	e->stats.waiters = e->n_waiters;
+	e->stats.restores = HASH_COUNT(e->restores);
+	if (lag_ms > e->stats.lag_max_ms)
+		e->stats.lag_max_ms = lag_ms;
+	pthread_mutex_unlock(&e->board_mu);
+	buf_done(&text);
+}
+
+/* When the catalog that is on its way is expected: a vault's inventory takes as long as its job. */
+static int64_t catalog_expected(struct source *s)
+{
+	struct restore *r = restore_find(s->engine, s->info.root_ino);
+	int64_t least, most;
+
+	if (!s->backend->ops->catalog_is_job || !r)
+		return 0;
+	pace_eta(storage_class_find("VAULT"), TIER_STANDARD,
+		 r->rec.accepted_ms ? r->rec.accepted_ms : r->rec.asked_ms, &least,
+		 &most);
+	return most;
+}
+
+void board_source(struct source *s, enum source_state state, const char *error)
+{
+	struct engine *e = s->engine;
+
+	pthread_mutex_lock(&e->board_mu);
+	s->status.state = state;
+	s->status.root_ino = s->info.root_ino;
+	s->status.catalog_ms = s->info.taken_ms;
+	s->status.is_refreshing = s->is_calling || restore_find(e, s->info.root_ino);
+	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
+	snprintf(s->status.error, sizeof(s->status.error), "%s", error ? error : "");
+	s->is_settled = true;
+	pthread_cond_broadcast(&e->board_changed);
+	pthread_mutex_unlock(&e->board_mu);
+}
+
+int engine_source_status(struct engine *e, const char *source, struct source_status *ret)
+{
+	struct source *s = engine_source(e, source);
+
+	if (!s)
+		return -ENOENT;
+	pthread_mutex_lock(&e->board_mu);
+	*ret = s->status;
+	pthread_mutex_unlock(&e->board_mu);
+	return 0;
+}
+
+int engine_queue_text(struct engine *e, struct buf *out)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&e->board_mu);
+	if (e->queue_text.len)
+		r = buf_add(out, e->queue_text.data, e->queue_text.len);
+	pthread_mutex_unlock(&e->board_mu);
+	return r;
+}
+
+void engine_stats(struct engine *e, struct engine_stats *ret)
+{
+	pthread_mutex_lock(&e->board_mu);
+	*ret = e->stats;
+	pthread_mutex_unlock(&e->board_mu);
+}

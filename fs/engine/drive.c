@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drive - does what the edges of restore.c say. Each do_* starts one thing and returns; its answer
+ * comes back as an event. */
+#include "guard.h"
+#include "log.h"
+#include "pace.h"
+#include "private.h"
+#include <errno.h>
+
+/* A refusal like the last one is not written again within this time. */
+#define REFUSAL_AGAIN_MS 60000
+
+void restore_free(struct restore *r)
+{
+	struct engine *e = r->engine;
+
+	call_drop(r);
+	fetch_drop(r);
+	timers_disarm(&e->real, &r->again);
+	timers_disarm(&e->service, &r->watch);
+	if (!r->is_left)
+		HASH_DEL(e->restores, r);
+	free(r);
+}
+
+const struct storage_class *restore_class(const struct restore *r)
+{
+	return storage_class_find(r->is_inventory ? "VAULT" : r->object.storage_class);
+}
+
+/* ---- find ---- */
+
+static void do_find(struct restore *r);
+
+static void find_again_fires(struct restore *r)
+{
+	do_find(r);
+}
+
+/* The restore under way is the one we paid for: vault jobs carry our mark; S3 knows only one
+ * restore of an object, and our intent to make it is durable. */
+static bool is_our_own(const struct restore *r)
+{
+	if (r->phase != PHASE_RECHECKING || r->rec.kind == REQUEST_FETCH)
+		return false;
+	return r->source->backend->ops->catalog_is_job ? r->call.is_ours : true;
+}
+
+static void find_cold(struct restore *r)
+{
+	bool is_listed_late = r->source->backend->ops->catalog_is_job;
+
+	if (r->phase == PHASE_RECHECKING && r->rec.kind == REQUEST_FETCH) {
+		restore_fails(
+			r, EIO,
+			"what somebody else had restored is gone: read again to ask anew");
+		return;
+	}
+	if (r->phase == PHASE_RECHECKING && is_listed_late && r->rechecks++ == 0) {
+		r->retry = find_again_fires;
+		timers_arm(&r->engine->real, &r->again,
+			   engine_real_ms(r->engine) + RECHECK_MS);
+		return;
+	}
+	restore_happens(r, EV_COLD);
+}
+
+static void find_answered(struct restore *r)
+{
+	struct backend_call *c = &r->call;
+
+	if (c->result < 0 && fault_is_transient(&c->fault)) {
+		restore_retry(r, &c->fault, true, do_find);
+		return;
+	}
+	restore_recovers(r);
+	if (c->result < 0) {
+		restore_fails_for(r, &c->fault);
+		return;
+	}
+	r->proof = c->proof;
+	if (r->source->cfg.require_proof && !r->is_inventory &&
+	    !r->object.has_tree_hash && r->proof.kind == DIGEST_NONE) {
+		restore_fails(
+			r, EOPNOTSUPP,
+			"the service offers no checksum for this object and this source has "
+			"verify = require; nothing was paid");
+		return;
+	}
+	if (c->state != REMOTE_COLD && c->state != REMOTE_FAILED &&
+	    c->state != REMOTE_UNKNOWN) {
+		snprintf(r->rec.token, sizeof(r->rec.token), "%s", c->token);
+		r->rec.ready_ms = c->ready_ms;
+		r->rec.expires_ms = c->expires_ms;
+	}
+	switch (c->state) {
+	case REMOTE_RESTORING:
+		restore_happens(r, is_our_own(r) ? EV_ACCEPTED : EV_RUNNING);
+		return;
+	case REMOTE_READY:
+	case REMOTE_ONLINE:
+		restore_happens(r, is_our_own(r) ? EV_ACCEPTED : EV_READY);
+		return;
+	case REMOTE_UNKNOWN:
+	case REMOTE_COLD:
+	case REMOTE_FAILED:
+		find_cold(r);
+		return;
+	}
+}
+
+static void do_find(struct restore *r)
+{
+	call_queue(r, BACKEND_FIND, find_answered);
+}
+
+/* ---- reserve ---- */
+
+struct reservation {
+	struct reserve_op reserve;
+	struct restore *restore;
+};
+
+void restore_estimate(struct restore *r, bool needs_restore, struct estimate *ret)
+{
+	const struct backend_ops *ops = r->source->backend->ops;
+	struct estimate_ask ask = {
+		.scheme = ops->scheme,
+		.restore_operation = ops->restore_operation,
+		.size_bytes = r->rec.size_bytes,
+		.chunk_bytes = r->engine->cfg.chunk_bytes,
+		.days = r->rec.days,
+		.needs_restore = needs_restore,
+	};
+
+	estimate_make(&r->tariff, &ask, ret);
+	if (r->is_inventory && !ret->is_unknown) {
+		/* An inventory is a request and no retrieval; its transfer is metered. */
+		ret->n = 0;
+		ret->total = 0;
+		if (needs_restore) {
+			ret->lines[0] =
+				cost_line_make(ops->restore_operation, COST_REQUEST, 1, 0,
+					       r->tariff.restore_request);
+			ret->total = ret->lines[0].amount;
+			ret->n = 1;
+		}
+	}
+}
+
+int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
+{
+	struct guard_ask ask = {
+		.uid = r->rec.uid,
+		.gid = r->rec.gid,
+		.source = r->source->cfg.backend.name,
+		.now_ms = engine_service_ms(r->engine),
+	};
+
+	return guard_draws(r->engine->cfg.budgets, r->engine->cfg.n_budgets, &ask, ret);
+}
+
+void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used)
+{
+	r->rec.err = EDQUOT;
+	guard_refusal_text(draw, used, r->estimate.total, r->rec.error,
+			   sizeof(r->rec.error));
+	log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino, r->rec.uid,
+		   r->rec.error);
+}
+
+static void reserve_done(struct msg *m)
+{
+	struct reservation *v = container_of(m, struct reservation, reserve.op.msg);
+	struct restore *r = v->restore;
+	struct engine *e = r->engine;
+	int result = v->reserve.op.result;
+
+	engine_op_done(e);
+	if (result == 0)
+		r->rec = v->reserve.rec;
+	else if (result == -EDQUOT)
+		restore_refuse(r, &v->reserve.draws[v->reserve.refused],
+			       v->reserve.refused_used);
+	free(v);
+	if (e->is_stopping)
+		return;
+	if (result == 0) {
+		asks_answer(r, 0);
+		restore_happens(r, EV_COMMITTED);
+	} else if (result == -EDQUOT) {
+		restore_happens(r, EV_REFUSED);
+	} else {
+		restore_fails(r, EIO,
+			      "the journal cannot be written (%s): nothing was paid",
+			      strerrordesc_np(-result));
+	}
+}
+
+static void do_reserve(struct restore *r)
+{
+	bool needs_restore = r->phase == PHASE_RESERVING;
+	struct reservation *v = calloc(1, sizeof(*v));
+
+	if (!v) {
+		restore_fails(r, ENOMEM, "out of memory: nothing was paid");
+		return;
+	}
+	if (!r->is_inventory)
+		r->rec.kind = needs_restore ? REQUEST_RESTORE : REQUEST_FETCH;
+	restore_estimate(r, needs_restore, &r->estimate);
+	if (r->estimate.is_unknown) {
+		free(v);
+		restore_fails(
+			r, EDQUOT,
+			"no price is known for %s %s in %s: refused, nothing was paid",
+			restore_class(r)->name, tier_word(r->rec.tier),
+			r->source->backend->region);
+		return;
+	}
+	int n = restore_draws(r, v->reserve.draws);
+	if (n < 0) {
+		free(v);
+		restore_fails(r, EDQUOT, "more than %d budgets apply: refused",
+			      BUDGETS_MAX);
+		return;
+	}
+	v->restore = r;
+	v->reserve.n_draws = (size_t)n;
+	v->reserve.rec = r->rec;
+	v->reserve.rec.estimate = r->estimate.total;
+	engine_op(r->engine, &v->reserve.op, reserve_done);
+	journal_reserve_post(r->engine->state->journal, &v->reserve);
+}
+
+/* ---- send ---- */
+
+static void do_send(struct restore *r);
+
+static void send_answered(struct restore *r)
+{
+	struct backend_call *c = &r->call;
+
+	if (c->result < 0 && c->is_lost) {
+		log_warning(
+			"ino=%llu request=%llu the answer to a paid call is lost: looking for "
+			"it before anything is sent again",
+			(unsigned long long)r->ino, (unsigned long long)r->rec.id);
+		r->rechecks = 0;
+		restore_happens(r, EV_LOST);
+		return;
+	}
+	if (c->result < 0 && fault_is_transient(&c->fault)) {
+		restore_retry(r, &c->fault, true, do_send);
+		return;
+	}
+	restore_recovers(r);
+	if (c->result < 0) {
+		restore_fails_for(r, &c->fault);
+		return;
+	}
+	if (c->token[0])
+		snprintf(r->rec.token, sizeof(r->rec.token), "%s", c->token);
+	r->rec.expires_ms = c->expires_ms;
+	if (c->is_new)
+		restore_happens(r, EV_ACCEPTED);
+	else
+		restore_happens(r, c->state == REMOTE_RESTORING ? EV_RUNNING : EV_READY);
+}
+
+static void do_send(struct restore *r)
+{
+	call_queue(r, BACKEND_RESTORE, send_answered);
+}
+
+/* ---- note ---- */
+
+static void do_note(struct restore *r, bool has_charges)
+{
+	struct cost_line lines[COST_LINES_MAX];
+	size_t n = 0;
+	int64_t now = engine_service_ms(r->engine);
+
+	r->rec.state = r->phase == PHASE_RESTORING ? REQUEST_RESTORING : REQUEST_READY;
+	if (!r->rec.accepted_ms)
+		r->rec.accepted_ms = now;
+	if (r->phase == PHASE_FETCHING && !r->rec.ready_ms)
+		r->rec.ready_ms = now;
+	/* Charged now: what the restore itself costs. The rest is charged as it flows. */
+	for (size_t i = 0; has_charges && i < r->estimate.n; i++)
+		if (strcmp(r->estimate.lines[i].operation,
+			   r->source->backend->ops->restore_operation) == 0)
+			lines[n++] = r->estimate.lines[i];
+	note_step(r, lines, n, r->call.request_id);
+}
+
+/* ---- watch and probe ---- */
+
+static void do_probe(struct restore *r);
+
+void restore_watch_fires(struct timer *t)
+{
+	do_probe(container_of(t, struct restore, watch));
+}
+
+static void do_watch(struct restore *r)
+{
+	int64_t wait = pace_probe_ms(restore_class(r), r->rec.tier);
+
+	if (r->is_cancelled && r->phase == PHASE_RESTORING) {
+		restore_happens(r, EV_CANCELLED);
+		return;
+	}
+	timers_arm(&r->engine->service, &r->watch, engine_service_ms(r->engine) + wait);
+}
+
+static void probe_answered(struct restore *r)
+{
+	struct backend_call *c = &r->call;
+
+	if (c->result < 0 && fault_is_transient(&c->fault)) {
+		/* Hours of waiting outlast any outage: no limit. */
+		restore_retry(r, &c->fault, false, do_probe);
+		return;
+	}
+	restore_recovers(r);
+	if (c->result < 0) {
+		restore_fails_for(r, &c->fault);
+		return;
+	}
+	if (c->proof.kind != DIGEST_NONE)
+		r->proof = c->proof;
+	switch (c->state) {
+	case REMOTE_RESTORING:
+		restore_happens(r, EV_RUNNING);
+		return;
+	case REMOTE_READY:
+	case REMOTE_ONLINE:
+		r->rec.ready_ms = c->ready_ms;
+		r->rec.expires_ms = c->expires_ms;
+		restore_happens(r, EV_READY);
+		return;
+	case REMOTE_FAILED:
+		restore_fails(r, EIO, "the service could not restore it: %s",
+			      c->fault.text);
+		return;
+	case REMOTE_UNKNOWN:
+	case REMOTE_COLD:
+		restore_fails(
+			r, EIO,
+			"what was restored lapsed at the service before all of it was here: "
+			"read again to ask anew, which is charged again");
+		return;
+	}
+}
+
+static void do_probe(struct restore *r)
+{
+	call_queue(r, BACKEND_PROBE, probe_answered);
+}
+
+/* ---- end ---- */
+
+static void leave_later(struct restore *r)
+{
+	restore_happens(r, EV_COMMITTED);
+}
+
+/* An outcome without an intent: nothing was paid, but the reason must be seen. Written as a
+ * request of its own, unless the newest one says the same already. */
+static void refusal_reserved(struct msg *m)
+{
+	struct reservation *v = container_of(m, struct reservation, reserve.op.msg);
+	struct restore *r = v->restore;
+	int result = v->reserve.op.result;
+
+	engine_op_done(r->engine);
+	if (result == 0)
+		r->rec.id = v->reserve.rec.id;
+	free(v);
+	if (r->engine->is_stopping)
+		return;
+	if (result < 0) {
+		log_err("ino=%llu the journal cannot be written: %s, going on",
+			(unsigned long long)r->ino, strerrordesc_np(-result));
+		restore_happens(r, EV_COMMITTED);
+		return;
+	}
+	note_end(r);
+}
+
+static bool is_written_already(const struct restore *r)
+{
+	struct request last;
+
+	if (journal_request_of(r->engine->state->journal, r->ino, &last) < 0)
+		return false;
+	return last.state == REQUEST_FAILED && last.err == r->rec.err &&
+	       r->rec.ended_ms - last.ended_ms < REFUSAL_AGAIN_MS;
+}
+
+static void end_without_intent(struct restore *r)
+{
+	struct reservation *v = is_written_already(r) ? NULL : calloc(1, sizeof(*v));
+
+	if (!v) {
+		/* Not from inside the caller: it may still hold the restore. */
+		r->retry = leave_later;
+		timers_arm(&r->engine->real, &r->again, engine_real_ms(r->engine));
+		return;
+	}
+	v->restore = r;
+	v->reserve.rec = r->rec;
+	v->reserve.rec.estimate = 0;
+	engine_op(r->engine, &v->reserve.op, refusal_reserved);
+	journal_reserve_post(r->engine->state->journal, &v->reserve);
+}
+
+static void do_end(struct restore *r)
+{
+	call_drop(r);
+	fetch_drop(r);
+	timers_disarm(&r->engine->real, &r->again);
+	timers_disarm(&r->engine->service, &r->watch);
+
+	r->rec.ended_ms = engine_service_ms(r->engine);
+	if (r->is_cancelled && !r->rec.err) {
+		r->rec.err = ECANCELED;
+		snprintf(r->rec.error, sizeof(r->rec.error), "cancelled by request");
+	}
+	if (r->is_cancelled)
+		r->rec.state = REQUEST_CANCELLED;
+	else
+		r->rec.state = r->rec.err ? REQUEST_FAILED : REQUEST_DONE;
+	if (r->rec.err && !r->is_cancelled)
+		log_notice("ino=%llu request=%llu failed: %s", (unsigned long long)r->ino,
+			   (unsigned long long)r->rec.id, r->rec.error);
+	if (r->rec.id)
+		note_end(r);
+	else
+		end_without_intent(r);
+}
+
+static void do_leave(struct restore *r)
+{
+	if (r->rec.err == 0)
+		waiters_serve(r, 0, UINT64_MAX / 2);
+	waiters_fail(r, r->rec.err ? r->rec.err : EIO);
+	asks_answer(r, -r->rec.err);
+	if (r->is_inventory)
+		inventory_left(r);
+	HASH_DEL(r->engine->restores, r);
+	r->is_left = true;
+	if (r->n_notes == 0)
+		restore_free(r);
+}
+
+void restore_noted(struct restore *r, bool is_end)
+{
+	r->n_notes--;
+	if (r->is_left && r->n_notes == 0)
+		restore_free(r);
+	else if (!r->is_left && !r->engine->is_stopping)
+		restore_happens(r, is_end ? EV_COMMITTED : EV_NOTED);
+}
+
+/* ---- events ---- */
+
+static void restore_act(struct restore *r, unsigned int actions)
+{
+	/* The order matters only for DO_NOTE: progress is posted before what follows from it.
+	 * The last action of a set may end the restore: nothing is read from `r` after it. */
+	if (actions & DO_NOTE)
+		do_note(r, actions & DO_CHARGE);
+	if (actions & DO_FIND)
+		do_find(r);
+	else if (actions & DO_RESERVE)
+		do_reserve(r);
+	else if (actions & DO_SEND)
+		do_send(r);
+	else if (actions & DO_WATCH)
+		do_watch(r);
+	else if (actions & DO_PROBE)
+		do_probe(r);
+	else if (actions & DO_FETCH)
+		fetch_begin(r);
+	else if (actions & DO_PROVE)
+		prove_begin(r);
+	else if (actions & DO_END)
+		do_end(r);
+	else if (actions & DO_LEAVE)
+		do_leave(r);
+}
+
+static void edge_passed(const struct engine *e, const struct restore_edge *edge,
+			bool is_after)
+{
+	if (e->cfg.on_edge)
+		e->cfg.on_edge(restore_phase_word(edge->from),
+			       restore_event_word(edge->event), is_after,
+			       e->cfg.on_edge_arg);
+}
+
+void restore_happens(struct restore *r, enum restore_event ev)
+{
+	const struct restore_edge *edge = restore_edge_find(r->phase, ev);
+	struct engine *e = r->engine;
+
+	if (!edge) {
+		log_err("ino=%llu phase=%s event=%s is not in the table, ignored",
+			(unsigned long long)r->ino, restore_phase_word(r->phase),
+			restore_event_word(ev));
+		return;
+	}
+	log_debug("ino=%llu request=%llu phase=%s event=%s next=%s",
+		  (unsigned long long)r->ino, (unsigned long long)r->rec.id,
+		  restore_phase_word(r->phase), restore_event_word(ev),
+		  restore_phase_word(edge->to));
+	edge_passed(e, edge, false);
+	r->phase = edge->to;
+	restore_act(r, edge->actions);
+	edge_passed(e, edge, true);
+}
+
+void restore_cancel(struct restore *r)
+{
+	r->is_cancelled = true;
+	waiters_fail(r, ECANCELED);
+	/* Where money is on its way the end comes as soon as it has arrived (do_watch). */
+	if (restore_edge_find(r->phase, EV_CANCELLED))
+		restore_happens(r, EV_CANCELLED);
+}

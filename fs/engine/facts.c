@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "facts.h"
+
+#include "pace.h"
+#include "private.h"
+#include <errno.h>
+
+const char *file_state_word(enum file_state s)
+{
+	static const char *const words[] = {
+		[FILE_COLD] = "cold",           [FILE_HELD] = "held",
+		[FILE_REQUESTED] = "requested", [FILE_RESTORING] = "restoring",
+		[FILE_READY] = "ready",         [FILE_FETCHING] = "fetching",
+		[FILE_PARTIAL] = "partial",     [FILE_CACHED] = "cached",
+		[FILE_FAILED] = "failed",       [FILE_DENIED] = "denied",
+		[FILE_LOST] = "lost",           [FILE_ONLINE] = "online",
+	};
+	return words[s];
+}
+
+/* With no request under way: what catalog and index say. */
+static enum file_state state_at_rest(const struct facts *f, const struct storage_class *c)
+{
+	if (f->has_fill && f->fill.here_bytes > 0)
+		return FILE_PARTIAL;
+	if (!c->is_archive)
+		return FILE_ONLINE;
+	if (f->entry.copy_expires_ms > f->now_ms)
+		return FILE_READY;
+	return f->entry.is_restoring ? FILE_RESTORING : FILE_COLD;
+}
+
+static enum file_state state_of(const struct facts *f, const struct storage_class *c)
+{
+	if (f->has_fill && f->fill.is_whole)
+		return FILE_CACHED;
+	if (!f->has_request)
+		return state_at_rest(f, c);
+	switch (f->request.state) {
+	case REQUEST_INTENT:
+		return FILE_REQUESTED;
+	case REQUEST_RESTORING:
+		return FILE_RESTORING;
+	case REQUEST_READY:
+		return f->has_fill && f->fill.held_bytes ? FILE_FETCHING : FILE_READY;
+	case REQUEST_FAILED:
+		if (f->request.err == ESTALE)
+			return FILE_LOST;
+		if (f->request.err == EDQUOT || f->request.err == EACCES)
+			return FILE_DENIED;
+		return FILE_FAILED;
+	case REQUEST_DONE:
+	case REQUEST_CANCELLED:
+		return state_at_rest(f, c);
+	}
+	return FILE_COLD;
+}
+
+static bool is_open(const struct request *rec)
+{
+	return rec->state == REQUEST_INTENT || rec->state == REQUEST_RESTORING ||
+	       rec->state == REQUEST_READY;
+}
+
+/* What was asked, if a request is open; else what would be. */
+static void facts_ask(struct facts *f, const struct source *s,
+		      const struct storage_class *c)
+{
+	if (f->has_request && is_open(&f->request)) {
+		f->tier = f->request.tier;
+		f->days = f->request.days;
+	} else {
+		f->tier = c->is_archive ? pace_tier_for(c, s->cfg.tier) : TIER_NONE;
+		f->days = s->cfg.days;
+	}
+	if (s->backend->ops->catalog_is_job || !c->is_archive)
+		f->days = 0;
+	if (f->has_request && f->request.state == REQUEST_RESTORING)
+		pace_eta(c, f->tier, f->request.accepted_ms, &f->eta_least_ms,
+			 &f->eta_ms);
+}
+
+static void facts_price(struct facts *f, const struct engine *e, const struct source *s,
+			const struct storage_class *c)
+{
+	const struct backend_ops *ops = s->backend->ops;
+	bool is_here_already = f->state == FILE_READY || f->state == FILE_FETCHING;
+	struct estimate_ask ask = {
+		.scheme = ops->scheme,
+		.restore_operation = ops->restore_operation,
+		.size_bytes = f->entry.object.size_bytes,
+		.chunk_bytes = e->cfg.chunk_bytes,
+		.days = f->days,
+		.needs_restore = c->is_archive && !is_here_already,
+	};
+
+	prices_for(ops->scheme, s->backend->region, c->name, f->tier, &f->tariff);
+	estimate_make(&f->tariff, &ask, &f->estimate);
+}
+
+int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
+{
+	struct facts f = { .why = "" };
+
+	int r = catalog_get(e->state->catalog, ino, &f.entry);
+	if (r < 0)
+		return r;
+	if (f.entry.type != ENTRY_FILE)
+		return -ENOENT;
+	const struct source *s = engine_source(e, f.entry.source);
+	if (!s)
+		return -ENOENT;
+	r = store_fill(e->state->store, ino, &f.fill);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	f.has_fill = r == 0;
+	r = journal_request_of(e->state->journal, ino, &f.request);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	f.has_request = r == 0;
+
+	const struct storage_class *c = storage_class_find(f.entry.object.storage_class);
+	f.now_ms = clock_service_ms(e->clock);
+	f.state = state_of(&f, c);
+	facts_ask(&f, s, c);
+	facts_price(&f, e, s, c);
+	*ret = f;
+	if (ret->has_request && ret->request.err && ret->state != FILE_CACHED)
+		ret->why = ret->request.error;
+	return 0;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard.h"
+#include "log.h"
+#include "private.h"
+#include <errno.h>
+
+/* The journal could not be written: try again, money is waiting. */
+#define NOTE_AGAIN_MS 5000
+
+struct note {
+	struct step_op step;
+	struct timer again;
+	LIST_ENTRY(note) owed;
+	struct restore *restore;
+	struct engine *engine;
+	bool is_end;
+};
+
+void restore_resource(const struct restore *r, char *ret, size_t room)
+{
+	const char *root = r->source->backend->resource_root;
+
+	if (r->is_inventory)
+		snprintf(ret, room, "%s/inventory", root);
+	else if (r->source->backend->ops->catalog_is_job)
+		snprintf(ret, room, "%s/archives/%s", root, r->object.id);
+	else
+		snprintf(ret, room, "%s/%s", root, r->object.id);
+}
+
+static void charge_fill(struct charge *c, const struct restore *r,
+			const struct cost_line *line, const char *remote_id)
+{
+	*c = (struct charge){
+		.request_id = r->rec.id,
+		.ino = r->ino,
+		.time_ms = engine_service_ms(r->engine),
+		.uid = r->rec.uid,
+		.gid = r->rec.gid,
+		.quantity = line->quantity,
+		.days = line->days,
+		.price = line->price,
+		.amount = line->amount,
+	};
+	snprintf(c->source, sizeof(c->source), "%s", r->source->cfg.backend.name);
+	snprintf(c->operation, sizeof(c->operation), "%s", line->operation);
+	snprintf(c->component, sizeof(c->component), "%s",
+		 cost_component_word(line->component));
+	snprintf(c->remote_id, sizeof(c->remote_id), "%s", remote_id ? remote_id : "");
+	restore_resource(r, c->resource, sizeof(c->resource));
+	if (line->component == COST_RETRIEVAL ||
+	    strcmp(line->operation, r->source->backend->ops->restore_operation) == 0)
+		snprintf(c->tier, sizeof(c->tier), "%s", tier_word(r->rec.tier));
+}
+
+/* Control calls that cost something and are not in the ledger yet. */
+static bool heads_line(struct restore *r, struct cost_line *ret)
+{
+	bool is_vault = r->source->backend->ops->catalog_is_job;
+
+	if (!r->heads || is_vault || r->tariff.head_request == PRICE_UNKNOWN)
+		return false;
+	*ret = cost_line_make("HeadObject", COST_REQUEST, r->heads, 0,
+			      r->tariff.head_request);
+	r->heads = 0;
+	return true;
+}
+
+static void note_free(struct note *n)
+{
+	free(n->step.charges);
+	free(n);
+}
+
+static void note_post(struct note *n);
+
+static void note_again(struct timer *t)
+{
+	struct note *n = container_of(t, struct note, again);
+
+	LIST_REMOVE(n, owed);
+	note_post(n);
+}
+
+static void note_done(struct msg *m)
+{
+	struct note *n = container_of(m, struct note, step.op.msg);
+	struct engine *e = n->engine;
+	struct restore *r = n->restore;
+
+	engine_op_done(e);
+	if (n->step.op.result < 0) {
+		log_err("request=%llu the journal cannot be written: %s, trying again",
+			(unsigned long long)n->step.rec.id,
+			strerrordesc_np(-n->step.op.result));
+		LIST_INSERT_HEAD(&e->owed_notes, n, owed);
+		timers_arm(&e->real, &n->again, engine_real_ms(e) + NOTE_AGAIN_MS);
+		return;
+	}
+	bool is_end = n->is_end;
+	r->rec.charged = n->step.rec.charged;
+	r->rec.reserved = n->step.rec.reserved;
+	note_free(n);
+	restore_noted(r, is_end);
+}
+
+static void note_post(struct note *n)
+{
+	engine_op(n->engine, &n->step.op, note_done);
+	journal_step_post(n->engine->state->journal, &n->step);
+}
+
+/* Losing a line of the ledger is worse than dying: what is durable is taken up again. */
+static void *must_alloc(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+static void note(struct restore *r, const struct cost_line *lines, size_t n,
+		 const char *remote_id, bool is_end)
+{
+	struct note *note = must_alloc(1, sizeof(*note));
+	struct cost_line heads;
+	bool has_heads = heads_line(r, &heads);
+
+	note->engine = r->engine;
+	note->restore = r;
+	note->is_end = is_end;
+	note->again.fire = note_again;
+	note->step.rec = r->rec;
+	note->step.n_charges = n + has_heads;
+	if (note->step.n_charges)
+		note->step.charges =
+			must_alloc(note->step.n_charges, sizeof(struct charge));
+	for (size_t i = 0; i < n; i++)
+		charge_fill(&note->step.charges[i], r, &lines[i], remote_id);
+	if (has_heads)
+		charge_fill(&note->step.charges[n], r, &heads, NULL);
+	r->n_notes++;
+	note_post(note);
+}
+
+void note_step(struct restore *r, const struct cost_line *lines, size_t n,
+	       const char *remote_id)
+{
+	note(r, lines, n, remote_id, false);
+}
+
+void note_end(struct restore *r)
+{
+	note(r, NULL, 0, NULL, true);
+}
+
+void notes_abandon(struct engine *e)
+{
+	struct note *n;
+
+	while ((n = LIST_FIRST(&e->owed_notes))) {
+		log_err("request=%llu stopping without its last step in the journal",
+			(unsigned long long)n->step.rec.id);
+		LIST_REMOVE(n, owed);
+		timers_disarm(&e->real, &n->again);
+		n->restore->n_notes--;
+		if (n->restore->is_left && n->restore->n_notes == 0)
+			restore_free(n->restore);
+		note_free(n);
+	}
+}
+
+struct source_charge {
+	struct charge_op charge;
+	struct engine *engine;
+};
+
+static void source_charge_done(struct msg *m)
+{
+	struct source_charge *c = container_of(m, struct source_charge, charge.op.msg);
+
+	engine_op_done(c->engine);
+	if (c->charge.op.result < 0)
+		log_err("source=%s operation=%s the ledger cannot be written: %s, going on",
+			c->charge.charge.source, c->charge.charge.operation,
+			strerrordesc_np(-c->charge.op.result));
+	free(c);
+}
+
+void note_source_charge(struct source *s, const struct cost_line *line,
+			const char *remote_id)
+{
+	struct engine *e = s->engine;
+	struct source_charge *c = must_alloc(1, sizeof(*c));
+	struct charge *charge = &c->charge.charge;
+	struct guard_ask ask = {
+		.source = s->cfg.backend.name,
+		.now_ms = engine_service_ms(e),
+	};
+
+	c->engine = e;
+	*charge = (struct charge){
+		.ino = s->info.root_ino,
+		.time_ms = ask.now_ms,
+		.quantity = line->quantity,
+		.price = line->price,
+		.amount = line->amount,
+	};
+	snprintf(charge->source, sizeof(charge->source), "%s", s->cfg.backend.name);
+	snprintf(charge->operation, sizeof(charge->operation), "%s", line->operation);
+	snprintf(charge->component, sizeof(charge->component), "%s",
+		 cost_component_word(line->component));
+	snprintf(charge->resource, sizeof(charge->resource), "%s",
+		 s->backend->resource_root);
+	snprintf(charge->remote_id, sizeof(charge->remote_id), "%s",
+		 remote_id ? remote_id : "");
+	int n = guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, c->charge.draws);
+	c->charge.n_draws = n < 0 ? 0 : (size_t)n;
+	engine_op(e, &c->charge.op, source_charge_done);
+	journal_charge_post(e->state->journal, &c->charge);
+}

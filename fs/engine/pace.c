@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pace.h"
+
+#define SECOND_MS ((int64_t)1000)
+#define MINUTE_MS (60 * SECOND_MS)
+
+static int64_t clamp(int64_t v, int64_t least, int64_t most)
+{
+	if (v < least)
+		return least;
+	return v > most ? most : v;
+}
+
+int64_t pace_probe_ms(const struct storage_class *c, enum tier tier)
+{
+	return clamp(c->wait[tier].most_ms / 40, 15 * SECOND_MS, 15 * MINUTE_MS);
+}
+
+int64_t pace_retry_ms(unsigned int failures, uint32_t noise)
+{
+	int64_t whole = 30 * SECOND_MS;
+
+	if (failures < 6)
+		whole = (SECOND_MS / 2) << failures;
+	return whole / 2 + (int64_t)(noise % 1024) * (whole / 2) / 1024;
+}
+
+void pace_eta(const struct storage_class *c, enum tier tier, int64_t accepted_ms,
+	      int64_t *ret_least_ms, int64_t *ret_most_ms)
+{
+	bool is_known = accepted_ms && c->wait[tier].most_ms;
+
+	*ret_least_ms = is_known ? accepted_ms + c->wait[tier].least_ms : 0;
+	*ret_most_ms = is_known ? accepted_ms + c->wait[tier].most_ms : 0;
+}
+
+enum tier pace_tier_for(const struct storage_class *c, enum tier wanted)
+{
+	return c->tiers & (1u << wanted) ? wanted : TIER_STANDARD;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pace - how long to wait before looking again. Pure. */
+#pragma once
+
+#include "backend.h"
+
+/* Service time between two probes of a restore: a fortieth of the longest published wait, at
+ * least 15 seconds, at most 15 minutes. A probe costs a HeadObject (S3) or nothing (vaults). */
+int64_t pace_probe_ms(const struct storage_class *c, enum tier tier);
+
+/* Real time before the try after `failures` transient failures: 0.5 s doubling to 30 s, spread
+ * over [half, whole] by `noise`. */
+int64_t pace_retry_ms(unsigned int failures, uint32_t noise);
+
+/* The published window of a restore accepted at `accepted_ms`; zeros where none is known. */
+void pace_eta(const struct storage_class *c, enum tier tier, int64_t accepted_ms,
+	      int64_t *ret_least_ms, int64_t *ret_most_ms);
+
+/* What is sent when nothing was asked for: `wanted` if the class has it, else standard. */
+enum tier pace_tier_for(const struct storage_class *c, enum tier wanted);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* private - the engine's own records, shared by its files.
+ *
+ *	engine.c     thread, loop, public functions      waiter.c    who waits for what
+ *	wish.c       how a restore begins                drive.c     what each edge does
+ *	calls.c      control calls, in turn              crash.c     where a test may kill it
+ *	transfer.c   ranges into chunks into the store   source.c    catalogs
+ *	note.c       steps into the journal              board.c     what others may look at
+ *
+ * Thread: the engine's, all of it, but for what `board_mu` protects.
+ */
+#pragma once
+
+#include "catalog.h"
+#include "engine.h"
+#include "journal.h"
+#include "mailbox.h"
+#include "restore.h"
+#include "store.h"
+#include "str.h"
+#include "timers.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <uthash.h>
+
+/* Control calls (find, restore, probe) under way at once, over all sources. */
+#define CALLS_MAX 32
+/* Ranges under way at once, each with a buffer of one chunk; and for one file. */
+#define TRANSFERS_MAX      6
+#define TRANSFERS_PER_FILE 4
+/* Tries for one chunk, and for a whole file, whose hash differs. */
+#define CORRUPT_MAX 3
+/* Real time a page fault may wait for bytes that are being fetched. */
+#define FAULT_WAIT_MS 30000
+/* Real time a `get` may wait for its intent. */
+#define ASK_WAIT_MS 2000
+/* A list of a vault's jobs may lag: look twice, this far apart, before sending again. */
+#define RECHECK_MS 3000
+
+#define WAITER_BUCKETS 4096 /* a power of two */
+
+struct note;
+
+LIST_HEAD(waiter_list, waiter);
+STAILQ_HEAD(ask_queue, ask);
+TAILQ_HEAD(restore_queue, restore);
+
+struct source {
+	struct engine *engine;
+	struct source_cfg cfg;
+	struct backend *backend; /* owned */
+	char ns[400];
+	struct source_info info;
+	struct source_status status; /* board_mu: others read it */
+	bool is_settled;             /* board_mu: first contact made, for good or ill */
+	struct backend_call call;    /* CHECK or LIST */
+	bool is_calling;
+	struct import *import; /* being filled, owned */
+	struct timer again;    /* real: after a failure */
+	struct timer refresh;  /* service */
+	unsigned int failures;
+};
+
+/* A wish for a file's bytes (or a vault's inventory) that is under way. */
+struct restore {
+	struct engine *engine;
+	struct source *source;
+	uint64_t ino;
+	bool is_inventory;
+	struct object object; /* not for inventories */
+	enum restore_phase phase;
+	struct request rec; /* rec.id is 0 until the intent is durable */
+	bool is_cancelled;  /* to be ended as soon as the phase allows */
+
+	struct waiter_list waiters;
+	size_t n_waiters;
+	struct ask_queue asks;
+
+	struct backend_call call; /* the control call under way */
+	bool is_calling, is_queued;
+	void (*answered)(struct restore *r); /* what to do with its answer */
+	TAILQ_ENTRY(restore) in_calls;
+
+	struct timer again; /* real: retry */
+	void (*retry)(struct restore *r);
+	struct timer watch;       /* service: next probe */
+	unsigned int failures;    /* transient, in a row */
+	int64_t first_failure_ms; /* real */
+	unsigned int rechecks, corrupt;
+	char trouble[256]; /* the transient failure of now, for people */
+
+	struct tariff tariff;
+	struct estimate estimate;
+	uint32_t heads; /* metered control calls not in the ledger yet */
+	struct proof_offer proof;
+
+	struct fill fill;
+	unsigned int n_transfers; /* of this file */
+	unsigned int n_notes;     /* steps posted, not answered yet */
+	bool is_left;             /* ended, and out of the engine's table */
+	bool is_fetching;         /* in the engine's `fetching` queue */
+	TAILQ_ENTRY(restore) in_fetching;
+	struct json_stream *stream; /* inventory being read, owned */
+	int64_t inventory_ms;       /* its date */
+
+	UT_hash_handle hh; /* by ino */
+};
+
+enum transfer_state {
+	TRANSFER_FREE,
+	TRANSFER_RECEIVING,
+	TRANSFER_STORING,
+};
+
+struct transfer {
+	struct engine *engine;
+	struct restore *restore; /* NULL: ended meanwhile; the buffer is still in use */
+	enum transfer_state state;
+	uint64_t off, len, got;
+	char *buffer; /* chunk_bytes, mapped once, owned */
+	struct backend_call call;
+	struct chunk_op chunk;
+};
+
+struct engine {
+	struct engine_cfg cfg;
+	struct state *state;
+	struct backends *backends;
+	struct clock *clock;
+	struct mailbox *box;
+	pthread_t thread;
+	bool is_running;    /* a thread was started */
+	bool is_stopping;   /* readers are turned away */
+	bool is_quitting;   /* nobody can ask any more */
+	unsigned int n_ops; /* operations posted to state, not answered */
+
+	struct source **sources; /* constant after engine_start() */
+	size_t n_sources;
+
+	struct restore *restores; /* uthash by ino */
+	struct waiter_list by_id[WAITER_BUCKETS];
+	size_t n_waiters;
+
+	LIST_HEAD(, note) owed_notes; /* steps the journal did not take yet */
+	struct timers real, service;
+	struct timer sweep; /* real: waits that have an end */
+
+	unsigned int n_calls;
+	struct restore_queue calls; /* waiting for a turn */
+	struct restore_queue fetching;
+	struct timer pump; /* real: try transfers again */
+	struct transfer transfers[TRANSFERS_MAX];
+	uint32_t noise;
+
+	/* Lock: a leaf. Protects what follows and each source's `status` and `is_settled`. */
+	pthread_mutex_t board_mu;
+	pthread_cond_t board_changed;
+	bool is_drained; /* after is_stopping: nothing is under way */
+	struct buf queue_text;
+	struct engine_stats stats;
+	int64_t published_ms; /* the engine's */
+};
+
+/* ---- engine.c ---- */
+int64_t engine_real_ms(struct engine *e);
+int64_t engine_service_ms(struct engine *e);
+/* One turn of the loop: messages, timers, then waits for the network at most `timeout_ms`. */
+void engine_turn(struct engine *e, int timeout_ms);
+/* What the thread does before its first turn and after its last. */
+void engine_begin(struct engine *e);
+void engine_end(struct engine *e);
+struct source *engine_source(struct engine *e, const char *name);
+/* Prepares an operation: its answer comes to the engine's mailbox. */
+void engine_op(struct engine *e, struct state_op *op, void (*run)(struct msg *m));
+/* First line of every operation's answer. */
+void engine_op_done(struct engine *e);
+
+/* ---- waiter.c ---- */
+void waiter_take(struct engine *e, struct waiter *w);
+void waiter_interrupt(struct engine *e, uint64_t id);
+/* Answers those of `r` whose range is here now, if it touches [off, off + len). */
+void waiters_serve(struct restore *r, uint64_t off, uint64_t len);
+void waiters_fail(struct restore *r, int err);
+void waiters_sweep(struct engine *e, int64_t now_ms);
+void ask_take(struct engine *e, struct ask *a);
+void asks_answer(struct restore *r, int result);
+
+/* ---- wish.c ---- */
+struct wish {
+	uint64_t ino;
+	enum tier tier; /* TIER_NONE: default */
+	uint32_t days;  /* 0: default */
+	uint32_t uid, gid, pid;
+};
+/* Finds the restore under way for an inode, or begins one. 0 and `ret`, or -errno: -ENOENT,
+ * -EISDIR, -EINVAL (tier), -ENOMEM. */
+int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret);
+/* Likewise for a source's inventory. */
+int restore_wish_inventory(struct source *s, struct restore **ret);
+struct restore *restore_find(struct engine *e, uint64_t ino);
+/* Takes up again what an earlier run left open and is not under way. */
+void restores_adopt(struct engine *e);
+/* Ends everything at stop: nothing is written, the journal's rows stay open. */
+void restores_abandon(struct engine *e);
+
+/* ---- drive.c ---- */
+void restore_happens(struct restore *r, enum restore_event ev);
+/* Sets the outcome to -EDQUOT with its words; the caller makes it happen. */
+void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used);
+void restore_cancel(struct restore *r);
+/* A note has been written: the restore may be waiting for its last one. */
+void restore_noted(struct restore *r, bool is_end);
+const struct storage_class *restore_class(const struct restore *r);
+void restore_estimate(struct restore *r, bool needs_restore, struct estimate *ret);
+/* Number of draws or -errno. */
+int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX]);
+void restore_watch_fires(struct timer *t);
+void restore_free(struct restore *r);
+
+/* ---- trouble.c ---- */
+/* It will not get better: what readers get, and why. */
+void restore_fails(struct restore *r, int err, const char *fmt, ...) _printf_(3, 4);
+/* A transient failure: `retry` is called after a pause; or the restore fails, if `has_limit` and
+ * it has gone on for too long. */
+void restore_retry(struct restore *r, const struct fault *fault, bool has_limit,
+		   void (*retry)(struct restore *r));
+/* A fault that will not pass: EACCES, ESTALE or EIO, in the service's words. */
+void restore_fails_for(struct restore *r, const struct fault *f);
+bool fault_is_transient(const struct fault *f);
+void restore_retry_fires(struct timer *t);
+/* A call went through: what was wrong is over. */
+void restore_recovers(struct restore *r);
+
+/* ---- calls.c ---- */
+/* Queues the restore's control call; `answered` runs with r->call filled. */
+void call_queue(struct restore *r, enum backend_verb verb,
+		void (*answered)(struct restore *r));
+void call_drop(struct restore *r);
+
+/* ---- note.c ---- */
+/* The path of a restore's object in ledger lines. */
+void restore_resource(const struct restore *r, char *ret, size_t room);
+/* Writes rec as it is now, with `lines` as charges (may be none) and what was metered. The
+ * answer is EV_NOTED. */
+void note_step(struct restore *r, const struct cost_line *lines, size_t n,
+	       const char *remote_id);
+/* Writes the outcome; the answer is EV_COMMITTED. */
+void note_end(struct restore *r);
+/* Gives up what the journal would not take: at stop. */
+void notes_abandon(struct engine *e);
+/* A charge outside any request. */
+void note_source_charge(struct source *s, const struct cost_line *line,
+			const char *remote_id);
+
+/* ---- transfer.c ---- */
+int transfers_init(struct engine *e);
+void transfers_done(struct engine *e);
+void fetch_begin(struct restore *r);
+void fetch_pump(struct engine *e);
+/* Takes the restore out of all transfers. */
+void fetch_drop(struct restore *r);
+void prove_begin(struct restore *r);
+
+/* ---- source.c ---- */
+int source_new(struct engine *e, const struct source_cfg *cfg, struct source **ret,
+	       struct buf *err);
+void source_free(struct source *s);
+DEFINE_CLEANUP(struct source, source_free)
+void source_start(struct source *s);
+void source_stop(struct source *s);
+void source_refresh(struct source *s);
+void inventory_fetch(struct restore *r);
+void inventory_import(struct restore *r);
+/* The inventory's restore has ended, well or not. */
+void inventory_left(struct restore *r);
+
+/* ---- board.c ---- */
+void board_publish(struct engine *e, int64_t lag_ms);
+void board_source(struct source *s, enum source_state state, const char *error);

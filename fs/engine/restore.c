@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "restore.h"
+
+#include "cleanup.h"
+
+static const struct restore_edge edges[] = {
+	{ PHASE_NEW, EV_WANTED, PHASE_LOOKING, DO_FIND },
+	{ PHASE_NEW, EV_ADOPTED, PHASE_RECHECKING, DO_FIND },
+	{ PHASE_NEW, EV_RESUMED, PHASE_RESTORING, DO_PROBE },
+	{ PHASE_NEW, EV_REFUSED, PHASE_ENDING, DO_END },
+	{ PHASE_NEW, EV_FAILED, PHASE_ENDING, DO_END },
+
+	{ PHASE_LOOKING, EV_COLD, PHASE_RESERVING, DO_RESERVE },
+	{ PHASE_LOOKING, EV_RUNNING, PHASE_JOINING, DO_RESERVE },
+	{ PHASE_LOOKING, EV_READY, PHASE_CLAIMING, DO_RESERVE },
+	{ PHASE_LOOKING, EV_FAILED, PHASE_ENDING, DO_END },
+	{ PHASE_LOOKING, EV_CANCELLED, PHASE_ENDED, DO_LEAVE },
+
+	{ PHASE_RESERVING, EV_COMMITTED, PHASE_SENDING, DO_SEND },
+	{ PHASE_RESERVING, EV_REFUSED, PHASE_ENDING, DO_END },
+	{ PHASE_RESERVING, EV_FAILED, PHASE_ENDING, DO_END },
+	{ PHASE_JOINING, EV_COMMITTED, PHASE_RESTORING, DO_NOTE | DO_WATCH },
+	{ PHASE_JOINING, EV_REFUSED, PHASE_ENDING, DO_END },
+	{ PHASE_JOINING, EV_FAILED, PHASE_ENDING, DO_END },
+	{ PHASE_CLAIMING, EV_COMMITTED, PHASE_FETCHING, DO_NOTE | DO_FETCH },
+	{ PHASE_CLAIMING, EV_REFUSED, PHASE_ENDING, DO_END },
+	{ PHASE_CLAIMING, EV_FAILED, PHASE_ENDING, DO_END },
+
+	{ PHASE_SENDING, EV_ACCEPTED, PHASE_RESTORING, DO_NOTE | DO_CHARGE | DO_WATCH },
+	{ PHASE_SENDING, EV_RUNNING, PHASE_RESTORING, DO_NOTE | DO_WATCH },
+	{ PHASE_SENDING, EV_READY, PHASE_FETCHING, DO_NOTE | DO_FETCH },
+	{ PHASE_SENDING, EV_LOST, PHASE_RECHECKING, DO_FIND },
+	{ PHASE_SENDING, EV_FAILED, PHASE_ENDING, DO_END },
+
+	{ PHASE_RECHECKING, EV_COLD, PHASE_SENDING, DO_SEND },
+	{ PHASE_RECHECKING, EV_ACCEPTED, PHASE_RESTORING,
+	  DO_NOTE | DO_CHARGE | DO_PROBE },
+	{ PHASE_RECHECKING, EV_RUNNING, PHASE_RESTORING, DO_NOTE | DO_WATCH },
+	{ PHASE_RECHECKING, EV_READY, PHASE_FETCHING, DO_NOTE | DO_FETCH },
+	{ PHASE_RECHECKING, EV_FAILED, PHASE_ENDING, DO_END },
+
+	{ PHASE_RESTORING, EV_NOTED, PHASE_RESTORING, DO_NOTHING },
+	{ PHASE_RESTORING, EV_RUNNING, PHASE_RESTORING, DO_WATCH },
+	{ PHASE_RESTORING, EV_READY, PHASE_FETCHING, DO_NOTE | DO_FETCH },
+	{ PHASE_RESTORING, EV_FAILED, PHASE_ENDING, DO_END },
+	{ PHASE_RESTORING, EV_CANCELLED, PHASE_ENDING, DO_END },
+
+	{ PHASE_FETCHING, EV_NOTED, PHASE_FETCHING, DO_NOTHING },
+	{ PHASE_FETCHING, EV_FETCHED, PHASE_PROVING, DO_PROVE },
+	{ PHASE_FETCHING, EV_FAILED, PHASE_ENDING, DO_END },
+	{ PHASE_FETCHING, EV_CANCELLED, PHASE_ENDING, DO_END },
+
+	{ PHASE_PROVING, EV_NOTED, PHASE_PROVING, DO_NOTHING },
+	{ PHASE_PROVING, EV_PROVED, PHASE_ENDING, DO_END },
+	{ PHASE_PROVING, EV_CORRUPT, PHASE_FETCHING, DO_FETCH },
+	{ PHASE_PROVING, EV_FAILED, PHASE_ENDING, DO_END },
+
+	{ PHASE_ENDING, EV_NOTED, PHASE_ENDING, DO_NOTHING },
+	{ PHASE_ENDING, EV_COMMITTED, PHASE_ENDED, DO_LEAVE },
+};
+
+const struct restore_edge *restore_edge_find(enum restore_phase from,
+					     enum restore_event event)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(edges); i++)
+		if (edges[i].from == from && edges[i].event == event)
+			return &edges[i];
+	return NULL;
+}
+
+const struct restore_edge *restore_edges(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(edges);
+	return edges;
+}
+
+const char *restore_phase_word(enum restore_phase p)
+{
+	static const char *const words[] = {
+		[PHASE_NEW] = "new",
+		[PHASE_LOOKING] = "looking",
+		[PHASE_RESERVING] = "reserving",
+		[PHASE_JOINING] = "joining",
+		[PHASE_CLAIMING] = "claiming",
+		[PHASE_SENDING] = "sending",
+		[PHASE_RECHECKING] = "rechecking",
+		[PHASE_RESTORING] = "restoring",
+		[PHASE_FETCHING] = "fetching",
+		[PHASE_PROVING] = "proving",
+		[PHASE_ENDING] = "ending",
+		[PHASE_ENDED] = "ended",
+	};
+	return words[p];
+}
+
+const char *restore_event_word(enum restore_event e)
+{
+	static const char *const words[] = {
+		[EV_WANTED] = "wanted",       [EV_ADOPTED] = "adopted",
+		[EV_RESUMED] = "resumed",     [EV_COLD] = "cold",
+		[EV_RUNNING] = "running",     [EV_READY] = "ready",
+		[EV_COMMITTED] = "committed", [EV_REFUSED] = "refused",
+		[EV_ACCEPTED] = "accepted",   [EV_LOST] = "lost",
+		[EV_NOTED] = "noted",         [EV_FETCHED] = "fetched",
+		[EV_PROVED] = "proved",       [EV_CORRUPT] = "corrupt",
+		[EV_FAILED] = "failed",       [EV_CANCELLED] = "cancelled",
+	};
+	return words[e];
+}
+
+bool restore_phase_is_durable(enum restore_phase p)
+{
+	return p >= PHASE_SENDING && p <= PHASE_PROVING;
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source - first contact, and the catalog: where it comes from and when it is made anew.
+ *
+ * An S3 source is listed. A vault's catalog is the output of an inventory job: a restore like any
+ * other (journal, budget, adoption), whose bytes go into an import instead of the store. */
+#include "json.h"
+#include "log.h"
+#include "pace.h"
+#include "private.h"
+#include <errno.h>
+
+/* Service time before a vault's inventory is asked for again after a failure. */
+#define INVENTORY_AGAIN_MS ((int64_t)3600 * 1000)
+
+static void source_check(struct source *s);
+
+static void again_fires(struct timer *t)
+{
+	source_check(container_of(t, struct source, again));
+}
+
+static void refresh_fires(struct timer *t)
+{
+	source_refresh(container_of(t, struct source, refresh));
+}
+
+int source_new(struct engine *e, const struct source_cfg *cfg, struct source **ret,
+	       struct buf *err)
+{
+	_cleanup_(source_freep) struct source *s = calloc(1, sizeof(*s));
+	_buf_ struct buf ns = { .len = 0 };
+
+	buf_init(&ns, sizeof(s->ns) - 1);
+	if (!s)
+		return -ENOMEM;
+	s->engine = e;
+	s->cfg = *cfg;
+	s->again.fire = again_fires;
+	s->refresh.fire = refresh_fires;
+	int r = backend_open(e->backends, &cfg->backend, &s->backend, err);
+	if (r < 0)
+		return r;
+	r = backend_namespace(s->backend, &ns);
+	if (r < 0)
+		return r;
+	snprintf(s->ns, sizeof(s->ns), "%s", ns.data);
+	r = catalog_ensure_source(e->state->catalog, cfg->backend.name, s->ns, &s->info);
+	if (r < 0) {
+		buf_printf(err, "%s: the catalog cannot be written: %s",
+			   cfg->backend.name, strerrordesc_np(-r));
+		return r;
+	}
+	s->status.root_ino = s->info.root_ino;
+	s->status.catalog_ms = s->info.taken_ms;
+
+	*ret = steal_ptr(s);
+	return 0;
+}
+
+void source_free(struct source *s)
+{
+	if (!s)
+		return;
+	backend_close(s->backend);
+	import_free(s->import);
+	free(s);
+}
+
+static struct import *import_begin(struct source *s)
+{
+	struct import_cfg cfg = { .is_vault = s->backend->ops->catalog_is_job };
+	const char *url = s->cfg.backend.url;
+	const char *bucket = strstr(url, "://");
+	const char *prefix = bucket ? strchr(bucket + 3, '/') : NULL;
+
+	snprintf(cfg.source, sizeof(cfg.source), "%s", s->cfg.backend.name);
+	snprintf(cfg.ns, sizeof(cfg.ns), "%s", s->ns);
+	if (prefix && !cfg.is_vault)
+		snprintf(cfg.prefix, sizeof(cfg.prefix), "%s", prefix + 1);
+	return import_new(&cfg);
+}
+
+/* ---- writing what was collected ---- */
+
+struct importing {
+	struct import_op op;
+	struct source *source;
+	bool is_inventory;
+};
+
+static void source_has_catalog(struct source *s)
+{
+	struct engine *e = s->engine;
+
+	s->failures = 0;
+	board_source(s, SOURCE_READY, NULL);
+	restores_adopt(e);
+	if (s->cfg.refresh_ms)
+		timers_arm(&e->service, &s->refresh,
+			   engine_service_ms(e) + s->cfg.refresh_ms);
+}
+
+static void import_done(struct msg *m)
+{
+	struct importing *i = container_of(m, struct importing, op.op.msg);
+	struct source *s = i->source;
+	struct engine *e = s->engine;
+	int result = i->op.op.result;
+	bool is_inventory = i->is_inventory;
+	struct restore *r = is_inventory ? restore_find(e, s->info.root_ino) : NULL;
+
+	engine_op_done(e);
+	if (result == 0) {
+		s->info = i->op.info;
+		log_info(
+			"source=%s files=%llu added=%llu removed=%llu catalog is in place",
+			s->cfg.backend.name, (unsigned long long)s->info.files,
+			(unsigned long long)i->op.added,
+			(unsigned long long)i->op.removed);
+	}
+	free(i);
+	if (e->is_stopping)
+		return;
+	if (result == 0)
+		source_has_catalog(s);
+	if (result < 0)
+		log_err("source=%s the catalog cannot be written: %s",
+			s->cfg.backend.name, strerrordesc_np(-result));
+	if (r && r->phase == PHASE_PROVING && result == 0)
+		restore_happens(r, EV_PROVED);
+	else if (r && r->phase == PHASE_PROVING)
+		restore_fails(r, EIO, "the catalog cannot be written (%s)",
+			      strerrordesc_np(-result));
+}
+
+static int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
+{
+	struct importing *i = calloc(1, sizeof(*i));
+
+	if (!i)
+		return -ENOMEM;
+	i->source = s;
+	i->is_inventory = is_inventory;
+	i->op.import = steal_ptr(s->import);
+	i->op.taken_ms = taken_ms;
+	engine_op(s->engine, &i->op.op, import_done);
+	catalog_import_post(s->engine->state->catalog, &i->op);
+	return 0;
+}
+
+/* ---- S3: the listing ---- */
+
+static void source_failed(struct source *s, const struct fault *f)
+{
+	struct engine *e = s->engine;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%.80s: %.170s", s->cfg.backend.name, f->text);
+	if (strcmp(text, s->status.error) != 0)
+		log_warning("source=%s code=%s %s", s->cfg.backend.name, f->code,
+			    f->text);
+	board_source(s, s->info.taken_ms ? SOURCE_OFFLINE : SOURCE_FAILED, text);
+	timers_arm(&e->real, &s->again,
+		   engine_real_ms(e) + pace_retry_ms(s->failures++, e->noise >> 8));
+}
+
+/* Listings cost a little: metered, outside any request. */
+static void listing_charge(struct source *s, const struct backend_call *c)
+{
+	struct tariff tariff;
+
+	prices_for(s->backend->ops->scheme, s->backend->region, "GLACIER", TIER_STANDARD,
+		   &tariff);
+	if (!c->requests || tariff.list_request <= 0)
+		return;
+	struct cost_line line = cost_line_make(c->operation, COST_REQUEST, c->requests, 0,
+					       tariff.list_request);
+	note_source_charge(s, &line, c->request_id);
+}
+
+static int list_entry(struct backend_call *c, const struct listing_entry *entry)
+{
+	struct source *s = c->arg;
+
+	return import_add(s->import, entry);
+}
+
+static void list_done(struct backend_call *c)
+{
+	struct source *s = c->arg;
+	struct engine *e = s->engine;
+
+	s->is_calling = false;
+	listing_charge(s, c);
+	if (c->result == 0 && source_import(s, engine_service_ms(e), false) == 0)
+		return;
+	import_free(steal_ptr(s->import));
+	source_failed(s, &c->fault);
+}
+
+static void source_list(struct source *s)
+{
+	s->import = import_begin(s);
+	if (!s->import) {
+		log_err("source=%s out of memory, not listed", s->cfg.backend.name);
+		return;
+	}
+	s->call = (struct backend_call){
+		.verb = BACKEND_LIST,
+		.entry = list_entry,
+		.done = list_done,
+		.arg = s,
+	};
+	s->is_calling = true;
+	board_source(s, s->status.state, NULL);
+	backend_start(s->backend, &s->call);
+}
+
+/* ---- vaults: the inventory ---- */
+
+/* What the reader of the document is given: the source, and the restore it belongs to. */
+static int inventory_element(void *arg, struct json_object *element)
+{
+	struct restore *r = arg;
+	struct listing_entry entry = { .is_restoring = false };
+	struct object *o = &entry.object;
+	const char *text;
+
+	if (json_str(element, "ArchiveId", &text) < 0 || strlen(text) > OBJECT_ID_MAX)
+		return -EBADMSG;
+	snprintf(o->id, sizeof(o->id), "%s", text);
+	if (json_u64(element, "Size", &o->size_bytes) < 0)
+		return -EBADMSG;
+	if (json_str(element, "ArchiveDescription", &text) == 0)
+		snprintf(entry.description, sizeof(entry.description), "%s", text);
+	if (json_str(element, "CreationDate", &text) == 0)
+		time_parse_rfc3339(text, &o->modified_ms);
+	if (json_str(element, "SHA256TreeHash", &text) == 0)
+		o->has_tree_hash = hex_decode(text, o->tree_hash.bytes,
+					      sizeof(o->tree_hash.bytes)) == 0;
+	snprintf(o->storage_class, sizeof(o->storage_class), "VAULT");
+	return import_add(r->source->import, &entry);
+}
+
+static int inventory_member(void *arg, const char *key, struct json_object *value)
+{
+	struct restore *r = arg;
+
+	if (strcmp(key, "InventoryDate") == 0 && json_text(value))
+		time_parse_rfc3339(json_text(value), &r->inventory_ms);
+	return 0;
+}
+
+static void inventory_drop(struct restore *r)
+{
+	json_stream_free(steal_ptr(r->stream));
+	import_free(steal_ptr(r->source->import));
+}
+
+static int inventory_data(struct backend_call *c, const void *data, size_t len)
+{
+	struct restore *r = c->arg;
+
+	return json_stream_feed(r->stream, data, len);
+}
+
+static void inventory_charge(struct restore *r)
+{
+	if (!r->call.body_bytes)
+		return;
+	struct cost_line line =
+		cost_line_make(r->call.operation, COST_TRANSFER, r->call.body_bytes, 0,
+			       r->tariff.transfer_gib);
+	note_step(r, &line, 1, r->call.request_id);
+}
+
+static void inventory_fetched(struct restore *r)
+{
+	struct backend_call *c = &r->call;
+	bool is_complete = c->result == 0 && json_stream_end(r->stream) == 0;
+	uint64_t broke_at = json_stream_offset(r->stream);
+
+	inventory_charge(r);
+	json_stream_free(steal_ptr(r->stream));
+	if (is_complete) {
+		restore_happens(r, EV_FETCHED);
+		return;
+	}
+	import_free(steal_ptr(r->source->import));
+	if (c->result == 0 || c->result == -EBADMSG || c->result == -EMSGSIZE)
+		restore_fails(
+			r, EIO,
+			"the inventory is damaged at byte %llu: nothing was changed",
+			(unsigned long long)broke_at);
+	else if (fault_is_transient(&c->fault))
+		restore_retry(r, &c->fault, true, inventory_fetch);
+	else
+		restore_fails_for(r, &c->fault);
+}
+
+void inventory_fetch(struct restore *r)
+{
+	struct source *s = r->source;
+
+	inventory_drop(r);
+	s->import = import_begin(s);
+	r->stream =
+		json_stream_new("ArchiveList", inventory_element, inventory_member, r);
+	if (!s->import || !r->stream) {
+		inventory_drop(r);
+		restore_fails(r, ENOMEM, "out of memory");
+		return;
+	}
+	call_queue(r, BACKEND_FETCH, inventory_fetched);
+	r->call.data = inventory_data; /* no callback runs before this turn is over */
+}
+
+void inventory_import(struct restore *r)
+{
+	int64_t taken = r->inventory_ms ? r->inventory_ms : engine_service_ms(r->engine);
+
+	if (source_import(r->source, taken, true) < 0)
+		restore_fails(r, ENOMEM, "out of memory");
+}
+
+void inventory_left(struct restore *r)
+{
+	struct source *s = r->source;
+	struct engine *e = s->engine;
+
+	inventory_drop(r);
+	if (!r->rec.err)
+		return;
+	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_WAITING, r->rec.error);
+	timers_arm(&e->service, &s->refresh, engine_service_ms(e) + INVENTORY_AGAIN_MS);
+}
+
+/* ---- both ---- */
+
+void source_refresh(struct source *s)
+{
+	struct restore *r;
+
+	if (s->is_calling)
+		return;
+	if (!s->backend->ops->catalog_is_job)
+		source_list(s);
+	else if (restore_wish_inventory(s, &r) < 0)
+		log_err("source=%s out of memory, no inventory", s->cfg.backend.name);
+}
+
+static bool catalog_is_due(struct source *s)
+{
+	int64_t age = engine_service_ms(s->engine) - s->info.taken_ms;
+
+	return !s->info.taken_ms || (s->cfg.refresh_ms && age >= s->cfg.refresh_ms);
+}
+
+static void check_done(struct backend_call *c)
+{
+	struct source *s = c->arg;
+	struct engine *e = s->engine;
+
+	s->is_calling = false;
+	listing_charge(s, c);
+	if (c->result < 0) {
+		source_failed(s, &c->fault);
+		return;
+	}
+	s->failures = 0;
+	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_WAITING, NULL);
+	if (catalog_is_due(s))
+		source_refresh(s);
+	else if (s->cfg.refresh_ms)
+		timers_arm(&e->service, &s->refresh,
+			   s->info.taken_ms + s->cfg.refresh_ms);
+}
+
+static void source_check(struct source *s)
+{
+	s->call = (struct backend_call){
+		.verb = BACKEND_CHECK,
+		.done = check_done,
+		.arg = s,
+	};
+	s->is_calling = true;
+	backend_start(s->backend, &s->call);
+}
+
+void source_start(struct source *s)
+{
+	source_check(s);
+}
+
+void source_stop(struct source *s)
+{
+	struct engine *e = s->engine;
+
+	timers_disarm(&e->real, &s->again);
+	timers_disarm(&e->service, &s->refresh);
+	if (s->is_calling)
+		backend_cancel(s->backend, &s->call);
+	s->is_calling = false;
+}

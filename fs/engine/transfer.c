@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transfer - ranges from the service into buffers, from buffers into the store.
+ *
+ * A fixed set of transfers, each with a buffer of one chunk, is shared by all files that are being
+ * fetched, in turn: memory stays bounded whatever is asked. What a waiter needs comes first, then
+ * the file from its start. A buffer is busy until its bytes are on disk. */
+#include "log.h"
+#include "private.h"
+#include <errno.h>
+#include <sys/mman.h>
+
+int transfers_init(struct engine *e)
+{
+	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+		void *p = mmap(NULL, e->cfg.chunk_bytes, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p == MAP_FAILED)
+			return -ENOMEM;
+		e->transfers[i].engine = e;
+		e->transfers[i].buffer = p;
+	}
+	return 0;
+}
+
+void transfers_done(struct engine *e)
+{
+	for (size_t i = 0; i < TRANSFERS_MAX; i++)
+		if (e->transfers[i].buffer)
+			munmap(e->transfers[i].buffer, e->cfg.chunk_bytes);
+}
+
+static void transfer_free(struct transfer *t)
+{
+	if (t->restore)
+		t->restore->n_transfers--;
+	t->restore = NULL;
+	t->state = TRANSFER_FREE;
+	t->engine->stats.transfers--;
+}
+
+static void fetching_leave(struct restore *r)
+{
+	if (r->is_fetching)
+		TAILQ_REMOVE(&r->engine->fetching, r, in_fetching);
+	r->is_fetching = false;
+}
+
+/* ---- charges: what a range cost, also when it broke off ---- */
+
+static void transfer_charge(struct restore *r, const struct backend_call *c)
+{
+	struct cost_line lines[2];
+	size_t n = 0;
+
+	if (c->requests && r->tariff.get_request > 0)
+		lines[n++] = cost_line_make(c->operation, COST_REQUEST, c->requests, 0,
+					    r->tariff.get_request);
+	if (c->body_bytes)
+		lines[n++] = cost_line_make(c->operation, COST_TRANSFER, c->body_bytes, 0,
+					    r->tariff.transfer_gib);
+	if (n)
+		note_step(r, lines, n, c->request_id);
+}
+
+/* ---- into the store ---- */
+
+static void chunk_corrupt(struct restore *r, uint64_t off)
+{
+	r->corrupt++;
+	log_warning(
+		"ino=%llu off=%llu the bytes do not match the service's own tree hash, "
+		"fetching them again",
+		(unsigned long long)r->ino, (unsigned long long)off);
+	if (r->corrupt > CORRUPT_MAX)
+		restore_fails(
+			r, EIO,
+			"what the service sends does not match its own tree hash, %d times: "
+			"nothing of it was served",
+			CORRUPT_MAX + 1);
+}
+
+static void chunk_done(struct msg *m)
+{
+	struct transfer *t = container_of(m, struct transfer, chunk.op.msg);
+	struct engine *e = t->engine;
+	struct restore *r = t->restore;
+	uint64_t off = t->off, len = t->len;
+	int result = t->chunk.op.result;
+
+	engine_op_done(e);
+	transfer_free(t);
+	if (e->is_stopping)
+		return;
+	if (r && result == 0) {
+		r->fill = t->chunk.fill;
+		waiters_serve(r, off, len);
+	} else if (r && result == -EBADMSG) {
+		chunk_corrupt(r, off);
+	} else if (r) {
+		restore_fails(
+			r, result == -ENOSPC ? ENOSPC : EIO,
+			result == -ENOSPC
+				? "the cache's disk is full (%s): make room and read "
+				  "again"
+				: "the cache cannot be written (%s)",
+			strerrordesc_np(-result));
+	}
+	fetch_pump(e);
+}
+
+static void transfer_store(struct transfer *t)
+{
+	struct restore *r = t->restore;
+
+	t->state = TRANSFER_STORING;
+	t->chunk = (struct chunk_op){
+		.ino = r->ino,
+		.gen = r->fill.gen,
+		.off = t->off,
+		.len = t->len,
+		.data = t->buffer,
+		.has_expected = t->call.has_tree_hash,
+		.expected = t->call.tree_hash,
+	};
+	engine_op(t->engine, &t->chunk.op, chunk_done);
+	store_chunk_post(t->engine->state->store, &t->chunk);
+}
+
+/* ---- from the service ---- */
+
+static int transfer_data(struct backend_call *c, const void *data, size_t len)
+{
+	struct transfer *t = c->arg;
+
+	if (len > t->len - t->got)
+		return -EPROTO;
+	memcpy(t->buffer + t->got, data, len);
+	t->got += len;
+	return 0;
+}
+
+static void fetch_again(struct restore *r)
+{
+	fetch_pump(r->engine);
+}
+
+static void transfer_failed(struct restore *r, const struct backend_call *c)
+{
+	if (c->fault.kind == FAULT_COLD ||
+	    (c->fault.kind == FAULT_NOT_FOUND && r->source->backend->ops->catalog_is_job))
+		restore_fails(
+			r, EIO,
+			"what was restored lapsed at the service before all of it was here: "
+			"read again to ask for the rest, which is charged again");
+	else if (fault_is_transient(&c->fault) || c->fault.kind == FAULT_PROTOCOL)
+		restore_retry(r, &c->fault, true, fetch_again);
+	else
+		restore_fails_for(r, &c->fault);
+}
+
+static void transfer_done(struct backend_call *c)
+{
+	struct transfer *t = c->arg;
+	struct engine *e = t->engine;
+	struct restore *r = t->restore;
+
+	transfer_charge(r, c);
+	if (c->result == 0 && t->got == t->len) {
+		restore_recovers(r);
+		transfer_store(t);
+	} else {
+		if (c->result == 0)
+			fault_set(&c->fault, FAULT_PROTOCOL, "ShortBody",
+				  "the answer was shorter than asked");
+		transfer_free(t);
+		transfer_failed(r, c);
+	}
+	fetch_pump(e);
+}
+
+static void transfer_start(struct transfer *t, struct restore *r, uint64_t off,
+			   uint64_t len)
+{
+	t->restore = r;
+	t->state = TRANSFER_RECEIVING;
+	t->off = off;
+	t->len = len;
+	t->got = 0;
+	r->n_transfers++;
+	t->engine->stats.transfers++;
+	t->call = (struct backend_call){
+		.verb = BACKEND_FETCH,
+		.object = &r->object,
+		.off = off,
+		.len = len,
+		.data = transfer_data,
+		.done = transfer_done,
+		.arg = t,
+	};
+	snprintf(t->call.token, sizeof(t->call.token), "%s", r->rec.token);
+	backend_start(r->source->backend, &t->call);
+}
+
+/* ---- which range next ---- */
+
+static bool is_under_way(struct restore *r, uint64_t off)
+{
+	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+		struct transfer *t = &r->engine->transfers[i];
+
+		if (t->state != TRANSFER_FREE && t->restore == r && t->off == off)
+			return true;
+	}
+	return false;
+}
+
+static bool missing_from(struct restore *r, uint64_t from, uint64_t *ret_off,
+			 uint64_t *ret_len)
+{
+	while (store_next_missing(r->engine->state->store, r->ino, from,
+				  r->engine->cfg.chunk_bytes, ret_off, ret_len) == 1) {
+		if (!is_under_way(r, *ret_off))
+			return true;
+		from = *ret_off + *ret_len;
+	}
+	return false;
+}
+
+static bool next_range(struct restore *r, uint64_t *ret_off, uint64_t *ret_len)
+{
+	struct waiter *w = LIST_FIRST(&r->waiters);
+	uint64_t first =
+		w ? w->off / r->engine->cfg.chunk_bytes * r->engine->cfg.chunk_bytes : 0;
+
+	if (first && missing_from(r, first, ret_off, ret_len))
+		return true;
+	return missing_from(r, 0, ret_off, ret_len);
+}
+
+static struct transfer *free_transfer(struct engine *e)
+{
+	for (size_t i = 0; i < TRANSFERS_MAX; i++)
+		if (e->transfers[i].state == TRANSFER_FREE)
+			return &e->transfers[i];
+	return NULL;
+}
+
+/* True if `r` was given something to do, or has nothing left to do. */
+static bool fetch_one(struct restore *r, struct transfer *t)
+{
+	uint64_t off, len;
+
+	if (r->failures && r->again.slot)
+		return false; /* pausing after a failure */
+	if (r->n_transfers >= TRANSFERS_PER_FILE)
+		return false;
+	if (next_range(r, &off, &len)) {
+		/* To the end of the line: files take turns. */
+		TAILQ_REMOVE(&r->engine->fetching, r, in_fetching);
+		TAILQ_INSERT_TAIL(&r->engine->fetching, r, in_fetching);
+		transfer_start(t, r, off, len);
+		return true;
+	}
+	if (r->n_transfers)
+		return false;
+	fetching_leave(r);
+	restore_happens(r, EV_FETCHED);
+	return true;
+}
+
+void fetch_pump(struct engine *e)
+{
+	bool has_moved = true;
+
+	while (has_moved && !e->is_stopping) {
+		struct transfer *t = free_transfer(e);
+		struct restore *r;
+
+		has_moved = false;
+		if (!t)
+			return;
+		TAILQ_FOREACH (r, &e->fetching, in_fetching) {
+			has_moved = fetch_one(r, t);
+			if (has_moved)
+				break; /* the queue may be another one now */
+		}
+	}
+}
+
+/* ---- begin, drop, prove ---- */
+
+struct fill_begin {
+	struct fill_op fill;
+	uint64_t ino;
+	struct engine *engine;
+};
+
+static void fill_done(struct msg *m)
+{
+	struct fill_begin *b = container_of(m, struct fill_begin, fill.op.msg);
+	struct engine *e = b->engine;
+	struct restore *r = restore_find(e, b->ino);
+	int result = b->fill.op.result;
+	struct fill fill = b->fill.fill;
+
+	engine_op_done(e);
+	free(b);
+	if (!r || r->phase != PHASE_FETCHING || e->is_stopping)
+		return;
+	if (result < 0) {
+		restore_fails(r, result == -ENOSPC ? ENOSPC : EIO,
+			      "the cache cannot be written (%s)",
+			      strerrordesc_np(-result));
+		return;
+	}
+	r->fill = fill;
+	r->is_fetching = true;
+	TAILQ_INSERT_TAIL(&e->fetching, r, in_fetching);
+	fetch_pump(e);
+}
+
+void fetch_begin(struct restore *r)
+{
+	if (r->is_cancelled) {
+		restore_happens(r, EV_CANCELLED);
+		return;
+	}
+	if (r->is_inventory) {
+		inventory_fetch(r);
+		return;
+	}
+	struct fill_begin *b = calloc(1, sizeof(*b));
+	if (!b) {
+		restore_fails(r, ENOMEM, "out of memory");
+		return;
+	}
+	b->engine = r->engine;
+	b->ino = r->ino;
+	b->fill.ino = r->ino;
+	b->fill.size_bytes = r->object.size_bytes;
+	engine_op(r->engine, &b->fill.op, fill_done);
+	store_fill_post(r->engine->state->store, &b->fill);
+}
+
+void fetch_drop(struct restore *r)
+{
+	fetching_leave(r);
+	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+		struct transfer *t = &r->engine->transfers[i];
+
+		if (t->state == TRANSFER_FREE || t->restore != r)
+			continue;
+		if (t->state == TRANSFER_RECEIVING) {
+			backend_cancel(r->source->backend, &t->call);
+			if (!r->engine->is_stopping)
+				transfer_charge(r, &t->call);
+			transfer_free(t);
+		} else {
+			/* Its buffer is still being written. */
+			t->restore = NULL;
+			r->n_transfers--;
+		}
+	}
+}
+
+struct proving {
+	struct prove_op prove;
+	uint64_t ino;
+	struct engine *engine;
+};
+
+static void whole_corrupt(struct restore *r)
+{
+	r->corrupt++;
+	if (r->corrupt > CORRUPT_MAX) {
+		restore_fails(
+			r, EIO,
+			"the whole does not match what the service vouches for, %d times: "
+			"nothing of it is kept",
+			CORRUPT_MAX + 1);
+		return;
+	}
+	log_warning("ino=%llu the whole does not verify, fetching it again",
+		    (unsigned long long)r->ino);
+	restore_happens(r, EV_CORRUPT);
+}
+
+static void prove_done(struct msg *m)
+{
+	struct proving *p = container_of(m, struct proving, prove.op.msg);
+	struct engine *e = p->engine;
+	struct restore *r = restore_find(e, p->ino);
+	int result = p->prove.op.result;
+	struct fill fill = p->prove.fill;
+
+	engine_op_done(e);
+	free(p);
+	if (!r || r->phase != PHASE_PROVING || e->is_stopping)
+		return;
+	if (result == -EBADMSG) {
+		whole_corrupt(r);
+	} else if (result < 0) {
+		restore_fails(r, EIO, "the cache cannot be read back to verify it (%s)",
+			      strerrordesc_np(-result));
+	} else {
+		r->fill = fill;
+		if (fill.proof == PROOF_TRANSPORT)
+			log_notice(
+				"ino=%llu verified=transport the service offers no checksum",
+				(unsigned long long)r->ino);
+		waiters_serve(r, 0, UINT64_MAX / 2);
+		restore_happens(r, EV_PROVED);
+	}
+}
+
+static void prove_fill_in(const struct restore *r, struct prove_op *op)
+{
+	op->ino = r->ino;
+	op->gen = r->fill.gen;
+	if (r->object.has_tree_hash) {
+		op->by_tree_hash = true;
+		op->tree_hash = r->object.tree_hash;
+		op->proof = PROOF_TREE_HASH;
+	} else if (r->proof.kind != DIGEST_NONE) {
+		op->digest = r->proof.kind;
+		memcpy(op->value, r->proof.value, sizeof(op->value));
+		op->proof = r->proof.is_etag ? PROOF_MD5 : PROOF_CHECKSUM;
+	} else {
+		op->proof = PROOF_TRANSPORT;
+	}
+}
+
+void prove_begin(struct restore *r)
+{
+	if (r->is_inventory) {
+		inventory_import(r);
+		return;
+	}
+	struct proving *p = calloc(1, sizeof(*p));
+	if (!p) {
+		restore_fails(r, ENOMEM, "out of memory");
+		return;
+	}
+	p->engine = r->engine;
+	p->ino = r->ino;
+	prove_fill_in(r, &p->prove);
+	engine_op(r->engine, &p->prove.op, prove_done);
+	store_prove_post(r->engine->state->store, &p->prove);
+}

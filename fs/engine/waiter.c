@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log.h"
+#include "private.h"
+#include <errno.h>
+
+static struct waiter_list *bucket(struct engine *e, uint64_t id)
+{
+	return &e->by_id[id & (WAITER_BUCKETS - 1)];
+}
+
+static void waiter_answer(struct waiter *w, int result)
+{
+	if (w->restore) {
+		LIST_REMOVE(w, of_restore);
+		LIST_REMOVE(w, by_id);
+		w->restore->n_waiters--;
+		w->engine->n_waiters--;
+		w->restore = NULL;
+	}
+	w->ops->answer(w, result);
+}
+
+static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
+{
+	int64_t limit_ms = w->how == WAIT_FAULT ? FAULT_WAIT_MS : e->cfg.max_wait_ms;
+
+	w->restore = r;
+	w->since_ms = engine_real_ms(e);
+	w->give_up_ms = limit_ms ? w->since_ms + limit_ms : 0;
+	LIST_INSERT_HEAD(&r->waiters, w, of_restore);
+	LIST_INSERT_HEAD(bucket(e, w->id), w, by_id);
+	r->n_waiters++;
+	e->n_waiters++;
+	if (r->is_fetching)
+		fetch_pump(e);
+}
+
+/* What a reader gets whose wish could not even be taken up. */
+static int wish_errno(int r)
+{
+	return r == -ENOENT ? -ESTALE : r;
+}
+
+void waiter_take(struct engine *e, struct waiter *w)
+{
+	struct wish wish = { .ino = w->ino, .uid = w->uid, .gid = w->gid, .pid = w->pid };
+	struct restore *r;
+	struct fill fill;
+
+	w->engine = e;
+	w->restore = NULL;
+	if (w->ops->is_interrupted(w)) {
+		waiter_answer(w, -EINTR);
+		return;
+	}
+	if (e->is_stopping) {
+		waiter_answer(w, -ETIMEDOUT);
+		return;
+	}
+	if (store_covers(e->state->store, w->ino, w->off, w->len, &fill) == 1) {
+		waiter_answer(w, 0);
+		return;
+	}
+	int result = restore_wish(e, &wish, &r);
+	if (result < 0)
+		waiter_answer(w, wish_errno(result));
+	else if (w->how == WAIT_NEVER)
+		waiter_answer(w, -EAGAIN);
+	else if (w->how == WAIT_FAULT && r->phase != PHASE_FETCHING &&
+		 r->phase != PHASE_PROVING)
+		waiter_answer(w, -EIO);
+	else
+		waiter_park(e, r, w);
+}
+
+void waiter_interrupt(struct engine *e, uint64_t id)
+{
+	struct waiter *w;
+
+	LIST_FOREACH (w, bucket(e, id), by_id) {
+		if (w->id == id) {
+			waiter_answer(w, -EINTR);
+			return;
+		}
+	}
+}
+
+void waiters_serve(struct restore *r, uint64_t off, uint64_t len)
+{
+	struct store *store = r->engine->state->store;
+	struct waiter *next;
+
+	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next) {
+		struct fill fill;
+
+		next = LIST_NEXT(w, of_restore);
+		if (w->off >= off + len || w->off + w->len <= off)
+			continue;
+		if (store_covers(store, w->ino, w->off, w->len, &fill) == 1)
+			waiter_answer(w, 0);
+	}
+}
+
+void waiters_fail(struct restore *r, int err)
+{
+	while (!LIST_EMPTY(&r->waiters))
+		waiter_answer(LIST_FIRST(&r->waiters), -err);
+}
+
+static void restore_sweep(struct restore *r, int64_t now_ms)
+{
+	struct waiter *next_waiter;
+	struct ask *a;
+
+	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next_waiter) {
+		next_waiter = LIST_NEXT(w, of_restore);
+		if (w->give_up_ms && w->give_up_ms <= now_ms)
+			waiter_answer(w, w->how == WAIT_FAULT ? -EIO : -ETIMEDOUT);
+	}
+	/* Asks are queued in order of arrival, so the first is the oldest. */
+	while ((a = STAILQ_FIRST(&r->asks)) && a->give_up_ms <= now_ms) {
+		STAILQ_REMOVE_HEAD(&r->asks, of_restore);
+		a->done(a, 0);
+	}
+}
+
+void waiters_sweep(struct engine *e, int64_t now_ms)
+{
+	struct restore *r, *next;
+
+	HASH_ITER(hh, e->restores, r, next)
+	{
+		restore_sweep(r, now_ms);
+	}
+}
+
+void asks_answer(struct restore *r, int result)
+{
+	struct ask *a;
+
+	while ((a = STAILQ_FIRST(&r->asks))) {
+		STAILQ_REMOVE_HEAD(&r->asks, of_restore);
+		a->done(a, result);
+	}
+}
+
+static int ask_get(struct engine *e, struct ask *a)
+{
+	struct wish wish = {
+		.ino = a->ino,
+		.tier = a->tier,
+		.days = a->days,
+		.uid = a->uid,
+		.gid = a->gid,
+		.pid = a->pid,
+	};
+	struct restore *r;
+	struct fill fill;
+
+	if (store_fill(e->state->store, a->ino, &fill) == 0 && fill.is_whole)
+		return 0;
+	int result = restore_wish(e, &wish, &r);
+	if (result < 0)
+		return result;
+	if (restore_phase_is_durable(r->phase))
+		return 0;
+	a->give_up_ms = engine_real_ms(e) + ASK_WAIT_MS;
+	STAILQ_INSERT_TAIL(&r->asks, a, of_restore);
+	return -EINPROGRESS;
+}
+
+static int ask_cancel(struct engine *e, struct ask *a)
+{
+	struct restore *r = restore_find(e, a->ino);
+
+	if (!r || r->is_inventory)
+		return -ENOENT;
+	restore_cancel(r);
+	return 0;
+}
+
+static int ask_refresh(struct engine *e, struct ask *a)
+{
+	struct entry entry;
+
+	int r = catalog_get(e->state->catalog, a->ino, &entry);
+	if (r < 0)
+		return r;
+	struct source *s = engine_source(e, entry.source);
+	if (!s)
+		return -ENOENT;
+	source_refresh(s);
+	return 0;
+}
+
+void ask_take(struct engine *e, struct ask *a)
+{
+	int r = -EINVAL;
+
+	a->engine = e;
+	if (e->is_stopping) {
+		a->done(a, -ETIMEDOUT);
+		return;
+	}
+	switch (a->verb) {
+	case ASK_GET:
+		r = ask_get(e, a);
+		break;
+	case ASK_CANCEL:
+		r = ask_cancel(e, a);
+		break;
+	case ASK_REFRESH:
+		r = ask_refresh(e, a);
+		break;
+	}
+	if (r != -EINPROGRESS)
+		a->done(a, r);
+}
+
+/* ---- the messages ---- */
+
+static void wait_taken(struct msg *m)
+{
+	struct waiter *w = container_of(m, struct waiter, msg);
+
+	waiter_take(w->engine, w);
+}
+
+void engine_wait(struct engine *e, struct waiter *w)
+{
+	w->engine = e;
+	w->msg.run = wait_taken;
+	mailbox_post(e->box, &w->msg);
+}
+
+struct interrupt_msg {
+	struct msg msg;
+	struct engine *engine;
+	uint64_t id;
+};
+
+static void interrupt_taken(struct msg *m)
+{
+	struct interrupt_msg *i = container_of(m, struct interrupt_msg, msg);
+
+	waiter_interrupt(i->engine, i->id);
+	free(i);
+}
+
+void engine_interrupt(struct engine *e, uint64_t waiter_id)
+{
+	struct interrupt_msg *i = calloc(1, sizeof(*i));
+
+	if (!i) {
+		log_err("out of memory: an interrupt is lost");
+		return;
+	}
+	i->msg.run = interrupt_taken;
+	i->engine = e;
+	i->id = waiter_id;
+	mailbox_post(e->box, &i->msg);
+}
+
+static void ask_taken(struct msg *m)
+{
+	struct ask *a = container_of(m, struct ask, msg);
+
+	ask_take(a->engine, a);
+}
+
+void engine_ask(struct engine *e, struct ask *a)
+{
+	a->engine = e;
+	a->msg.run = ask_taken;
+	mailbox_post(e->box, &a->msg);
+}

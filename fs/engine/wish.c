@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wish - how a restore begins: somebody wants a file, or an earlier run left it open. */
+#include "log.h"
+#include "pace.h"
+#include "private.h"
+#include <errno.h>
+
+struct restore *restore_find(struct engine *e, uint64_t ino)
+{
+	struct restore *r;
+
+	HASH_FIND(hh, e->restores, &ino, sizeof(ino), r);
+	return r;
+}
+
+static struct restore *restore_new(struct source *s, uint64_t ino)
+{
+	struct engine *e = s->engine;
+	struct restore *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->engine = e;
+	r->source = s;
+	r->ino = ino;
+	r->phase = PHASE_NEW;
+	r->again.fire = restore_retry_fires;
+	r->watch.fire = restore_watch_fires;
+	LIST_INIT(&r->waiters);
+	STAILQ_INIT(&r->asks);
+	r->rec.ino = ino;
+	r->rec.asked_ms = engine_service_ms(e);
+	snprintf(r->rec.source, sizeof(r->rec.source), "%s", s->cfg.backend.name);
+	HASH_ADD(hh, e->restores, ino, sizeof(r->ino), r);
+	return r;
+}
+
+static void restore_price(struct restore *r)
+{
+	prices_for(r->source->backend->ops->scheme, r->source->backend->region,
+		   restore_class(r)->name, r->rec.tier, &r->tariff);
+}
+
+/* What can be refused without asking anybody. */
+static bool is_refused_here(struct restore *r, const struct entry *entry)
+{
+	struct engine *e = r->engine;
+	struct budget_draw draws[BUDGETS_MAX];
+	bool may_be_here =
+		entry->is_restoring || entry->copy_expires_ms > engine_service_ms(e);
+	uint64_t free_bytes = store_free_bytes(e->state->store);
+	uint64_t used_bytes = store_used_bytes(e->state->store);
+	uint64_t size = r->rec.size_bytes;
+
+	if ((e->cfg.cache_bytes && used_bytes + size > e->cfg.cache_bytes) ||
+	    size + e->cfg.reserve_bytes > free_bytes) {
+		char words[24];
+
+		size_words(size, words);
+		r->rec.err = ENOSPC;
+		snprintf(
+			r->rec.error, sizeof(r->rec.error),
+			"the cache cannot hold %s more: evict something or make it larger; "
+			"nothing was paid",
+			words);
+		return true;
+	}
+	restore_estimate(r, restore_class(r)->is_archive && !may_be_here, &r->estimate);
+	/* Where looking costs something a hopeless wish is not looked up at all. */
+	if (r->estimate.is_unknown || r->tariff.head_request == 0)
+		return false;
+	int n = restore_draws(r, draws);
+	for (int i = 0; i < n; i++) {
+		money_t spent, reserved;
+
+		if (journal_budget(e->state->journal, draws[i].key, &spent, &reserved) <
+		    0)
+			continue;
+		if (spent + reserved + r->estimate.total > draws[i].limit) {
+			restore_refuse(r, &draws[i], spent + reserved);
+			return true;
+		}
+	}
+	return false;
+}
+
+static int wish_tier(const struct wish *wish, const struct source *s,
+		     const struct storage_class *c, enum tier *ret)
+{
+	if (!c->is_archive)
+		*ret = TIER_NONE;
+	else if (wish->tier == TIER_NONE)
+		*ret = pace_tier_for(c, s->cfg.tier);
+	else if (c->tiers & (1u << wish->tier))
+		*ret = wish->tier;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret)
+{
+	struct restore *r = restore_find(e, wish->ino);
+	struct entry entry;
+	enum tier tier;
+
+	if (r) {
+		*ret = r;
+		return 0;
+	}
+	int result = catalog_get(e->state->catalog, wish->ino, &entry);
+	if (result < 0)
+		return result;
+	if (entry.type != ENTRY_FILE)
+		return -EISDIR;
+	struct source *s = engine_source(e, entry.source);
+	if (!s)
+		return -ENOENT;
+	result =
+		wish_tier(wish, s, storage_class_find(entry.object.storage_class), &tier);
+	if (result < 0)
+		return result;
+
+	r = restore_new(s, wish->ino);
+	if (!r)
+		return -ENOMEM;
+	r->object = entry.object;
+	r->rec.kind = REQUEST_RESTORE;
+	r->rec.tier = tier;
+	r->rec.days = wish->days ? wish->days : s->cfg.days;
+	r->rec.size_bytes = entry.object.size_bytes;
+	r->rec.uid = wish->uid;
+	r->rec.gid = wish->gid;
+	r->rec.pid = wish->pid;
+	restore_price(r);
+	restore_happens(r, is_refused_here(r, &entry) ? EV_REFUSED : EV_WANTED);
+	*ret = r;
+	return 0;
+}
+
+int restore_wish_inventory(struct source *s, struct restore **ret)
+{
+	struct restore *r = restore_find(s->engine, s->info.root_ino);
+
+	if (!r) {
+		r = restore_new(s, s->info.root_ino);
+		if (!r)
+			return -ENOMEM;
+		r->is_inventory = true;
+		r->rec.kind = REQUEST_INVENTORY;
+		r->rec.tier = TIER_STANDARD;
+		restore_price(r);
+		restore_happens(r, EV_WANTED);
+	}
+	*ret = r;
+	return 0;
+}
+
+/* ---- an earlier run's ---- */
+
+static int adopt_one(void *arg, const struct request *rec)
+{
+	struct engine *e = arg;
+	struct source *s = engine_source(e, rec->source);
+	bool is_inventory = rec->kind == REQUEST_INVENTORY;
+	struct entry entry;
+
+	if (!s || restore_find(e, rec->ino))
+		return 0;
+	/* Not in the catalog (yet): its turn comes with the next one. */
+	if (!is_inventory && catalog_get(e->state->catalog, rec->ino, &entry) < 0)
+		return 0;
+
+	struct restore *r = restore_new(s, rec->ino);
+	if (!r)
+		return -ENOMEM;
+	r->is_inventory = is_inventory;
+	if (!is_inventory)
+		r->object = entry.object;
+	r->rec = *rec;
+	restore_price(r);
+	restore_estimate(r, rec->kind != REQUEST_FETCH, &r->estimate);
+	log_info("ino=%llu request=%llu taken up again", (unsigned long long)r->ino,
+		 (unsigned long long)rec->id);
+	restore_happens(r, rec->state == REQUEST_INTENT ? EV_ADOPTED : EV_RESUMED);
+	return 0;
+}
+
+void restores_adopt(struct engine *e)
+{
+	int r = journal_each_open(e->state->journal, adopt_one, e);
+
+	if (r < 0)
+		log_err("open requests cannot be read: %s, going on",
+			strerrordesc_np(-r));
+}
+
+void restores_abandon(struct engine *e)
+{
+	struct restore *r, *next;
+
+	HASH_ITER(hh, e->restores, r, next)
+	{
+		call_drop(r);
+		fetch_drop(r);
+		timers_disarm(&e->real, &r->again);
+		timers_disarm(&e->service, &r->watch);
+		waiters_fail(r, ETIMEDOUT);
+		asks_answer(r, -ETIMEDOUT);
+	}
+	notes_abandon(e);
+}

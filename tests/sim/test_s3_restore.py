@@ -157,14 +157,6 @@ def test_refusals(b):
     assert b.restore_state("cold") is None
 
 
-def test_the_checksum_of_a_request_is_checked(b):
-    b.put_cold("k")
-    body = b"<RestoreRequest><Days>1</Days></RestoreRequest>"
-    wrong = {"x-amz-checksum-crc32": "AAAAAA=="}
-    assert b.call("POST", "k", "restore", wrong, body).code == "BadDigest"
-    assert b.restore_state("k") is None
-
-
 def test_namespaces_and_blanks_in_the_request_do_not_matter(b):
     b.put_cold("k")
     body = (f'<?xml version="1.0"?>\n<s3:RestoreRequest xmlns:s3="{NS[1:-1]}">\n'

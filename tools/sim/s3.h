@@ -227,6 +227,8 @@ int s3_delete_object(struct s3_call *call);
 /* What an upload's head says about the object to be: class, headers to keep. */
 int s3_upload_class(struct s3_call *call, const struct s3_class **ret);
 int s3_upload_headers(struct s3_call *call, char **ret);
+/* Content-MD5, if sent. */
+int s3_body_verify_md5(struct s3_call *call);
 /* The checksum the request carries, decoded, checked against the body; `algo` NULL if none. */
 int s3_body_verify(struct s3_call *call, struct s3_sum *ret);
 /* s3_get.c */

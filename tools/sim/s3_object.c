@@ -76,7 +76,7 @@ int s3_upload_headers(struct s3_call *call, char **ret)
 	return 0;
 }
 
-static int verify_md5(struct s3_call *call)
+int s3_body_verify_md5(struct s3_call *call)
 {
 	const char *sent = sim_header(call->req, "Content-MD5");
 	uint8_t value[16];
@@ -122,7 +122,7 @@ int s3_body_verify(struct s3_call *call, struct s3_sum *ret)
 	const struct sim_req *req = call->req;
 	struct s3_sum sum;
 
-	int r = verify_md5(call);
+	int r = s3_body_verify_md5(call);
 	if (r == 0)
 		r = sent_sum(call, &sum);
 	if (r)

@@ -137,9 +137,8 @@ static int read_wanted(struct s3_call *call, struct wanted *ret)
 {
 	struct wanted w = { .tier = S3_STANDARD };
 	_buf_ struct buf body = { 0 };
-	struct s3_sum sum;
 
-	int r = s3_body_verify(call, &sum);
+	int r = s3_body_verify_md5(call);
 	if (r)
 		return r;
 	buf_init(&body, XML_MAX);

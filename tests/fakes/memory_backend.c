@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory_backend.h"
+
+#include "str.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/queue.h>
+
+struct pending {
+	TAILQ_ENTRY(pending) link;
+	struct backend *backend;
+	struct backend_call *call;
+};
+
+static TAILQ_HEAD(, pending) calls = TAILQ_HEAD_INITIALIZER(calls);
+static struct memory_store *store;
+static struct clock *now_clock;
+
+/* Eight bytes of an object depend on their place alone. */
+static uint64_t word_at(const struct memory_object *o, uint64_t word)
+{
+	uint64_t x = word * 0x9e3779b97f4a7c15u + o->seed;
+
+	x ^= x >> 29;
+	x *= 0xbf58476d1ce4e5b9u;
+	return x ^ x >> 32;
+}
+
+void memory_bytes(const struct memory_object *o, uint64_t off, void *ret, size_t len)
+{
+	uint8_t *to = ret;
+	uint64_t end = off + len;
+
+	while (off < end) {
+		uint64_t word = word_at(o, off >> 3);
+		size_t skip = off & 7;
+		size_t n = 8 - skip < end - off ? 8 - skip : (size_t)(end - off);
+
+		memcpy(to, (uint8_t *)&word + skip, n);
+		to += n;
+		off += n;
+	}
+}
+
+struct memory_object *memory_add(const char *id, const char *storage_class,
+				 uint64_t size_bytes)
+{
+	struct memory_object *o = &store->objects[store->n++];
+	uint64_t n = treehash_leaf_count(size_bytes);
+	char *bytes = malloc(size_bytes + 1);
+	struct node_hash *leaves = calloc(n, sizeof(*leaves));
+
+	if (!bytes || !leaves)
+		abort();
+	o->seed = store->n * 77;
+	snprintf(o->object.id, sizeof(o->object.id), "%s", id);
+	snprintf(o->object.storage_class, sizeof(o->object.storage_class), "%s",
+		 storage_class);
+	o->object.size_bytes = size_bytes;
+	o->object.modified_ms = 1000000;
+	o->is_online = !storage_class_find(storage_class)->is_archive;
+	memory_bytes(o, 0, bytes, size_bytes);
+	if (streq(storage_class, "VAULT")) {
+		treehash_leaves(bytes, size_bytes, leaves);
+		o->object.tree_hash = treehash_fold(leaves, n);
+		o->object.has_tree_hash = true;
+	} else {
+		snprintf(o->object.etag, sizeof(o->object.etag), "etag-%zu", store->n);
+	}
+	digest_of(DIGEST_CRC64NVME, bytes, size_bytes, o->checksum);
+	free(leaves);
+	free(bytes);
+	return o;
+}
+
+static struct memory_object *find(const struct backend_call *c)
+{
+	if (!c->object)
+		return &store->inventory;
+	for (size_t i = 0; i < store->n; i++)
+		if (streq(store->objects[i].object.id, c->object->id))
+			return &store->objects[i];
+	return NULL;
+}
+
+static void state_fill(struct memory_object *o, struct backend_call *c)
+{
+	int64_t now = clock_service_ms(now_clock);
+
+	if (o->is_restored && o->expires_ms && o->expires_ms <= now)
+		o->is_restored = false;
+	c->is_ours = o->is_restored && o->tag[0] && streq(o->tag, c->tag);
+	if (o->is_online) {
+		c->state = REMOTE_ONLINE;
+	} else if (!o->is_restored) {
+		c->state = REMOTE_COLD;
+	} else if (o->ready_ms > now) {
+		c->state = REMOTE_RESTORING;
+	} else {
+		c->state = REMOTE_READY;
+		c->ready_ms = o->ready_ms;
+		c->expires_ms = o->expires_ms;
+	}
+	if (o->is_restored)
+		snprintf(c->token, sizeof(c->token), "job-%.200s", o->object.id);
+}
+
+static void proof_fill(const struct memory_object *o, struct backend_call *c)
+{
+	if (o->object.has_tree_hash || store->has_no_checksums)
+		return;
+	c->proof.kind = DIGEST_CRC64NVME;
+	memcpy(c->proof.value, o->checksum, sizeof(o->checksum));
+}
+
+static void do_restore(struct memory_object *o, struct backend_call *c)
+{
+	int64_t now = clock_service_ms(now_clock);
+
+	state_fill(o, c);
+	if (c->state != REMOTE_COLD)
+		return;
+	o->is_restored = true;
+	o->ready_ms = now + store->restore_ms;
+	o->expires_ms = o->ready_ms + (int64_t)24 * 3600 * 1000;
+	o->restores++;
+	snprintf(o->tag, sizeof(o->tag), "%s", c->tag);
+	snprintf(c->token, sizeof(c->token), "job-%.200s", o->object.id);
+	c->state = REMOTE_RESTORING;
+	c->is_new = true;
+}
+
+static int send_inventory(struct backend_call *c)
+{
+	_buf_ struct buf text = { .len = 0 };
+	bool is_first = true;
+
+	buf_init(&text, 1 << 20);
+	buf_puts(&text, "{\"InventoryDate\":\"2026-01-01T00:00:00Z\",\"ArchiveList\":[");
+	for (size_t i = 0; i < store->n; i++) {
+		const struct object *o = &store->objects[i].object;
+		char hex[65];
+
+		if (!o->has_tree_hash)
+			continue;
+		hex_encode(o->tree_hash.bytes, 32, hex);
+		buf_printf(
+			&text,
+			"%s{\"ArchiveId\":\"%s\",\"ArchiveDescription\":\"%s\",\"Size\":%llu,"
+			"\"CreationDate\":\"2012-05-15T17:19:46Z\",\"SHA256TreeHash\":\"%s\"}",
+			is_first ? "" : ",", o->id, o->id,
+			(unsigned long long)o->size_bytes, hex);
+		is_first = false;
+	}
+	buf_puts(&text, "]}");
+	c->body_bytes = text.len;
+	return c->data(c, text.data, text.len);
+}
+
+static int do_fetch(struct memory_object *o, struct backend_call *c,
+		    enum memory_mishap mishap)
+{
+	uint64_t len = mishap == MISHAP_SHORT ? c->len / 2 : c->len;
+
+	if (!c->object)
+		return send_inventory(c);
+	char *bytes = malloc(len + 1);
+	struct node_hash *leaves = calloc(treehash_leaf_count(len), sizeof(*leaves));
+	if (!bytes || !leaves)
+		abort();
+	memory_bytes(o, c->off, bytes, len);
+	if (o->object.has_tree_hash) {
+		treehash_leaves(bytes, len, leaves);
+		c->has_tree_hash = true;
+		c->tree_hash = treehash_fold(leaves, treehash_leaf_count(len));
+	}
+	if (mishap == MISHAP_CORRUPT)
+		bytes[len / 2] ^= 0x10;
+	int r = c->data(c, bytes, len);
+	c->body_bytes = len;
+	o->fetched_bytes += len;
+	free(leaves);
+	free(bytes);
+	return r;
+}
+
+static int do_list(struct backend_call *c)
+{
+	for (size_t i = 0; i < store->n; i++) {
+		struct listing_entry e = { .object = store->objects[i].object };
+		int r = e.object.has_tree_hash ? 0 : c->entry(c, &e);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static enum memory_mishap mishap_of(enum backend_verb verb)
+{
+	if (!store->mishaps[verb])
+		return MISHAP_NONE;
+	store->mishaps[verb]--;
+	return store->mishap[verb];
+}
+
+static int fail(struct backend_call *c, enum fault_kind kind, bool is_lost)
+{
+	fault_set(&c->fault, kind, "Mishap", "the test wanted it");
+	c->is_lost = is_lost;
+	return fault_errno(kind);
+}
+
+static int run(struct backend_call *c, enum memory_mishap mishap)
+{
+	struct memory_object *o = find(c);
+
+	if (store->is_unreachable)
+		return fail(c, FAULT_NETWORK, false);
+	if (c->verb == BACKEND_CHECK)
+		return 0;
+	if (c->verb == BACKEND_LIST)
+		return do_list(c);
+	if (!o)
+		return fail(c, FAULT_NOT_FOUND, false);
+	switch (c->verb) {
+	case BACKEND_FIND:
+	case BACKEND_PROBE:
+		state_fill(o, c);
+		if (c->object)
+			proof_fill(o, c);
+		return 0;
+	case BACKEND_RESTORE:
+		do_restore(o, c);
+		return 0;
+	case BACKEND_FETCH:
+		state_fill(o, c);
+		if (c->state != REMOTE_READY && c->state != REMOTE_ONLINE)
+			return fail(c, FAULT_COLD, false);
+		return do_fetch(o, c, mishap);
+	case BACKEND_CHECK:
+	case BACKEND_LIST:
+		break;
+	}
+	return -EPROTO;
+}
+
+static const char *fetch_operation(const struct backend_call *c)
+{
+	return !c->object || c->object->has_tree_hash ? "GetJobOutput" : "GetObject";
+}
+
+static void answer(struct backend_call *c)
+{
+	enum memory_mishap mishap = mishap_of(c->verb);
+
+	store->calls[c->verb]++;
+	store->seen_ms = clock_service_ms(now_clock);
+	c->requests = 1;
+	c->operation = c->verb == BACKEND_FETCH ? fetch_operation(c) : "HeadObject";
+	switch (mishap) {
+	case MISHAP_LOST_BEFORE:
+		c->result = fail(c, FAULT_NETWORK, true);
+		break;
+	case MISHAP_LOST_AFTER:
+		run(c, mishap);
+		c->result = fail(c, FAULT_NETWORK, true);
+		break;
+	case MISHAP_BUSY:
+		c->result = fail(c, FAULT_BUSY, false);
+		break;
+	case MISHAP_DENIED:
+		c->result = fail(c, FAULT_DENIED, false);
+		break;
+	case MISHAP_SHORT:
+		run(c, mishap);
+		c->result = fail(c, FAULT_NETWORK, false);
+		break;
+	case MISHAP_NONE:
+	case MISHAP_CORRUPT:
+		c->result = run(c, mishap);
+		break;
+	}
+	c->done(c);
+}
+
+bool memory_pump(void)
+{
+	struct pending *p = TAILQ_FIRST(&calls);
+
+	if (!p)
+		return false;
+	struct backend_call *c = p->call;
+	TAILQ_REMOVE(&calls, p, link);
+	free(p);
+	answer(c);
+	return true;
+}
+
+static int memory_open(struct backend *b, struct buf *err)
+{
+	(void)err;
+	b->region = "us-east-1";
+	snprintf(b->resource_root, sizeof(b->resource_root), "%s",
+		 b->ops->catalog_is_job ? "vaults/v" : "b");
+	return 0;
+}
+
+static void memory_close(struct backend *b)
+{
+	(void)b;
+}
+
+static void memory_call(struct backend *b, struct backend_call *c)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		abort();
+	p->backend = b;
+	p->call = c;
+	TAILQ_INSERT_TAIL(&calls, p, link);
+}
+
+static void memory_cancel(struct backend *b, struct backend_call *c)
+{
+	struct pending *p;
+
+	(void)b;
+	TAILQ_FOREACH (p, &calls, link) {
+		if (p->call == c) {
+			TAILQ_REMOVE(&calls, p, link);
+			free(p);
+			return;
+		}
+	}
+}
+
+static const struct backend_ops memory_vault = {
+	.scheme = "glacier",
+	.catalog_is_job = true,
+	.is_range_proved = true,
+	.restore_operation = "InitiateJob",
+	.open = memory_open,
+	.close = memory_close,
+	.call = memory_call,
+	.cancel = memory_cancel,
+};
+
+static const struct backend_ops memory_bucket = {
+	.scheme = "s3",
+	.restore_operation = "RestoreObject",
+	.open = memory_open,
+	.close = memory_close,
+	.call = memory_call,
+	.cancel = memory_cancel,
+};
+
+void memory_restart(struct clock *clock)
+{
+	struct pending *p;
+
+	now_clock = clock;
+	while ((p = TAILQ_FIRST(&calls))) {
+		TAILQ_REMOVE(&calls, p, link);
+		free(p);
+	}
+	backend_register(&memory_vault);
+	backend_register(&memory_bucket);
+}
+
+struct memory_store *memory_install(struct clock *clock)
+{
+	if (!store)
+		store = mmap(NULL, sizeof(*store), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (store == MAP_FAILED)
+		abort();
+	memset(store, 0, sizeof(*store));
+	store->restore_ms = (int64_t)4 * 3600 * 1000;
+	snprintf(store->inventory.object.id, sizeof(store->inventory.object.id),
+		 "inventory");
+	memory_restart(clock);
+	return store;
+}

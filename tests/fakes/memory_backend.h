@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memory_backend - a vault and a bucket in memory that survive the death of the process that uses
+ * them (one shared mapping), for tests of the engine on a virtual clock.
+ *
+ * Calls are answered by memory_pump(), never from inside backend_start(). What it counts is what
+ * the service would bill.
+ */
+#pragma once
+
+#include "backend.h"
+
+#define MEMORY_OBJECTS_MAX 16
+
+/* How the next calls of a verb go wrong. */
+enum memory_mishap {
+	MISHAP_NONE,
+	MISHAP_LOST_BEFORE, /* the call never arrives, no answer */
+	MISHAP_LOST_AFTER,  /* it takes effect, no answer */
+	MISHAP_BUSY,        /* a clean 503 */
+	MISHAP_DENIED,      /* a clean 403 */
+	MISHAP_CORRUPT,     /* FETCH: one byte is flipped */
+	MISHAP_SHORT,       /* FETCH: the connection breaks after half */
+};
+
+struct memory_object {
+	struct object object;
+	uint64_t seed;       /* of its bytes */
+	uint8_t checksum[8]; /* CRC-64/NVME of them */
+	bool is_online;
+	bool is_restored; /* or being restored: `ready_ms` says */
+	char tag[RESTORE_TAG_MAX];
+	int64_t ready_ms, expires_ms;
+	unsigned int restores; /* accepted and paid */
+	uint64_t fetched_bytes;
+};
+
+struct memory_store {
+	struct memory_object objects[MEMORY_OBJECTS_MAX];
+	size_t n;
+	struct memory_object inventory; /* of the vault */
+	int64_t restore_ms;             /* service time a restore takes */
+	enum memory_mishap mishap[BACKEND_FETCH + 1];
+	unsigned int mishaps[BACKEND_FETCH + 1]; /* how many calls still go wrong */
+	unsigned int calls[BACKEND_FETCH + 1];
+	bool has_no_checksums;
+	bool is_unreachable;
+	int64_t seen_ms; /* service time of the last answer */
+};
+
+/* Takes over the schemes "glacier" and "s3". Before any fork that shares the store. */
+struct memory_store *memory_install(struct clock *clock);
+/* After a fork or a restart: forgets calls under way, follows another clock. */
+void memory_restart(struct clock *clock);
+/* A vault archive (class "VAULT") or an object of a storage class. */
+struct memory_object *memory_add(const char *id, const char *storage_class,
+				 uint64_t size_bytes);
+/* The bytes of an object, as they should be read. */
+void memory_bytes(const struct memory_object *o, uint64_t off, void *ret, size_t len);
+/* Answers what waits. True if there was anything. */
+bool memory_pump(void);

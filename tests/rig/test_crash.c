@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SIGKILL at every edge of the table, before and after its actions, in every scenario that reaches
+ * it; then a new process finishes the work. In every case: the restore was paid once, the ledger
+ * says so once, and the bytes are right. A scout run of each scenario finds the edges it reaches,
+ * so a new edge is covered without anybody remembering; edges that no scenario reaches fail the
+ * test, but for those named in `unreached`. */
+#include "rig.h"
+
+#include "test.h"
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define HOURS      ((int64_t)3600 * 1000)
+#define SIZE       (MIB + 77)
+#define POINTS_MAX 128
+
+struct point {
+	char name[40]; /* "phase/event" or "phase/event+" */
+};
+
+/* Shared between the runs of one scenario. */
+struct shared {
+	struct point points[POINTS_MAX];
+	size_t n;
+	char crash_at[40]; /* "" : nowhere */
+	bool is_scout;
+};
+
+struct scenario {
+	const char *name, *source, *object;
+	void (*prepare)(struct memory_object *o);
+	int result;            /* what the reader gets in an undisturbed run */
+	unsigned int restores; /* paid by us, in the end */
+};
+
+static struct shared *shared;
+static struct memory_store *store;
+
+static void on_edge(const char *phase, const char *event, bool is_after, void *arg)
+{
+	char name[40];
+
+	(void)arg;
+	snprintf(name, sizeof(name), "%s/%s%s", phase, event, is_after ? "+" : "");
+	if (shared->crash_at[0] && streq(shared->crash_at, name))
+		kill(getpid(), SIGKILL);
+	if (!shared->is_scout)
+		return;
+	for (size_t i = 0; i < shared->n; i++)
+		if (streq(shared->points[i].name, name))
+			return;
+	snprintf(shared->points[shared->n++].name, sizeof(name), "%s", name);
+}
+
+/* ---- scenarios ---- */
+
+static void mishap(enum backend_verb verb, enum memory_mishap m, unsigned int times)
+{
+	store->mishap[verb] = m;
+	store->mishaps[verb] = times;
+}
+
+static void plain(struct memory_object *o)
+{
+	(void)o;
+}
+
+static void lost_after(struct memory_object *o)
+{
+	(void)o;
+	mishap(BACKEND_RESTORE, MISHAP_LOST_AFTER, 1);
+}
+
+static void lost_before(struct memory_object *o)
+{
+	(void)o;
+	mishap(BACKEND_RESTORE, MISHAP_LOST_BEFORE, 1);
+}
+
+static void denied(struct memory_object *o)
+{
+	(void)o;
+	mishap(BACKEND_RESTORE, MISHAP_DENIED, 1);
+}
+
+static void corrupt_once(struct memory_object *o)
+{
+	(void)o;
+	mishap(BACKEND_FETCH, MISHAP_CORRUPT, 1);
+}
+
+static void broken(struct memory_object *o)
+{
+	(void)o;
+	mishap(BACKEND_FETCH, MISHAP_SHORT, 1);
+}
+
+static void somebody_asked(struct memory_object *o)
+{
+	o->is_restored = true;
+	o->ready_ms = RIG_START_MS + 8 * HOURS;
+	o->expires_ms = RIG_START_MS + 200 * HOURS;
+}
+
+static void somebody_has_it(struct memory_object *o)
+{
+	somebody_asked(o);
+	o->ready_ms = RIG_START_MS;
+}
+
+static const struct scenario scenarios[] = {
+	{ "archive", "vault", "archive", plain, 0, 1 },
+	{ "object", "bucket", "object", plain, 0, 1 },
+	{ "archive-lost-after", "vault", "archive", lost_after, 0, 1 },
+	{ "object-lost-after", "bucket", "object", lost_after, 0, 1 },
+	{ "archive-lost-before", "vault", "archive", lost_before, 0, 1 },
+	{ "object-lost-before", "bucket", "object", lost_before, 0, 1 },
+	{ "object-corrupt", "bucket", "object", corrupt_once, 0, 1 },
+	{ "archive-broken", "vault", "archive", broken, 0, 1 },
+	{ "object-running", "bucket", "object", somebody_asked, 0, 0 },
+	{ "object-ready", "bucket", "object", somebody_has_it, 0, 0 },
+	{ "object-denied", "bucket", "object", denied, -EACCES, 1 },
+};
+
+/* ---- one run, in a process of its own ---- */
+
+static struct memory_object *object_named(const char *id)
+{
+	for (size_t i = 0; i < store->n; i++)
+		if (streq(store->objects[i].object.id, id))
+			return &store->objects[i];
+	abort();
+}
+
+static const char *check(struct rig *rig, const struct scenario *s, bool is_scout)
+{
+	struct memory_object *o = object_named(s->object);
+	uint64_t ino = rig_ino(rig, s->source, s->object);
+	const char *operation =
+		streq(s->source, "vault") ? "InitiateJob" : "RestoreObject";
+	struct rig_reader reader;
+
+	rig_read(rig, &reader, ino, 0, SIZE);
+	if (!rig_run(rig, rig_is_answered, &reader, 100 * HOURS))
+		return "the reader was never answered";
+	rig_settle(rig);
+	if (is_scout)
+		return reader.result == s->result ? NULL
+						  : "an undisturbed run ends otherwise";
+	if (reader.result == s->result && s->result < 0)
+		return NULL; /* refused, and the crash was before it */
+	if (reader.result < 0)
+		return "the reader got an error";
+	if (!rig_is_right(rig, ino, o))
+		return "the bytes are not right";
+	if (o->restores != s->restores)
+		return "paid not as often as it should be";
+	if (rig_ledger(rig, operation, "retrieval").lines != s->restores)
+		return "the ledger does not say what was paid";
+	return NULL;
+}
+
+static int run_child(struct rig *rig, const struct scenario *s, int64_t now_ms,
+		     bool is_scout)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		rig_open(rig, now_ms);
+		const char *wrong = check(rig, s, is_scout);
+		if (wrong)
+			fprintf(stderr, "%s at %s: %s\n", s->name, shared->crash_at,
+				wrong);
+		rig_close(rig);
+		_exit(wrong ? 1 : 0);
+	}
+	if (waitpid(pid, &status, 0) < 0)
+		abort();
+	return status;
+}
+
+static void prepare(struct rig *rig, const struct scenario *s)
+{
+	struct clock *clock = clock_new_virtual(RIG_START_MS);
+
+	store = memory_install(clock);
+	memory_add("archive", "VAULT", SIZE);
+	memory_add("object", "DEEP_ARCHIVE", SIZE);
+	clock_free(clock);
+	rig_init(rig);
+	rig->cfg.on_edge = on_edge;
+
+	/* The catalogs first, by a run that nothing happens to: mishaps are for the file. */
+	pid_t pid = fork();
+	if (pid == 0) {
+		rig_open(rig, RIG_START_MS);
+		rig_settle(rig);
+		rig_close(rig);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	s->prepare(object_named(s->object));
+}
+
+static void clean(struct rig *rig)
+{
+	char command_dir[80];
+
+	snprintf(command_dir, sizeof(command_dir), "%s", rig->dir);
+	pid_t pid = fork();
+	if (pid == 0) {
+		execlp("rm", "rm", "-r", command_dir, (char *)NULL);
+		_exit(1);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void crash_and_recover(const struct scenario *s, const char *point)
+{
+	struct rig rig;
+
+	prepare(&rig, s);
+	snprintf(shared->crash_at, sizeof(shared->crash_at), "%s", point);
+	int status = run_child(&rig, s, store->seen_ms, true);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	shared->crash_at[0] = '\0';
+	status = run_child(&rig, s, store->seen_ms + 60000, false);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		fail_msg("%s: killed at %s, the next run was not right", s->name, point);
+	clean(&rig);
+}
+
+/* ---- the campaign ---- */
+
+/* Edges no scenario reaches, and why. */
+static const struct {
+	const char *name, *why;
+} unreached[] = {
+	{ "new/failed", "kept for wishes that fail before they are looked up" },
+	{ "new/refused", "a budget that is known to be too small: test_engine.c" },
+	{ "looking/failed", "the service refuses the look: test_engine.c" },
+	{ "looking/cancelled", "cancel: test_engine.c" },
+	{ "reserving/refused", "budgets: test_engine.c" },
+	{ "reserving/failed", "the journal's disk is full" },
+	{ "joining/refused", "budgets" },
+	{ "joining/failed", "the journal's disk is full" },
+	{ "claiming/refused", "budgets" },
+	{ "claiming/failed", "the journal's disk is full" },
+	{ "sending/running", "somebody else asks between our look and our call" },
+	{ "sending/ready", "likewise" },
+	{ "rechecking/running", "likewise, and our call was lost" },
+	{ "rechecking/ready", "an adopted claim" },
+	{ "rechecking/failed", "the service refuses the look" },
+	{ "restoring/failed", "the service fails the job" },
+	{ "restoring/cancelled", "cancel: test_engine.c" },
+	{ "fetching/failed", "test_engine.c" },
+	{ "fetching/cancelled", "cancel" },
+	{ "proving/noted", "a note that is late" },
+	{ "proving/failed", "test_engine.c" },
+	{ "ending/noted", "a note that is late" },
+	{ "new/adopted", "reached by every recovery" },
+	{ "new/resumed", "reached by every recovery" },
+};
+
+static char reached[256][40];
+static size_t n_reached;
+
+static void remember(const char *name)
+{
+	for (size_t i = 0; i < n_reached; i++)
+		if (streq(reached[i], name))
+			return;
+	snprintf(reached[n_reached++], sizeof(reached[0]), "%s", name);
+}
+
+static void campaign(const struct scenario *s)
+{
+	struct point points[POINTS_MAX];
+	struct rig rig;
+
+	prepare(&rig, s);
+	shared->n = 0;
+	shared->is_scout = true;
+	int status = run_child(&rig, s, store->seen_ms, true);
+	shared->is_scout = false;
+	clean(&rig);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+
+	size_t n = shared->n;
+	assert_true(n > 4);
+	memcpy(points, shared->points, sizeof(points));
+	for (size_t i = 0; i < n; i++) {
+		remember(points[i].name);
+		crash_and_recover(s, points[i].name);
+	}
+	print_message("# %s: %zu kill points\n", s->name, n);
+}
+
+static void killed_anywhere_it_is_paid_once_and_right(void **state)
+{
+	const char *only = getenv("THAW_CRASH_SCENARIOS"); /* a number; unset: all */
+	size_t n = only ? (size_t)strtoul(only, NULL, 10) : ARRAY_SIZE(scenarios);
+
+	(void)state;
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(scenarios); i++)
+		campaign(&scenarios[i]);
+}
+
+static bool is_excused(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unreached); i++)
+		if (streq(unreached[i].name, name))
+			return true;
+	return false;
+}
+
+static void every_edge_is_reached_or_excused(void **state)
+{
+	size_t n;
+	const struct restore_edge *edges = restore_edges(&n);
+
+	(void)state;
+	if (getenv("THAW_CRASH_SCENARIOS"))
+		skip();
+	for (size_t i = 0; i < n; i++) {
+		char name[40];
+		bool is_reached = false;
+
+		snprintf(name, sizeof(name), "%s/%s", restore_phase_word(edges[i].from),
+			 restore_event_word(edges[i].event));
+		for (size_t j = 0; j < n_reached; j++)
+			is_reached = is_reached || streq(reached[j], name);
+		if (!is_reached && !is_excused(name))
+			fail_msg("no scenario reaches %s", name);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(killed_anywhere_it_is_paid_once_and_right),
+		cmocka_unit_test(every_edge_is_reached_or_excused),
+	};
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

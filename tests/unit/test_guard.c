@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard.h"
+
+#include "test.h"
+#include <string.h>
+
+static const struct budget budgets[] = {
+	{ .name = "default", .money = 10 * MONEY_PER_USD, .period = BUDGET_DAY },
+	{ .name = "default",
+	  .money = 5 * MONEY_PER_USD,
+	  .period = BUDGET_DAY,
+	  .is_each = true },
+	{ .name = "lab",
+	  .who = BUDGET_GROUP,
+	  .id = 100,
+	  .money = 1,
+	  .period = BUDGET_MONTH },
+	{ .name = "guest",
+	  .who = BUDGET_USER,
+	  .id = 7,
+	  .money = 1,
+	  .period = BUDGET_TOTAL },
+	{ .name = "dna",
+	  .who = BUDGET_SOURCE,
+	  .source = "dna",
+	  .money = 1,
+	  .period = BUDGET_WEEK },
+};
+
+static void all_budgets_that_apply_are_drawn_on(void **state)
+{
+	struct budget_draw draws[BUDGETS_MAX];
+	struct guard_ask ask = {
+		.uid = 1000, .gid = 100, .source = "x", .now_ms = 1767225600000
+	};
+
+	(void)state;
+	assert_int_equal(guard_draws(budgets, 5, &ask, draws), 3);
+	assert_string_equal(draws[0].key, "default/2026-01-01");
+	assert_string_equal(draws[1].key, "default/uid=1000/2026-01-01");
+	assert_string_equal(draws[2].key, "lab/2026-01");
+	assert_true(draws[1].limit == 5 * MONEY_PER_USD);
+	ask = (struct guard_ask){
+		.uid = 7, .gid = 1, .source = "dna", .now_ms = 1767225600000
+	};
+	assert_int_equal(guard_draws(budgets, 5, &ask, draws), 4);
+	assert_string_equal(draws[2].key, "guest/total");
+	/* 2026-01-01 is a Thursday: its week began on Monday, 29 December. */
+	assert_string_equal(draws[3].key, "dna/week-2025-12-29");
+}
+
+static void a_new_day_is_a_new_key(void **state)
+{
+	struct budget_draw today[BUDGETS_MAX], tomorrow[BUDGETS_MAX];
+	struct guard_ask ask = { .uid = 1, .gid = 1, .source = "x" };
+
+	(void)state;
+	ask.now_ms = 1767225600000 - 1;
+	guard_draws(budgets, 1, &ask, today);
+	ask.now_ms++;
+	guard_draws(budgets, 1, &ask, tomorrow);
+	assert_string_equal(today[0].key, "default/2025-12-31");
+	assert_string_equal(tomorrow[0].key, "default/2026-01-01");
+}
+
+static void a_refusal_names_budget_limit_use_and_need(void **state)
+{
+	struct budget_draw draw = { .key = "default/2026-01-01",
+				    .limit = 10 * MONEY_PER_USD };
+	char text[256];
+
+	(void)state;
+	guard_refusal_text(&draw, 9 * MONEY_PER_USD, 2 * MONEY_PER_USD, text,
+			   sizeof(text));
+	assert_non_null(strstr(
+		text, "budget default/2026-01-01 allows 10.00 USD; 9.00 is spent"));
+	assert_non_null(strstr(text, "needs 2.00"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_budgets_that_apply_are_drawn_on),
+		cmocka_unit_test(a_new_day_is_a_new_key),
+		cmocka_unit_test(a_refusal_names_budget_limit_use_and_need),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

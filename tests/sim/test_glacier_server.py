@@ -54,7 +54,7 @@ def test_a_line_cut_by_a_crash_is_forgotten(sim):
     for name, start in (("bill.jsonl", '{"n":2,"serv'), ("glacier/journal", '{"op":"arch'),
                         ("requests.jsonl", '{"n":3,')):
         with open(sim.data / name, "a") as f:
-            f.write(start)
+            f.write(start + "x" * 3000)
     sim.start()
     sim.upload(b"two")
     assert [line["n"] for line in sim.bill()["lines"]] == [1, 2]

@@ -105,11 +105,51 @@ int sim_body(const struct sim_req *req, size_t max_len, struct buf *out)
 	return buf_add(out, data, (size_t)n);
 }
 
+/* A name nobody else uses, in a directory of ours. */
+static int temp_name(char ret[32])
+{
+	uint64_t unique = 0;
+
+	if (getrandom(&unique, sizeof(unique), 0) < 0)
+		return -errno;
+	snprintf(ret, 32, ".keep-%016" PRIx64, unique);
+	return 0;
+}
+
 int sim_spool_open(struct sim *sim)
 {
+	char temp[32];
 	int fd = openat(sim->data_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0)
+		return fd;
+	/* Not every file system has O_TMPFILE. */
+	int r = temp_name(temp);
+	if (r < 0)
+		return r;
+	fd = openat(sim->data_fd, temp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	unlinkat(sim->data_fd, temp, 0);
+	return fd;
+}
+
+static int copy_through(int fd, uint64_t off, uint64_t len, int to_fd)
+{
+	char block[65536];
+
+	while (len > 0) {
+		size_t want = len < sizeof(block) ? (size_t)len : sizeof(block);
+		ssize_t n = pread_full(fd, block, want, (off_t)off);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		int r = write_all(to_fd, block, (size_t)n);
+		if (r < 0)
+			return r;
+		off += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
 }
 
 int sim_copy(int fd, uint64_t off, uint64_t len, int to_fd)
@@ -118,6 +158,8 @@ int sim_copy(int fd, uint64_t off, uint64_t len, int to_fd)
 
 	while (len > 0) {
 		ssize_t n = copy_file_range(fd, &at, to_fd, NULL, len, 0);
+		if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL))
+			return copy_through(fd, (uint64_t)at, len, to_fd);
 		if (n < 0)
 			return -errno;
 		if (n == 0)
@@ -127,11 +169,27 @@ int sim_copy(int fd, uint64_t off, uint64_t len, int to_fd)
 	return 0;
 }
 
-int sim_spool_keep(struct sim *sim, int fd, int dir_fd, const char *name)
+/* The bytes of `fd` under a name: a link to them, or a copy where they have no link to give. */
+static int spool_name(int fd, int dir_fd, const char *name)
 {
 	char from[40];
+
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, from, dir_fd, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	_close_ int to =
+		openat(dir_fd, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (to < 0)
+		return -errno;
+	int r = sim_copy(fd, 0, (uint64_t)lseek(fd, 0, SEEK_END), to);
+	if (!r && fdatasync(to) < 0)
+		r = -errno;
+	return r;
+}
+
+int sim_spool_keep(struct sim *sim, int fd, int dir_fd, const char *name)
+{
 	char temp[32];
-	uint64_t unique = 0;
 	_close_ int empty = fd < 0 ? sim_spool_open(sim) : -1;
 
 	if (fd < 0)
@@ -140,14 +198,12 @@ int sim_spool_keep(struct sim *sim, int fd, int dir_fd, const char *name)
 		return fd;
 	if (fdatasync(fd) < 0)
 		return -errno;
-	if (getrandom(&unique, sizeof(unique), 0) < 0)
-		return -errno;
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
-	snprintf(temp, sizeof(temp), ".keep-%016" PRIx64, unique);
-	if (linkat(AT_FDCWD, from, dir_fd, temp, AT_SYMLINK_FOLLOW) < 0)
-		return -errno;
-	if (renameat(dir_fd, temp, dir_fd, name) < 0) {
-		int r = -errno;
+	int r = temp_name(temp);
+	if (!r)
+		r = spool_name(fd, dir_fd, temp);
+	if (!r && renameat(dir_fd, temp, dir_fd, name) < 0)
+		r = -errno;
+	if (r < 0) {
 		unlinkat(dir_fd, temp, 0);
 		return r;
 	}

@@ -42,7 +42,6 @@ static int path_set(struct op *op, const char *key)
 static int object_set(struct op *op, bool with_match)
 {
 	const struct object *o = op->call->object;
-	char etag[OBJECT_ETAG_MAX + 2];
 
 	if (!o)
 		return exchange_fail(&op->x, FAULT_REFUSED, "NoObject",
@@ -53,6 +52,7 @@ static int object_set(struct op *op, bool with_match)
 		r = percent_encode(&op->x.query, o->version, strlen(o->version), "");
 	}
 	if (r == 0 && with_match && o->etag[0]) {
+		char etag[OBJECT_ETAG_MAX + 2];
 		snprintf(etag, sizeof(etag), "\"%s\"", o->etag);
 		r = exchange_header(&op->x, "if-match", etag);
 	}
@@ -288,9 +288,9 @@ static int fetch_head(struct exchange *x)
 {
 	struct op *op = (struct op *)x;
 	const char *etag = exchange_answer_header(x, "etag");
-	char plain[OBJECT_ETAG_MAX];
 
 	if (etag && op->call->object->etag[0]) {
+		char plain[OBJECT_ETAG_MAX];
 		s3_etag_copy(etag, plain);
 		if (!streq(plain, op->call->object->etag))
 			return exchange_fail(

@@ -223,3 +223,8 @@ const char *creds_region(struct creds *c)
 		return c->shared.values[PROFILE_REGION];
 	return NULL;
 }
+
+const char *creds_ca_bundle(void)
+{
+	return env("AWS_CA_BUNDLE");
+}

@@ -40,3 +40,6 @@ void creds_expire(struct creds *c);
 /* The region: AWS_REGION, AWS_DEFAULT_REGION, `region` of the profile. Borrowed until the next
  * call; NULL if none says. */
 const char *creds_region(struct creds *c);
+
+/* AWS_CA_BUNDLE: the authorities that certificates are checked against; NULL if unset. */
+const char *creds_ca_bundle(void);

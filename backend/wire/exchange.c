@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define REQUEST_TEXT_MAX ((size_t)64 << 10)
-#define SKEW_LEAST_MS    (4 * 60 * 1000) /* below it the clock is not the reason */
+#define SKEW_LEAST_MS    ((int64_t)4 * 60 * 1000) /* below it the clock is not the reason */
 #define OWN_HEADERS      4 /* host, x-amz-date, x-amz-content-sha256, security token */
 #define SIGNED_MAX       (EXCHANGE_HEADERS_MAX + OWN_HEADERS)
 
@@ -95,15 +95,23 @@ static int on_head(void *arg, int status)
 	return x->stop ? -ECANCELED : 0;
 }
 
+/* As much as fits; more ends the transfer, and what is here is read. */
+static int error_add(struct exchange *x, const void *data, size_t len)
+{
+	size_t room = EXCHANGE_ERROR_MAX - x->error_body.len;
+	int r = buf_add(&x->error_body, data, len < room ? len : room);
+
+	if (r < 0)
+		return r;
+	return len > room ? -EMSGSIZE : 0;
+}
+
 static int on_data(void *arg, const void *data, size_t len)
 {
 	struct exchange *x = arg;
 
-	if (!is_success(x)) {
-		size_t room = EXCHANGE_ERROR_MAX - x->error_body.len;
-		int r = buf_add(&x->error_body, data, len < room ? len : room);
-		return r < 0 ? r : len > room ? -EMSGSIZE : 0;
-	}
+	if (!is_success(x))
+		return error_add(x, data, len);
 	x->body_bytes += len;
 	if (!x->data)
 		return buf_add(&x->answer, data, len);
@@ -187,8 +195,18 @@ static int64_t asked_delay_ms(const struct exchange *x)
 	return value && str_to_i64(value, &ms) == 0 ? ms : -1;
 }
 
-static void refused(struct exchange *x, const struct site_error *e, int status)
+/* A refused signature is explained with the canonical request, session token and all. */
+static void token_mask(struct site_error *e)
 {
+	char *at = strcasestr(e->text, "x-amz-security-token");
+
+	if (at)
+		*at = '\0';
+}
+
+static void refused(struct exchange *x, struct site_error *e, int status)
+{
+	token_mask(e);
 	struct retry_verdict v = retry_judge(x->site->service, status, e->code);
 	char word[16];
 
@@ -214,6 +232,8 @@ static void broken(struct exchange *x, const struct http_result *res)
 	bool is_nonsense = res->err == -EMSGSIZE || res->err == -EPROTO;
 	bool may_repeat = !x->is_once || !res->was_sent;
 
+	if (!res->was_sent)
+		x->requests--;
 	if (res->err == -ENOMEM) {
 		x->is_lost = !may_repeat;
 		finish(x, -ENOMEM);

@@ -68,7 +68,7 @@ struct exchange {
 	bool is_lost;
 	struct buf answer; /* body of a success without `data`; limit: exchange_init() */
 	char request_id[80];
-	uint32_t requests;   /* sent so far */
+	uint32_t requests;   /* sent so far, as far as can be told */
 	uint64_t body_bytes; /* of successes, received so far */
 
 	/* Our own. */

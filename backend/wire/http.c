@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http.h"
 #include "cleanup.h"
+#include "creds.h"
 #include "str.h"
-#include <assert.h>
 #include <ctype.h>
 #include <curl/curl.h>
-#include <stdio.h>
 #include <time.h>
 
 #define CONNECT_TIMEOUT_S 10L
@@ -26,11 +25,15 @@ struct http_transfer {
 	char error_text[CURL_ERROR_SIZE];
 };
 
+LIST_HEAD(transfer_list, http_transfer);
+TAILQ_HEAD(later_list, http_later);
+
 struct http {
 	CURLM *multi;
 	bool is_performing; /* curl is on the stack: handles must not be removed */
-	LIST_HEAD(, http_transfer) transfers;
-	TAILQ_HEAD(, http_later) later;
+	struct transfer_list transfers;
+	struct later_list later;
+	char *ca_bundle; /* AWS_CA_BUNDLE, or NULL: curl's own */
 	struct timers timers;
 };
 
@@ -179,7 +182,6 @@ static int curl_errno(CURLcode code)
 
 static void transfer_end(struct http_transfer *t, CURLcode code)
 {
-	_cleanup_(transfer_freep) struct http_transfer *gone = t;
 	struct http_result res = {
 		.err = t->refusal < 0 ? t->refusal : curl_errno(code),
 		.status = (int)transfer_status(t),
@@ -187,14 +189,13 @@ static void transfer_end(struct http_transfer *t, CURLcode code)
 		.text = t->error_text[0] ? t->error_text : curl_easy_strerror(code),
 	};
 
-	if (t->is_cancelled)
-		return;
-	if (res.err == 0) {
+	if (res.err == 0)
 		res.text = "";
+	if (res.err == 0 && !t->is_cancelled)
 		res.err = head_tell(t);
-	}
 	if (!t->is_cancelled)
 		t->req.done(t->req.arg, &res);
+	transfer_free(t);
 }
 
 static int headers_set(struct http_transfer *t, const char *const *headers)
@@ -246,6 +247,8 @@ static void options_set(struct http_transfer *t, const struct http_request *r)
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+	if (t->http->ca_bundle)
+		curl_easy_setopt(e, CURLOPT_CAINFO, t->http->ca_bundle);
 	if (r->is_once) {
 		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
@@ -380,7 +383,8 @@ struct http *http_new(void)
 	TAILQ_INIT(&h->later);
 	timers_init(&h->timers);
 	h->multi = curl_multi_init();
-	if (!h->multi) {
+	h->ca_bundle = strdup_ptr(creds_ca_bundle());
+	if (!h->multi || (creds_ca_bundle() && !h->ca_bundle)) {
 		http_free(h);
 		return NULL;
 	}
@@ -396,6 +400,7 @@ void http_free(struct http *h)
 	if (h->multi)
 		curl_multi_cleanup(h->multi);
 	timers_done(&h->timers);
+	free(h->ca_bundle);
 	free(h);
 }
 

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -64,11 +65,15 @@ class Fake:
     """Answers each request with the next of `script` (bytes, or a function of the request), the
     last one for ever, and closes the connection after it."""
 
-    def __init__(self, *script):
+    def __init__(self, *script, tls=None):
         self.script = list(script)
+        self.tls = tls and ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if tls:
+            self.tls.load_cert_chain(*tls)
         self.requests = []
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.url = "http%s://127.0.0.1:%d" % (
+            "s" if tls else "", self.listener.getsockname()[1])
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -78,7 +83,16 @@ class Fake:
             except OSError:
                 return
             with connection:
-                self.serve(connection)
+                self.greet(connection)
+
+    def greet(self, connection):
+        if not self.tls:
+            return self.serve(connection)
+        try:
+            with self.tls.wrap_socket(connection, server_side=True) as secure:
+                self.serve(secure)
+        except OSError:
+            pass  # it did not trust us
 
     def serve(self, connection):
         data = b""
@@ -103,8 +117,8 @@ class Fake:
 def fake():
     fakes = []
 
-    def start(*script):
-        fakes.append(Fake(*script))
+    def start(*script, **how):
+        fakes.append(Fake(*script, **how))
         return fakes[-1]
 
     yield start

@@ -6,7 +6,8 @@
  * VERB: check list find restore probe fetch. Names: endpoint clock profile region classes; id
  * (absent: the inventory) version etag class size; tier days tag token off len; out=FILE takes
  * the bytes of a fetch; stop=N ends list or fetch with -ECANCELED after N pieces; repeat=N makes
- * the call N times. Prints a JSON object a line: the entries of a list, then the answer.
+ * the call N times; cancel=yes starts three more of the same and takes them back: at once, after
+ * a turn of the loop, and from the data of the first. Prints a JSON object a line: the entries of a list, then the answer.
  */
 #include "backend.h"
 #include "json.h"
@@ -21,11 +22,13 @@
 struct drive {
 	struct backend_cfg cfg;
 	struct object object;
-	struct backend_call call;
+	struct backend_call call, others[3];
+	struct backend *backend;
 	const char *clock_url;
 	uint64_t stop_after, pieces, repeat;
 	int out_fd;
-	bool has_object, is_done, is_inside;
+	bool has_object, is_done, is_inside, is_cancelling;
+	bool is_gone[3]; /* of `others`: done, or taken back */
 };
 
 static const char *const verb_words[] = {
@@ -64,10 +67,21 @@ static int piece_count(struct drive *d)
 	return d->stop_after && d->pieces >= d->stop_after ? -ECANCELED : 0;
 }
 
+static void other_cancel(struct drive *d, size_t i)
+{
+	if (!d->is_gone[i])
+		backend_cancel(d->backend, &d->others[i]);
+	d->is_gone[i] = true;
+}
+
 static int on_data(struct backend_call *c, const void *data, size_t len)
 {
 	struct drive *d = c->arg;
 
+	if (c != &d->call)
+		return 0;
+	if (d->is_cancelling)
+		other_cancel(d, 2);
 	if (d->out_fd >= 0) {
 		int r = write_all(d->out_fd, data, len);
 		if (r < 0)
@@ -131,8 +145,9 @@ static void on_done(struct backend_call *c)
 {
 	struct drive *d = c->arg;
 
-	if (d->is_inside) {
-		fprintf(stderr, "drive: done inside the call\n");
+	if (d->is_inside || c != &d->call) {
+		fprintf(stderr,
+			"drive: done inside the call, or after it was taken back\n");
 		abort();
 	}
 	d->is_done = true;
@@ -225,6 +240,8 @@ static bool call_take(struct drive *d, const char *word)
 		c->len = number(v);
 	else if (is_named(word, "stop", &v))
 		d->stop_after = number(v);
+	else if (is_named(word, "cancel", &v))
+		d->is_cancelling = true;
 	else if (is_named(word, "repeat", &v))
 		d->repeat = number(v);
 	else if (is_named(word, "out", &v))
@@ -244,6 +261,18 @@ static bool verb_take(struct drive *d, const char *word)
 	return false;
 }
 
+static void others_start(struct drive *d, struct backends *bs, struct backend *b)
+{
+	d->backend = b;
+	for (size_t i = 0; i < ARRAY_SIZE(d->others); i++) {
+		d->others[i] = d->call;
+		backend_start(b, &d->others[i]);
+	}
+	other_cancel(d, 0);
+	backends_wait(bs, 0);
+	other_cancel(d, 1);
+}
+
 static void run(struct drive *d, struct backends *bs, struct backend *b)
 {
 	for (uint64_t i = 0; i < d->repeat; i++) {
@@ -252,6 +281,8 @@ static void run(struct drive *d, struct backends *bs, struct backend *b)
 		d->is_inside = true;
 		backend_start(b, &d->call);
 		d->is_inside = false;
+		if (d->is_cancelling)
+			others_start(d, bs, b);
 		while (!d->is_done)
 			backends_wait(bs, 1000);
 		answer_print(&d->call);

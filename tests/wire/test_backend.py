@@ -4,11 +4,12 @@ import email.utils
 import hashlib
 import json
 import os
+import subprocess
 import time
 from urllib.parse import quote
 
 import pytest
-from conftest import drive, reply  # this directory's
+from conftest import ENV, drive, reply  # this directory's
 
 MIB = 1 << 20
 VAULT = "glacier://us-east-1/photos"
@@ -163,7 +164,7 @@ def test_a_restore_that_never_left_is_not_lost(fake):
     server = fake(b"")
     server.listener.close()
     got = drive(VAULT, "restore", endpoint=server.url, id="A", tier="bulk", tag="t")[1]
-    assert (got["is_lost"], got["fault"]) == (0, "network")
+    assert (got["is_lost"], got["fault"], got["requests"]) == (0, "network", 0)
 
 
 # Buckets
@@ -422,6 +423,41 @@ def test_an_endless_error_page_is_cut(fake):
     server = fake(reply(403, b"<html>" + b"x" * 500000))
     got = drive("s3://photos", "check", endpoint=server.url)[1]
     assert (got["fault"], got["status"]) == ("denied", 403)
+
+
+def test_calls_that_are_taken_back_are_never_heard_of_again(sim, tmp_path):
+    data = os.urandom(3 * MIB)
+    url = bucket(sim)
+    put(sim, "photos", "k", data, "STANDARD")
+    out = tmp_path / "out"
+    got = answer(sim, url, "fetch", id="k", off=0, len=len(data), out=out, cancel="yes")
+    assert got["result"] == 0 and out.read_bytes() == data
+
+
+def test_only_a_certificate_that_proves_the_host_is_talked_to(fake, tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
+                   check=True, capture_output=True)
+    server = fake(reply(202, x_amz_job_id="J"), tls=(cert, key))
+    names = {"endpoint": server.url.replace("127.0.0.1", "localhost"), "id": "A",
+             "tier": "bulk", "tag": "t"}
+    got = drive(VAULT, "restore", **names)[1]
+    assert (got["fault"], got["is_lost"], server.requests) == ("network", 0, [])
+    env = {**ENV, "AWS_CA_BUNDLE": str(cert)}
+    got = drive(VAULT, "restore", env=env, **names)[1]
+    assert (got["is_new"], got["token"]) == (1, "J")
+    assert server.requests[0].headers["host"] == names["endpoint"].removeprefix("https://")
+
+
+def test_a_session_token_is_not_told(fake):
+    said = b"The Canonical String should have been 'GET\nx-amz-security-token:CANARY\n'"
+    server = fake(reply(403, json.dumps({"code": "InvalidSignatureException",
+                                         "message": said.decode()}).encode()))
+    got = drive(VAULT, "check", endpoint=server.url,
+                env={**ENV, "AWS_SESSION_TOKEN": "CANARY"})[1]
+    assert got["fault"] == "auth" and "CANARY" not in json.dumps(got)
 
 
 def test_requests_are_sent_as_signed(fake):

@@ -7,7 +7,7 @@
 
 struct pair_key pair_key(uint64_t first, uint64_t second)
 {
-	struct pair_key k;
+	struct pair_key k = { 0 };
 	key_put_u64(k.bytes, first);
 	key_put_u64(k.bytes + 8, second);
 	return k;
@@ -98,7 +98,7 @@ static int entry_get(struct catalog *c, MDB_txn *txn, uint64_t ino, uint64_t par
 		     struct entry *ret)
 {
 	struct pair_key key = pair_key(ino, parent);
-	MDB_val val;
+	MDB_val val = { 0 };
 	int r = db_get(txn, c->entry, pair_val(&key), &val);
 	if (r == 0)
 		r = entry_decode(val, ret);
@@ -114,7 +114,7 @@ int catalog_get(struct catalog *c, uint64_t ino, struct entry *ret)
 	_db_read_ MDB_txn *txn = NULL;
 	_db_cursor_ MDB_cursor *cur = NULL;
 	struct pair_key from = pair_key(ino, 0);
-	MDB_val key = pair_val(&from), val;
+	MDB_val key = pair_val(&from), val = { 0 };
 	int r = db_read(&c->db, &txn);
 	if (r == 0)
 		r = db_cursor(txn, c->entry, &cur);
@@ -157,7 +157,7 @@ int catalog_each_child(struct catalog *c, uint64_t parent, uint64_t after,
 	if (after == UINT64_MAX)
 		return 0;
 	struct pair_key from = pair_key(parent, after + 1);
-	MDB_val key = pair_val(&from), val;
+	MDB_val key = pair_val(&from), val = { 0 };
 	int r = db_read(&c->db, &txn);
 	if (r == 0)
 		r = db_cursor(txn, c->child, &cur);

@@ -34,7 +34,7 @@ static int old_add(struct old_refs *o, uint64_t ino, uint64_t parent)
 static int old_add_children(MDB_cursor *cur, struct old_refs *o, uint64_t parent)
 {
 	struct pair_key from = pair_key(parent, 0);
-	MDB_val key = db_val(from.bytes, sizeof(from.bytes)), val;
+	MDB_val key = db_val(from.bytes, sizeof(from.bytes)), val = { 0 };
 	int r = db_move(cur, &key, &val, MDB_SET_RANGE);
 	while (r == 0 && key.mv_size == sizeof(from.bytes) &&
 	       key_get_u64(key.mv_data) == parent) {
@@ -49,7 +49,7 @@ static int old_add_children(MDB_cursor *cur, struct old_refs *o, uint64_t parent
 static int old_collect(struct catalog *c, MDB_txn *txn, uint64_t root, struct old_refs *o)
 {
 	_db_cursor_ MDB_cursor *cur = NULL;
-	MDB_stat st;
+	MDB_stat st = { 0 };
 	if (root == 0)
 		return 0;
 	int r = db_cursor(txn, c->child, &cur);
@@ -70,7 +70,7 @@ static int name_remove_by_ino(struct catalog *c, MDB_txn *txn, const struct old_
 	_db_cursor_ MDB_cursor *cur = NULL;
 	uint8_t from[8];
 	key_put_u64(from, old->parent);
-	MDB_val key = db_val(from, sizeof(from)), val;
+	MDB_val key = db_val(from, sizeof(from)), val = { 0 };
 	int r = db_cursor(txn, c->name, &cur);
 	if (r < 0)
 		return r;
@@ -160,8 +160,8 @@ static int old_remove(struct catalog *c, MDB_txn *txn, const struct old_ref *old
 		      const struct tree *tree, uint8_t *needs, struct tree_change *change)
 {
 	struct pair_key key = pair_key(old->ino, old->parent);
-	struct entry was, is;
-	MDB_val val;
+	struct entry was = { 0 }, is;
+	MDB_val val = { 0 };
 	int r = db_get(txn, c->entry, db_val(key.bytes, sizeof(key.bytes)), &val);
 	bool was_file = false, is_readable = false;
 	if (r == 0) {

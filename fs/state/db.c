@@ -142,7 +142,7 @@ int db_get(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val *ret)
 int db_get_record(MDB_txn *txn, MDB_dbi dbi, MDB_val key, enum db_kind kind,
 		  struct record *ret)
 {
-	MDB_val val;
+	MDB_val val = { 0 };
 	int r = db_get(txn, dbi, key, &val);
 	if (r < 0)
 		return r;

@@ -45,10 +45,10 @@ void import_free(struct import *im)
 {
 	if (!im)
 		return;
-	struct import_dir *d, *next_dir;
-	HASH_ITER(hh, im->dirs, d, next_dir)
-	{
-		HASH_DEL(im->dirs, d);
+	keytree_done(&im->dirs_by_path);
+	struct import_dir *next_dir;
+	for (struct import_dir *d = im->dirs; d; d = next_dir) {
+		next_dir = d->next;
 		free(d);
 	}
 	struct arena_block *next;
@@ -78,9 +78,7 @@ size_t path_dir_len(const char *path)
 
 struct import_dir *import_dir_find(struct import *im, const char *path, size_t len)
 {
-	struct import_dir *d = NULL;
-	HASH_FIND(hh, im->dirs, path, len, d);
-	return d;
+	return keytree_find(&im->dirs_by_path, path, len);
 }
 
 static struct import_dir *dir_make(struct import *im, struct import_dir *parent,
@@ -89,13 +87,14 @@ static struct import_dir *dir_make(struct import *im, struct import_dir *parent,
 	_free_ struct import_dir *d = calloc(1, sizeof(*d));
 	if (!d)
 		return NULL;
-	d->path = import_keep(im, path, len);
-	if (!d->path)
+	*d = (struct import_dir){ .parent = parent, .next = im->dirs, .path.len = len };
+	d->path.key = import_keep(im, path, len);
+	if (!d->path.key || keytree_add(&im->dirs_by_path, &d->path) < 0)
 		return NULL;
-	d->parent = parent;
 	if (parent)
 		parent->n_dirs++;
-	HASH_ADD_KEYPTR(hh, im->dirs, d->path, len, d);
+	im->dirs = d;
+	im->n_dirs++;
 	return steal_ptr(d);
 }
 
@@ -175,7 +174,8 @@ static int file_add(struct import *im, const struct listing_entry *e, const char
 	};
 	if (!f.path || !f.id || !f.version || !f.etag || !f.storage_class)
 		return -ENOMEM;
-	f.shown = f.path;
+	f.shown.key = f.path;
+	f.shown.len = strlen(f.path);
 	im->files[im->n_files++] = f;
 	return 0;
 }

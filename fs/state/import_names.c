@@ -52,22 +52,16 @@ static void drop_duplicates(struct import *im)
 	qsort(im->files, im->n_files, sizeof(*im->files), path_order);
 }
 
-/* A name given to a file that could not have its own. */
-struct given {
-	UT_hash_handle hh;
-	const char *path;
-};
-
 static int path_compare(const void *key, const void *file)
 {
 	return strcmp(key, ((const struct import_file *)file)->path);
 }
 
-static bool is_taken(struct import *im, struct given *given, const char *path)
+/* `given`: the names of files that could not have their own. */
+static bool is_taken(struct import *im, struct keytree *given, const char *path)
 {
-	struct given *g = NULL;
-	HASH_FIND_STR(given, path, g);
-	return g || import_dir_find(im, path, strlen(path)) ||
+	return keytree_find(given, path, strlen(path)) ||
+	       import_dir_find(im, path, strlen(path)) ||
 	       bsearch(path, im->files, im->n_files, sizeof(*im->files), path_compare);
 }
 
@@ -80,20 +74,18 @@ static int show_as(struct import *im, struct import_file *f, const char *suffix,
 	return r < 0 ? r : b->err;
 }
 
-static int give(struct import *im, struct given **given, struct import_file *f,
+static int set_shown(struct import *im, struct import_file *f, const struct buf *path)
+{
+	f->shown.key = import_keep(im, path->data, path->len);
+	f->shown.len = path->len;
+	return f->shown.key ? 0 : -ENOMEM;
+}
+
+static int give(struct import *im, struct keytree *given, struct import_file *f,
 		const struct buf *path)
 {
-	struct given *g = calloc(1, sizeof(*g));
-	if (!g)
-		return -ENOMEM;
-	g->path = import_keep(im, path->data, path->len);
-	if (!g->path) {
-		free(g);
-		return -ENOMEM;
-	}
-	f->shown = g->path;
-	HASH_ADD_KEYPTR(hh, *given, g->path, path->len, g);
-	return 0;
+	int r = set_shown(im, f, path);
+	return r < 0 ? r : keytree_add(given, &f->shown);
 }
 
 /* The first of its path keeps it, unless that is a directory. */
@@ -106,12 +98,11 @@ static int name_first(struct import *im, struct import_file *f)
 	int r = show_as(im, f, "%2F", &b);
 	if (r < 0)
 		return r;
-	f->shown = import_keep(im, b.data, b.len);
-	return f->shown ? 0 : -ENOMEM;
+	return set_shown(im, f, &b);
 }
 
 /* The others get their date, and a number if that is not enough. */
-static int name_further(struct import *im, struct given **given, struct import_file *f)
+static int name_further(struct import *im, struct keytree *given, struct import_file *f)
 {
 	char date[32], suffix[64];
 	_buf_ struct buf b;
@@ -119,7 +110,7 @@ static int name_further(struct import *im, struct given **given, struct import_f
 	time_basic(f->modified_ms, date);
 	snprintf(suffix, sizeof(suffix), "-%s", date);
 	int r = show_as(im, f, suffix, &b);
-	for (unsigned int n = 2; r == 0 && is_taken(im, *given, b.data); n++) {
+	for (unsigned int n = 2; r == 0 && is_taken(im, given, b.data); n++) {
 		snprintf(suffix, sizeof(suffix), "-%s-%u", date, n);
 		r = show_as(im, f, suffix, &b);
 	}
@@ -128,7 +119,7 @@ static int name_further(struct import *im, struct given **given, struct import_f
 
 static int make_unique(struct import *im)
 {
-	struct given *given = NULL, *g, *next;
+	struct keytree given = { 0 };
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < im->n_files; i++) {
 		struct import_file *f = &im->files[i];
@@ -137,11 +128,7 @@ static int make_unique(struct import *im)
 		else
 			r = name_further(im, &given, f);
 	}
-	HASH_ITER(hh, given, g, next)
-	{
-		HASH_DEL(given, g);
-		free(g);
-	}
+	keytree_done(&given);
 	return r;
 }
 

@@ -31,7 +31,7 @@ static int id_of(const struct import *im, const struct import_ref *ref,
 		buf_puts(out, im->cfg.source);
 		if (!is_root) {
 			buf_putc(out, 0);
-			buf_puts(out, ref->dir->path);
+			buf_puts(out, ref->dir->path.key);
 		}
 	}
 	id->id_len = out->len - off;
@@ -71,7 +71,7 @@ static int identify_batch(struct journal *j, const struct import *im,
 static int dir_order(const void *a, const void *b)
 {
 	const struct import_ref *x = a, *y = b;
-	return strcmp(x->dir->path, y->dir->path);
+	return strcmp(x->dir->path.key, y->dir->path.key);
 }
 
 static int ref_order(const void *a, const void *b)
@@ -84,13 +84,13 @@ static int ref_order(const void *a, const void *b)
  * given in this order, so a first listing comes out sorted. */
 static int refs_make(struct import *im)
 {
-	size_t n_dirs = HASH_COUNT(im->dirs), i = 0;
+	size_t n_dirs = im->n_dirs, i = 0;
 	im->n_refs = n_dirs + im->n_files;
 	im->refs = calloc(im->n_refs, sizeof(*im->refs));
 	im->inos = calloc(im->n_refs, sizeof(*im->inos));
 	if (!im->refs || !im->inos)
 		return -ENOMEM;
-	for (struct import_dir *d = im->dirs; d; d = d->hh.next)
+	for (struct import_dir *d = im->dirs; d; d = d->next)
 		im->refs[i++].dir = d;
 	qsort(im->refs, n_dirs, sizeof(*im->refs), dir_order);
 	for (size_t k = 0; k < im->n_files; k++)
@@ -132,7 +132,7 @@ static void file_entry(const struct import_file *f, struct entry *e)
 	e->type = ENTRY_FILE;
 	e->parent = f->dir->ino;
 	e->mtime_ms = f->modified_ms;
-	COPY(e->name, path_last(f->shown));
+	COPY(e->name, path_last(f->shown.key));
 	COPY(e->object.id, f->id);
 	COPY(e->object.version, f->version);
 	COPY(e->object.etag, f->etag);
@@ -159,7 +159,7 @@ static void import_entry(const void *arg, size_t i, struct entry *ret)
 	ret->parent = ref->dir->parent ? ref->dir->parent->ino : 0;
 	ret->mtime_ms = ref->dir->mtime_ms;
 	ret->n_dirs = ref->dir->n_dirs;
-	COPY(ret->name, path_last(ref->dir->path));
+	COPY(ret->name, path_last(ref->dir->path.key));
 }
 
 static uint64_t root_of(struct import *im)
@@ -192,7 +192,7 @@ static int import_apply(void *target, MDB_txn *txn, struct state_op *base)
 	struct tree tree = {
 		.entry = import_entry, .arg = im, .inos = im->inos, .n = im->n_refs
 	};
-	struct tree_change change;
+	struct tree_change change = { 0 };
 	struct source_info old;
 	int r = source_old(c, txn, im->cfg.source, &old);
 	if (r == 0)

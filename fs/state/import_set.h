@@ -7,22 +7,22 @@
 #pragma once
 
 #include "catalog.h"
-#include <uthash.h>
+#include "keytree.h"
 
 struct arena_block;
 
 struct import_dir {
-	UT_hash_handle hh; /* by path */
+	struct keynode path; /* as shown, from the source's root; "" is the root */
 	struct import_dir *parent;
-	const char *path; /* as shown, from the source's root; "" is the root */
+	struct import_dir *next; /* of all, in no order */
 	uint64_t ino;
 	int64_t mtime_ms;
 	uint32_t n_dirs;
 };
 
 struct import_file {
-	const char *path;  /* what the rules make of its key or description */
-	const char *shown; /* the same, or changed so that it is the only one */
+	struct keynode shown; /* as `path`, or changed so that it is the only one */
+	const char *path;     /* what the rules make of its key or description */
 	const char *id, *version, *etag, *storage_class;
 	struct import_dir *dir;
 	uint64_t ino;
@@ -37,7 +37,9 @@ struct import {
 	struct arena_block *arena;
 	struct import_file *files;
 	size_t n_files, room;
-	struct import_dir *dirs; /* uthash */
+	struct import_dir *dirs;
+	size_t n_dirs;
+	struct keytree dirs_by_path;
 	const char *classes[32]; /* each once */
 	uint64_t duplicates;
 	/* In order of inode number, after import_identify(). */

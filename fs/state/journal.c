@@ -47,7 +47,7 @@ static int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op)
 static int last_key(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret)
 {
 	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key, val;
+	MDB_val key = { 0 }, val = { 0 };
 	int r = db_cursor(txn, dbi, &c);
 	if (r == 0)
 		r = db_move(c, &key, &val, MDB_LAST);
@@ -247,7 +247,7 @@ void journal_identify_post(struct journal *j, struct identify_op *op)
 static void check_sums(void *target, MDB_txn *txn)
 {
 	struct journal *j = target;
-	MDB_stat st;
+	MDB_stat st = { 0 };
 	if (mdb_stat(txn, j->open, &st) != 0 || st.ms_entries > CHECK_OPEN_MAX)
 		return;
 	assert(journal_check(j, txn) != -EPROTO);

@@ -5,45 +5,65 @@
  *   3. a request is in `open` exactly while it has not ended. */
 #include "journal_db.h"
 
+#include "keytree.h"
 #include <string.h>
-#include <uthash.h>
 
 struct sum {
-	UT_hash_handle hh;
+	struct keynode name;
+	struct sum *next;
 	money_t held;
 	bool is_seen; /* in the budgets */
 	char key[sizeof(((struct budget_draw *)0)->key)];
 };
 
-static void sums_free(struct sum **all)
+struct sums {
+	struct keytree by_key;
+	struct sum *all;
+};
+
+static struct sum *sum_get(struct sums *sums, const char *key)
 {
-	struct sum *s, *next;
-	HASH_ITER(hh, *all, s, next)
-	{
-		HASH_DEL(*all, s);
+	size_t len = strnlen(key, sizeof(((struct sum *)0)->key) - 1);
+	struct sum *s = keytree_find(&sums->by_key, key, len);
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	memcpy(s->key, key, len);
+	s->name = (struct keynode){ .key = s->key, .len = len };
+	if (keytree_add(&sums->by_key, &s->name) < 0) {
 		free(s);
+		return NULL;
 	}
+	s->next = sums->all;
+	sums->all = s;
+	return s;
 }
 
-static int sum_add(struct sum **all, const char *key, money_t held)
+static int sum_add(struct sums *sums, const char *key, money_t held)
 {
-	struct sum *s = NULL;
-	HASH_FIND_STR(*all, key, s);
-	if (!s) {
-		s = calloc(1, sizeof(*s));
-		if (!s)
-			return -ENOMEM;
-		memcpy(s->key, key, sizeof(s->key));
-		HASH_ADD_STR(*all, key, s);
-	}
+	struct sum *s = sum_get(sums, key);
+	if (!s)
+		return -ENOMEM;
 	s->held += held;
 	return 0;
 }
 
-static int requests_sum(struct journal *j, MDB_txn *txn, struct sum **all)
+static void sums_done(struct sums *sums)
+{
+	struct sum *next;
+	keytree_done(&sums->by_key);
+	for (struct sum *s = sums->all; s; s = next) {
+		next = s->next;
+		free(s);
+	}
+}
+
+static int requests_sum(struct journal *j, MDB_txn *txn, struct sums *sums)
 {
 	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key, val;
+	MDB_val key = { 0 }, val = { 0 };
 	int r = db_cursor(txn, j->open, &c);
 	if (r < 0)
 		return r;
@@ -56,17 +76,17 @@ static int requests_sum(struct journal *j, MDB_txn *txn, struct sum **all)
 		if (row.rec.reserved < 0 || request_is_final(row.rec.state))
 			return -EPROTO;
 		for (size_t i = 0; r == 0 && i < row.n_draws; i++)
-			r = sum_add(all, row.draws[i].key, row.rec.reserved);
+			r = sum_add(sums, row.draws[i].key, row.rec.reserved);
 		if (r < 0)
 			return r;
 	}
 	return r == -ENOENT ? 0 : r;
 }
 
-static int budgets_compare(struct journal *j, MDB_txn *txn, struct sum **all)
+static int budgets_compare(struct journal *j, MDB_txn *txn, struct sums *sums)
 {
 	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key, val;
+	MDB_val key = { 0 }, val = { 0 };
 	int r = db_cursor(txn, j->budget, &c);
 	if (r < 0)
 		return r;
@@ -74,14 +94,13 @@ static int budgets_compare(struct journal *j, MDB_txn *txn, struct sum **all)
 	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
 		char name[sizeof(((struct sum *)0)->key)] = "";
 		struct budget b;
-		struct sum *s = NULL;
 		if (key.mv_size >= sizeof(name))
 			return -EBADMSG;
 		memcpy(name, key.mv_data, key.mv_size);
 		r = budget_get(j, txn, name, &b);
 		if (r < 0)
 			return r;
-		HASH_FIND_STR(*all, name, s);
+		struct sum *s = keytree_find(&sums->by_key, name, strlen(name));
 		if (b.reserved != (s ? s->held : 0))
 			return -EPROTO;
 		if (s)
@@ -92,7 +111,7 @@ static int budgets_compare(struct journal *j, MDB_txn *txn, struct sum **all)
 
 static int all_seen(const struct sum *all)
 {
-	for (const struct sum *s = all; s; s = s->hh.next) {
+	for (const struct sum *s = all; s; s = s->next) {
 		if (!s->is_seen)
 			return -EPROTO;
 	}
@@ -101,12 +120,12 @@ static int all_seen(const struct sum *all)
 
 int journal_check(struct journal *j, MDB_txn *txn)
 {
-	struct sum *all = NULL;
-	int r = requests_sum(j, txn, &all);
+	struct sums sums = { 0 };
+	int r = requests_sum(j, txn, &sums);
 	if (r == 0)
-		r = budgets_compare(j, txn, &all);
+		r = budgets_compare(j, txn, &sums);
 	if (r == 0)
-		r = all_seen(all);
-	sums_free(&all);
+		r = all_seen(sums.all);
+	sums_done(&sums);
 	return r;
 }

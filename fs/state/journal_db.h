@@ -45,7 +45,7 @@ int request_put(struct journal *j, MDB_txn *txn, const struct request_row *row);
 bool request_is_final(enum request_state s);
 
 /* Gives the charge its number and writes it. */
-int ledger_add(struct journal *j, MDB_txn *txn, struct charge *c);
+int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge);
 
 struct budget {
 	money_t spent, reserved;

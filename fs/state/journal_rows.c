@@ -120,7 +120,7 @@ int request_put(struct journal *j, MDB_txn *txn, const struct request_row *row)
 int journal_request(struct journal *j, uint64_t id, struct request *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	struct request_row row;
+	struct request_row row = { 0 };
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
 		r = request_get(j, txn, id, &row);
@@ -132,7 +132,7 @@ int journal_request(struct journal *j, uint64_t id, struct request *ret)
 int journal_request_of(struct journal *j, uint64_t ino, struct request *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	struct request_row row;
+	struct request_row row = { 0 };
 	struct record rec;
 	uint8_t key[8];
 	key_put_u64(key, ino);
@@ -157,7 +157,7 @@ int journal_each_open(struct journal *j,
 {
 	_db_read_ MDB_txn *txn = NULL;
 	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key, val;
+	MDB_val key = { 0 }, val = { 0 };
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
 		r = db_cursor(txn, j->open, &c);
@@ -184,7 +184,7 @@ int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
 {
 	_buf_ struct buf b;
 	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key, val;
+	MDB_val key = { 0 }, val = { 0 };
 	uint8_t seq[8];
 	buf_init(&b, DB_VALUE_MAX);
 	int r = db_cursor(txn, j->ledger, &c);
@@ -250,7 +250,7 @@ int journal_each_charge(struct journal *j, uint64_t after,
 	_db_read_ MDB_txn *txn = NULL;
 	_db_cursor_ MDB_cursor *c = NULL;
 	uint8_t from[8] = { 0 };
-	MDB_val key = db_val(from, sizeof(from)), val;
+	MDB_val key = db_val(from, sizeof(from)), val = { 0 };
 	if (after == UINT64_MAX)
 		return 0;
 	key_put_u64(from, after + 1);
@@ -300,7 +300,7 @@ int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget *
 int budget_add(struct journal *j, MDB_txn *txn, const char *key, money_t spent,
 	       money_t reserved)
 {
-	struct budget b;
+	struct budget b = { 0 };
 	_buf_ struct buf out;
 	buf_init(&out, DB_VALUE_MAX);
 	int r = budget_get(j, txn, key, &b);
@@ -320,7 +320,7 @@ int journal_budget(struct journal *j, const char *key, money_t *ret_spent,
 		   money_t *ret_reserved)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	struct budget b;
+	struct budget b = { 0 };
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
 		r = budget_get(j, txn, key, &b);

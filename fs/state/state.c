@@ -113,15 +113,15 @@ void state_close(struct state *s)
 DEFINE_CLEANUP(struct state, state_close)
 
 /* Two of the three environments can be made again; the journal cannot. */
-static int part_complain(struct buf *err, const char *part, const char *dir, int r)
+static int part_complain(struct buf *err, const char *what, const char *path, int r)
 {
 	if (r != -EBADMSG)
-		return complain(err, part, dir, r);
-	if (streq(part, "journal"))
-		buf_printf(err, "%s/journal is damaged: restore it from a backup", dir);
+		return complain(err, what, path, r);
+	if (streq(what, "journal"))
+		buf_printf(err, "%s/journal is damaged: restore it from a backup", path);
 	else
-		buf_printf(err, "%s/%s is damaged: remove it, it will be made again", dir,
-			   part);
+		buf_printf(err, "%s/%s is damaged: remove it, it will be made again",
+			   path, what);
 	return r;
 }
 

@@ -21,7 +21,7 @@ const char *proof_word(enum proof p)
 int store_fill(struct store *s, uint64_t ino, struct fill *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	struct fill_row row;
+	struct fill_row row = { 0 };
 	int r = db_read(&s->db, &txn);
 	if (r == 0)
 		r = fill_get(s, txn, ino, &row);
@@ -53,7 +53,7 @@ int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
 		 struct fill *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	struct fill_row row;
+	struct fill_row row = { 0 };
 	int r = db_read(&s->db, &txn);
 	if (r == 0)
 		r = fill_get(s, txn, ino, &row);
@@ -117,8 +117,8 @@ int store_next_missing(struct store *s, uint64_t ino, uint64_t from, uint64_t ma
 		       uint64_t *ret_off, uint64_t *ret_len)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	struct fill_row row;
-	uint64_t mib, first, count;
+	struct fill_row row = { 0 };
+	uint64_t mib = 0, first = 0, count = 0;
 	if (max_len < MIB)
 		return -EINVAL;
 	int r = db_read(&s->db, &txn);

@@ -105,7 +105,7 @@ static bool is_chunk(const struct state_op *op)
 static int chunk_write(struct store *s, MDB_txn *txn, struct chunk_op *op,
 		       struct open_file *files, size_t *n)
 {
-	struct fill_row row;
+	struct fill_row row = { 0 };
 	int r = chunk_meets(s, txn, op, &row);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -191,7 +191,7 @@ static int chunk_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct store *s = target;
 	struct chunk_op *op = container_of(base, struct chunk_op, op);
-	struct fill_row row;
+	struct fill_row row = { 0 };
 	/* Once more: something in this batch may have come before. */
 	int r = chunk_meets(s, txn, op, &row);
 	if (r == 1)

@@ -92,13 +92,13 @@ static bool data_is_good(struct store *s, const struct fill *f)
 static int fills_check(struct store *s, MDB_txn *txn, uint64_t *ret_used)
 {
 	_db_cursor_ MDB_cursor *cur = NULL;
-	MDB_val key, val;
+	MDB_val key = { 0 }, val = { 0 };
 	int r = db_cursor(txn, s->fill, &cur);
 	if (r < 0)
 		return r;
 	r = db_move(cur, &key, &val, MDB_FIRST);
 	for (; r == 0; r = db_move(cur, &key, &val, MDB_NEXT)) {
-		struct fill_row row;
+		struct fill_row row = { 0 };
 		if (key.mv_size != 8)
 			return -EBADMSG;
 		uint64_t ino = key_get_u64(key.mv_data);
@@ -119,7 +119,7 @@ static int fills_check(struct store *s, MDB_txn *txn, uint64_t *ret_used)
 static bool data_is_known(struct store *s, MDB_txn *txn, const char *name)
 {
 	uint64_t ino, gen;
-	struct fill_row row;
+	struct fill_row row = { 0 };
 	uint8_t raw[8];
 	char digits[17] = "";
 	if (strlen(name) != DATA_NAME_LEN || name[16] != '.')
@@ -148,6 +148,7 @@ static int bucket_sweep(struct store *s, MDB_txn *txn, const char *bucket)
 		return -ENOMEM;
 	}
 	struct dirent *d;
+	/* cppcheck-suppress readdirCalled ; the directory is ours alone */
 	while ((d = readdir(dir)) != NULL) {
 		if (d->d_name[0] != '.' && !data_is_known(s, txn, d->d_name))
 			(void)unlinkat(fd, d->d_name, 0);

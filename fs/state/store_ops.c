@@ -27,7 +27,7 @@ void store_settle(struct store *s, struct store_work *w, uint64_t ino, int resul
 
 int store_drop(struct store *s, MDB_txn *txn, uint64_t ino, struct store_work *w)
 {
-	struct fill_row old;
+	struct fill_row old = { 0 };
 	w->used_delta = 0;
 	w->stale_gen = 0;
 	int r = fill_get(s, txn, ino, &old);
@@ -62,7 +62,7 @@ static int gen_next(struct store *s, MDB_txn *txn, uint64_t *ret)
 static int fill_begin(struct store *s, MDB_txn *txn, struct fill_op *op,
 		      struct fill_row *row)
 {
-	uint64_t gen;
+	uint64_t gen = 0;
 	int r = store_drop(s, txn, op->ino, &op->work);
 	if (r == 0)
 		r = gen_next(s, txn, &gen);
@@ -81,7 +81,7 @@ static int fill_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct store *s = target;
 	struct fill_op *op = container_of(base, struct fill_op, op);
-	struct fill_row row;
+	struct fill_row row = { 0 };
 	if (op->size_bytes > INT64_MAX)
 		return -EFBIG;
 	int r = fill_get(s, txn, op->ino, &row);

@@ -74,19 +74,16 @@ static int compare_digest(struct store *s, const struct prove_op *op,
 	if (!d)
 		return -ENOMEM;
 	int r = digest_file(fd, f->size_bytes, d);
-	if (r == 0) {
-		digest_end(d, value);
-		r = differs(value, op->value, digest_len(op->digest));
-	}
+	digest_end(d, value);
 	digest_free(d);
-	return r;
+	return r < 0 ? r : differs(value, op->value, digest_len(op->digest));
 }
 
 /* 0 it holds, 1 it does not, or -errno. */
 static int compare(struct store *s, struct prove_op *op)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	struct fill_row row;
+	struct fill_row row = { 0 };
 	int r = db_read(&s->db, &txn);
 	if (r == 0)
 		r = fill_get(s, txn, op->ino, &row);
@@ -127,7 +124,7 @@ static int prove_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct store *s = target;
 	struct prove_op *op = container_of(base, struct prove_op, op);
-	struct fill_row row;
+	struct fill_row row = { 0 };
 	int r = fill_get(s, txn, op->ino, &row);
 	if (r == -EBADMSG || (r == 0 && row.fill.gen != op->gen))
 		return -ENOENT;

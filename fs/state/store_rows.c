@@ -10,7 +10,7 @@ struct extent_key {
 
 static struct extent_key extent_key(uint64_t ino, uint64_t first)
 {
-	struct extent_key k;
+	struct extent_key k = { 0 };
 	key_put_u64(k.bytes, ino);
 	key_put_u64(k.bytes + 8, first);
 	return k;
@@ -75,7 +75,7 @@ int extent_clear(struct store *s, MDB_txn *txn, uint64_t ino, uint64_t first,
 	int removed = 0;
 	int r = db_cursor(txn, s->row, &cur);
 	while (r == 0) {
-		MDB_val key = db_val(from.bytes, sizeof(from.bytes)), val;
+		MDB_val key = db_val(from.bytes, sizeof(from.bytes)), val = { 0 };
 		r = db_move(cur, &key, &val, MDB_SET_RANGE);
 		if (r == 0 &&
 		    (key.mv_size != 16 || memcmp(key.mv_data, last.bytes, 16) > 0))
@@ -174,7 +174,7 @@ static int extent_settle(struct extent_walk *w, MDB_val key, MDB_val val,
 int extent_find(struct extent_walk *w, uint64_t mib, struct extent *ret)
 {
 	struct extent_key from = extent_key(w->ino, mib);
-	MDB_val key = db_val(from.bytes, sizeof(from.bytes)), val;
+	MDB_val key = db_val(from.bytes, sizeof(from.bytes)), val = { 0 };
 	int r = w->cur ? 0 : db_cursor(w->txn, w->s->row, &w->cur);
 	if (r < 0)
 		return r;
@@ -201,7 +201,7 @@ int extent_find(struct extent_walk *w, uint64_t mib, struct extent *ret)
 
 int extent_next(struct extent_walk *w, struct extent *ret)
 {
-	MDB_val key, val;
+	MDB_val key = { 0 }, val = { 0 };
 	int r = db_move(w->cur, &key, &val, MDB_NEXT);
 	return r < 0 ? r : extent_settle(w, key, val, ret);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state_rig.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #define NS "glacier://us-east-1/photos"
 
 static struct catalog *catalog_of(void **state)
@@ -287,6 +290,82 @@ static void two_sources_may_show_one_object(void **state)
 	assert_true(root[0] != root[1] && inos[0] == inos[1]);
 }
 
+/* ---- readers beside an import ---- */
+
+#define CROWD 300
+
+struct reader {
+	struct catalog *c;
+	uint64_t root;
+	_Atomic bool *is_over;
+	size_t rounds;
+	bool is_torn;
+};
+
+struct count {
+	size_t n, even;
+};
+
+static int count_child(void *arg, const struct entry *e)
+{
+	struct count *count = arg;
+	count->n++;
+	count->even += e->object.size_bytes % 2 == 0;
+	return 0;
+}
+
+/* Sees a whole catalog each time: the one with even sizes, or the one with odd. */
+static void *read_all(void *arg)
+{
+	struct reader *r = arg;
+	while (!*r->is_over) {
+		struct count count = { 0 };
+		struct entry e;
+		if (catalog_each_child(r->c, r->root, 0, count_child, &count) != 0 ||
+		    count.n != CROWD || (count.even != 0 && count.even != CROWD) ||
+		    catalog_lookup(r->c, r->root, "name-7", &e) != 0)
+			r->is_torn = true;
+		r->rounds++;
+	}
+	return NULL;
+}
+
+static struct import_op crowd(struct catalog *c, uint64_t odd)
+{
+	char ids[CROWD][16], names[CROWD][16];
+	struct line lines[CROWD];
+	for (size_t i = 0; i < CROWD; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "id-%zu", i);
+		snprintf(names[i], sizeof(names[i]), "name-%zu", i);
+		lines[i] = (struct line){ ids[i], names[i], 1, 2 * i + odd };
+	}
+	return import(c, true, lines, CROWD);
+}
+
+static void readers_see_all_of_an_import_or_nothing(void **state)
+{
+	struct catalog *c = catalog_of(state);
+	struct import_op op = crowd(c, 0);
+	_Atomic bool is_over = false;
+	struct reader readers[3];
+	pthread_t threads[3];
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+		readers[i] = (struct reader){ .c = c,
+					      .root = op.info.root_ino,
+					      .is_over = &is_over };
+		assert_int_equal(pthread_create(&threads[i], NULL, read_all, &readers[i]),
+				 0);
+	}
+	for (uint64_t turn = 1; turn <= 10; turn++)
+		crowd(c, turn % 2);
+	is_over = true;
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+		pthread_join(threads[i], NULL);
+		assert_false(readers[i].is_torn);
+		assert_true(readers[i].rounds > 0);
+	}
+}
+
 int main(void)
 {
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -299,6 +378,7 @@ int main(void)
 		RIG(a_source_has_a_number_before_its_first_catalog),
 		RIG(a_listing_goes_on_where_it_was_after_a_refresh),
 		RIG(two_sources_may_show_one_object),
+		RIG(readers_see_all_of_an_import_or_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,7 +292,7 @@ static void one_refusal_in_a_batch_holds_up_nobody(void **state)
 	many_reserve(j, m);
 	for (size_t i = 0; i < MANY; i++)
 		assert_int_equal(m->ops[i].op.result, i % 2 ? -EDQUOT : 0);
-	assert_budget(j, DAY, 0, MANY / 2 * 10);
+	assert_budget(j, DAY, 0, (long)MANY / 2 * 10);
 	assert_sums(j);
 	/* The writer's thread has left the box once it is joined. */
 	rig_close(*state);

@@ -107,7 +107,7 @@ static void chunks_that_do_not_fit_are_refused(void **state)
 {
 	_free_ uint8_t *bytes = bytes_new(8 * MIB);
 	struct store *s = store_of(state);
-	struct fill f = begin(s, 4 * MIB + 5), g;
+	struct fill f = begin(s, 4 * MIB + 5), g = { 0 };
 	assert_int_equal(chunk(s, &f, bytes, 1, MIB, false, &g), -EINVAL);
 	assert_int_equal(chunk(s, &f, bytes, 0, MIB + 1, false, &g), -EINVAL);
 	assert_int_equal(chunk(s, &f, bytes, 4 * MIB, MIB, false, &g), -EINVAL);

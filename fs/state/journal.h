@@ -68,7 +68,10 @@ enum request_state {
 };
 
 struct request {
-	uint64_t id; /* given by journal_reserve */
+	money_t estimate; /* reserved at the start */
+	money_t reserved; /* still held in the budgets */
+	money_t charged;  /* ledger lines so far */
+	uint64_t id;      /* given by journal_reserve */
 	uint64_t ino;
 	char source[64]; /* the configured name */
 	enum request_kind kind;
@@ -83,9 +86,6 @@ struct request {
 		ended_ms; /* service time; 0 not yet */
 	int err;          /* errno (positive) readers got; 0 none */
 	char error[256];  /* for people */
-	money_t estimate; /* reserved at the start */
-	money_t reserved; /* still held in the budgets */
-	money_t charged;  /* ledger lines so far */
 };
 
 #define BUDGETS_MAX 8

@@ -33,7 +33,7 @@ struct sim {
 	int data_fd;
 	char *region;
 	/* S3's questions with two answers, chosen at start. */
-	bool has_no_default_sum;     /* uploads without a checksum stay so, as before 2024 */
+	bool has_no_default_sum; /* uploads without a checksum stay so, as before 2024 */
 	bool is_expiry_from_request; /* a copy's days count from there, not from completion */
 	pthread_mutex_t mu;
 	struct sim_clock *clock;
@@ -74,7 +74,8 @@ struct sim_req {
 const char *sim_header(const struct sim_req *req, const char *name);
 /* Every header in the order of arrival. */
 void sim_headers_each(const struct sim_req *req,
-		      void (*fn)(void *arg, const char *name, const char *value), void *arg);
+		      void (*fn)(void *arg, const char *name, const char *value),
+		      void *arg);
 /* Decoded value of a query parameter: NULL if absent, "" if it has no value. Lives as long as
  * the request. */
 const char *sim_query(const struct sim_req *req, const char *name);

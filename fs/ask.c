@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ask.h"
+#include "sidecar.h"
+#include "str.h"
+#include "tree.h"
+
+/* Files one request for a subtree may name. */
+#define FILES_MAX 100000
+/* A line is longer than any request. */
+#define LINE_MAX_BYTES 512
+
+/* ---- the words ---- */
+
+static const struct verb {
+	const char *word;
+	bool is_known; /* else: the contract's, for later */
+	enum ask_verb verb;
+} verbs[] = {
+	{ "get", true, ASK_GET },         { "cancel", true, ASK_CANCEL },
+	{ "refresh", true, ASK_REFRESH }, { "pin", false, ASK_GET },
+	{ "unpin", false, ASK_GET },      { "evict", false, ASK_GET },
+	{ "approve", false, ASK_GET },
+};
+
+static int parse_tier(const char *value, struct ask_line *ret)
+{
+	return tier_parse(value, &ret->tier);
+}
+
+static int parse_days(const char *value, struct ask_line *ret)
+{
+	uint64_t days;
+	int r = str_to_u64(value, &days);
+	if (r < 0 || !days || days > 36500)
+		return -EINVAL;
+	ret->days = (uint32_t)days;
+	return 0;
+}
+
+static int parse_later(const char *value, struct ask_line *ret)
+{
+	return -EOPNOTSUPP;
+}
+
+static const struct setting {
+	const char *key;
+	int (*parse)(const char *value, struct ask_line *ret);
+} settings[] = {
+	{ "tier=", parse_tier },   { "days=", parse_days },   { "email=", parse_later },
+	{ "group=", parse_later }, { "range=", parse_later },
+};
+
+static int parse_verb(const char *word, struct ask_line *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (!streq(verbs[i].word, word))
+			continue;
+		ret->verb = verbs[i].verb;
+		return verbs[i].is_known ? 0 : -EOPNOTSUPP;
+	}
+	return -EINVAL;
+}
+
+static int parse_setting(const char *word, struct ask_line *ret)
+{
+	if (ret->verb != ASK_GET)
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		const char *value = str_after(word, settings[i].key);
+		if (value)
+			return settings[i].parse(value, ret);
+	}
+	return -EINVAL;
+}
+
+int ask_parse(const char *text, size_t len, struct ask_line *ret)
+{
+	struct ask_line line = { .verb = ASK_GET };
+	char copy[LINE_MAX_BYTES];
+	char *rest = copy, *word;
+	size_t n = 0;
+
+	if (len && text[len - 1] == '\n')
+		len--;
+	if (len >= sizeof(copy) || memchr(text, '\n', len) || memchr(text, '\0', len))
+		return -EINVAL;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	while ((word = strsep(&rest, " \t"))) {
+		if (!*word)
+			continue;
+		int r = n++ ? parse_setting(word, &line) : parse_verb(word, &line);
+		if (r < 0)
+			return r;
+	}
+	if (!n)
+		return -EINVAL;
+	*ret = line;
+	return 0;
+}
+
+/* ---- asking ---- */
+
+/* One write, and the asks it became. */
+struct asking {
+	struct msg msg; /* the walker's */
+	struct mount *mount;
+	fuse_req_t req;
+	size_t len;
+	ask_reply_fn reply;
+	struct ask_line line;
+	uint64_t ino;
+	uint32_t uid, gid, pid;
+	bool is_answered; /* the engine's, once anything was asked */
+	int worst;        /* likewise: the first refusal */
+	size_t pending;   /* likewise */
+	uint64_t *inos;   /* owned */
+	size_t n, room;
+	struct ask *asks; /* owned */
+};
+
+static void asking_free(struct asking *a)
+{
+	free(a->inos);
+	free(a->asks);
+	free(a);
+}
+
+static void asking_answer(struct asking *a, int r)
+{
+	if (a->is_answered)
+		return;
+	a->is_answered = true;
+	if (r < 0)
+		fuse_reply_err(a->req, -r);
+	else
+		a->reply(a->req, a->len);
+}
+
+/* Engine thread. */
+static void asking_done(struct ask *ask, int r)
+{
+	struct asking *a = ask->arg;
+
+	if (r < 0 && !a->worst)
+		a->worst = r;
+	if (--a->pending) {
+		/* The rest is asked for all the same: it is only the writer who goes. */
+		if (!a->is_answered && fuse_req_interrupted(a->req))
+			asking_answer(a, -EINTR);
+		return;
+	}
+	asking_answer(a, a->worst);
+	asking_free(a);
+}
+
+/* Takes `a`. */
+static void asking_post(struct asking *a)
+{
+	size_t n = a->n;
+	struct ask *asks = calloc(n ? n : 1, sizeof(*asks));
+	if (!asks || !n) {
+		free(asks);
+		asking_answer(a, n ? -ENOMEM : 0);
+		asking_free(a);
+		return;
+	}
+	a->asks = asks;
+	a->pending = n;
+	for (size_t i = 0; i < n; i++)
+		asks[i] = (struct ask){ .verb = a->line.verb,
+					.ino = a->inos[i],
+					.tier = a->line.tier,
+					.days = a->line.days,
+					.uid = a->uid,
+					.gid = a->gid,
+					.pid = a->pid,
+					.done = asking_done,
+					.arg = a };
+	/* With the last one posted `a` may be gone at once. */
+	struct engine *e = a->mount->engine;
+	for (size_t i = 0; i < n; i++)
+		engine_ask(e, &asks[i]);
+}
+
+static int asking_add(void *arg, uint64_t ino)
+{
+	struct asking *a = arg;
+
+	if (a->n == FILES_MAX)
+		return -E2BIG;
+	if (a->n == a->room) {
+		size_t room = a->room ? a->room * 2 : 64;
+		uint64_t *grown = reallocarray(a->inos, room, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		a->inos = grown;
+		a->room = room;
+	}
+	a->inos[a->n++] = ino;
+	return 0;
+}
+
+static bool asking_is_cancelled(void *arg)
+{
+	struct asking *a = arg;
+	return atomic_load(&a->mount->is_stopping) || fuse_req_interrupted(a->req);
+}
+
+/* The walker. */
+static void asking_walk(struct msg *msg)
+{
+	struct asking *a = container_of(msg, struct asking, msg);
+	struct tree_walk w = { a->mount, asking_is_cancelled, asking_add, a };
+
+	int r = tree_walk(&w, a->ino);
+	if (r < 0) {
+		asking_answer(a, r);
+		asking_free(a);
+		return;
+	}
+	asking_post(a);
+}
+
+/* The verb's own rights, beyond those to read. */
+static int check_rights(struct mount *m, const struct ask_line *line, struct node node,
+			const struct asker *who)
+{
+	struct facts f;
+
+	if (!view_may_read(m, who))
+		return -EACCES;
+	if (line->verb == ASK_REFRESH) {
+		if (node.kind != NODE_DIR_REQUEST || !mount_source_at(m, node.ino))
+			return -EINVAL;
+		return mount_is_admin(m, who->uid) ? 0 : -EACCES;
+	}
+	if (line->verb != ASK_CANCEL || mount_is_admin(m, who->uid))
+		return 0;
+	if (node.kind == NODE_DIR_REQUEST)
+		return -EACCES;
+	int r = facts_of(m->engine, node.ino, &f);
+	if (r < 0)
+		return r;
+	return sidecar_may_see_money(m, &f, who) ? 0 : -EACCES;
+}
+
+static int asking_new(struct mount *m, struct node node, const struct asker *who,
+		      const struct ask_line *line, struct asking **ret)
+{
+	struct asking *a = calloc(1, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	a->mount = m;
+	a->line = *line;
+	a->ino = node.ino;
+	a->uid = who->uid;
+	a->gid = who->gid;
+	a->pid = (uint32_t)who->pid;
+	*ret = a;
+	return 0;
+}
+
+void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct asker *who,
+	       const char *text, size_t len, ask_reply_fn reply)
+{
+	struct ask_line line;
+	struct asking *a = NULL;
+
+	int r = atomic_load(&m->is_stopping) ? -ETIMEDOUT : ask_parse(text, len, &line);
+	if (!r)
+		r = check_rights(m, &line, node, who);
+	if (!r)
+		r = asking_new(m, node, who, &line, &a);
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	a->req = req;
+	a->len = len;
+	a->reply = reply;
+	a->msg.run = asking_walk;
+	if (node.kind == NODE_DIR_REQUEST && line.verb != ASK_REFRESH) {
+		worker_post(m->walker, &a->msg);
+		return;
+	}
+	r = asking_add(a, node.ino);
+	if (r < 0) {
+		asking_answer(a, r);
+		asking_free(a);
+		return;
+	}
+	asking_post(a);
+}

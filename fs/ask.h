@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ask - what is written to a request file, or to user.thaw.request: a line of words.
+ *
+ *	get [tier=expedited|standard|bulk] [days=N]
+ *	cancel
+ *	refresh			(a source's root only)
+ *
+ * A write is answered when the engine has decided: 0, or the errno of the refusal.
+ */
+#pragma once
+
+#include "lowlevel.h"
+#include "view.h"
+
+struct ask_line {
+	enum ask_verb verb;
+	enum tier tier;
+	uint32_t days;
+};
+
+/* Pure. 0, -EINVAL (not a request), -EOPNOTSUPP (a word of the contract that does nothing yet). */
+int ask_parse(const char *text, size_t len, struct ask_line *ret);
+
+/* How a request is answered in the end: any thread, once. */
+typedef void (*ask_reply_fn)(fuse_req_t req, size_t len);
+
+/* Parses, checks that `who` may ask it of `node`, asks, and answers `req` later: with `reply` and
+ * the length, or an errno. Takes `req`. */
+void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct asker *who,
+	       const char *text, size_t len, ask_reply_fn reply);

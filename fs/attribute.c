@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribute.h"
+#include "facts.h"
+#include "sidecar.h"
+#include "str.h"
+
+static int facts_of_file(struct mount *m, struct node node, struct facts *ret)
+{
+	if (node.kind != NODE_PLAIN || node.ino == MOUNT_ROOT_INO)
+		return -ENODATA;
+	int r = facts_of(m->engine, node.ino, ret);
+	if (r < 0)
+		return r == -ENOENT ? -ENODATA : -EIO; /* directories have none */
+	return ret->entry.type == ENTRY_FILE ? 0 : -ENODATA;
+}
+
+int attribute_get(struct mount *m, struct node node, const char *name,
+		  const struct asker *who, struct buf *out)
+{
+	const char *key = str_after(name, ATTRIBUTE_PREFIX);
+	struct facts f;
+
+	if (!key)
+		return -ENODATA;
+	int r = facts_of_file(m, node, &f);
+	if (r < 0)
+		return r;
+	return facts_attribute(&f, key, sidecar_may_see_money(m, &f, who), out);
+}
+
+int attribute_list(struct mount *m, struct node node, struct buf *out)
+{
+	struct facts f;
+	int r = facts_of_file(m, node, &f);
+	if (r == -ENODATA)
+		return 0;
+	return r < 0 ? r : facts_attribute_names(&f, out);
+}

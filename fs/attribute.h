@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attribute - user.thaw.*: the facts of a file by name.
+ *
+ * Thread: any, without waiting.
+ */
+#pragma once
+
+#include "view.h"
+
+#define ATTRIBUTE_PREFIX "user.thaw."
+/* The one that is written: the same words as the request file. */
+#define ATTRIBUTE_REQUEST "user.thaw.request"
+
+/* 0 or -ENODATA. */
+int attribute_get(struct mount *m, struct node node, const char *name,
+		  const struct asker *who, struct buf *out);
+/* What listxattr shows: NUL-separated. */
+int attribute_list(struct mount *m, struct node node, struct buf *out);

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "str.h"
+#include "treehash.h"
+#include "users.h"
+#include <limits.h>
+#include <stdio.h>
+
+/* ---- the tables: what can be said, where it goes, what holds if it is not said ---- */
+
+/* In the order of enum tier. */
+static const char *const tier_words[] = { "default", "expedited", "standard", "bulk",
+					  NULL };
+static const char *const verify_words[] = { "best", "require", NULL };
+static const char *const plus_words[] = { "auto", "always", "never", NULL };
+/* In the order of enum budget_period. */
+static const char *const period_words[] = { "day", "week", "month", "total", NULL };
+
+#define ROW(section, key, type, member, fallback, help)                           \
+	{                                                                         \
+		key, type, offsetof(struct section, member), fallback, NULL, help \
+	}
+#define ROW_WORD(section, key, member, fallback, words, help)                        \
+	{                                                                            \
+		key, OPTION_WORD, offsetof(struct section, member), fallback, words, \
+			help                                                         \
+	}
+
+static const struct option_row mount_rows[] = {
+	ROW(mount_section, "uid", OPTION_STR, uid, NULL,
+	    "owner shown; default: who mounts"),
+	ROW(mount_section, "gid", OPTION_STR, gid, NULL,
+	    "group shown; default: who mounts"),
+	ROW(mount_section, "mode", OPTION_MODE, mode, "0444", "permissions of files"),
+	ROW(mount_section, "dir-mode", OPTION_MODE, dir_mode, "0555",
+	    "permissions of directories"),
+	ROW_WORD(
+		mount_section, "readdirplus", readdirplus, "always", plus_words,
+		"listings carry attributes: always (fast find and ls -l, 1.2 GB of kernel "
+		"memory per million names), auto, never"),
+	ROW(mount_section, "clock", OPTION_STR, clock, NULL,
+	    "URL of a simulator's clock to follow"),
+	ROW(mount_section, "allow-other", OPTION_BOOL, allow_other, "no",
+	    "other users may use the mount"),
+	ROW(mount_section, "admins", OPTION_STR, admins, NULL,
+	    "users who see and steer everything, besides root"),
+};
+
+static const struct option_row source_rows[] = {
+	ROW(source_section, "url", OPTION_STR, url, NULL,
+	    "glacier://REGION/VAULT or s3://BUCKET[/PREFIX]"),
+	ROW(source_section, "profile", OPTION_STR, profile, NULL,
+	    "AWS profile; default: the usual chain"),
+	ROW(source_section, "region", OPTION_STR, region, NULL,
+	    "default: the URL's, the environment's, the profile's"),
+	ROW(source_section, "endpoint", OPTION_STR, endpoint, NULL,
+	    "URL of another service than Amazon's own"),
+	ROW(source_section, "path-style", OPTION_BOOL, path_style, "no",
+	    "bucket in the path instead of the host name"),
+	ROW(source_section, "refresh", OPTION_DURATION, refresh_ms, "24h",
+	    "how often the catalog is read again; 0: only when asked"),
+	ROW(source_section, "storage-classes", OPTION_STR, storage_classes, "archive",
+	    "objects shown: archive, all, or a comma list of classes"),
+	ROW(source_section, "requester-pays", OPTION_BOOL, requester_pays, "no",
+	    "the bucket's owner does not pay"),
+	ROW_WORD(source_section, "verify", verify, "best", verify_words,
+		 "require: refuse objects that offer no proof of their bytes"),
+	ROW_WORD(source_section, "tier", tier, "default", tier_words,
+		 "default: as in [restore]"),
+	ROW(source_section, "days", OPTION_U64, days, "0", "0: as in [restore]"),
+};
+
+static const struct option_row cache_rows[] = {
+	ROW(cache_section, "dir", OPTION_STR, dir, NULL, "where restored bytes are kept"),
+	ROW(cache_section, "size", OPTION_SIZE, size_bytes, "0",
+	    "most it may take; 0: what its disk has, less the reserve"),
+	ROW(cache_section, "reserve", OPTION_SIZE, reserve_bytes, "1G",
+	    "left free on its disk"),
+	ROW(cache_section, "chunk", OPTION_SIZE, chunk_bytes, "16M",
+	    "fetched and verified at a time; a power of two of MiB"),
+};
+
+static const struct option_row restore_rows[] = {
+	ROW_WORD(restore_section, "tier", tier, "standard", tier_words,
+		 "expedited, standard or bulk"),
+	ROW(restore_section, "days", OPTION_U64, days, "3",
+	    "how long S3 keeps a restored copy"),
+	ROW(restore_section, "max-wait", OPTION_DURATION, max_wait_ms, "0",
+	    "longest a read waits; 0: as long as it takes"),
+	ROW(restore_section, "retry", OPTION_DURATION, retry_ms, "5m",
+	    "how long transient failures are tried again"),
+};
+
+static const struct option_row budget_rows[] = {
+	ROW(budget_section, "who", OPTION_STR, who, "everyone",
+	    "everyone, user:NAME, group:NAME, source:NAME; a comma list"),
+	ROW(budget_section, "each", OPTION_BOOL, each, "no",
+	    "a budget each, or one pool"),
+	ROW(budget_section, "money", OPTION_STR, money, NULL, "USD"),
+	ROW_WORD(budget_section, "per", per, "day", period_words,
+		 "day, week, month (UTC) or total"),
+};
+
+static const struct option_row state_rows[] = {
+	ROW(state_section, "dir", OPTION_STR, dir, NULL,
+	    "requests, ledger, names; precious"),
+};
+
+#ifdef THAW_CRASH_POINTS
+static const struct option_row debug_rows[] = {
+	ROW(debug_section, "crash-at", OPTION_STR, crash_at, NULL, "die at this step"),
+};
+#endif
+
+static void *mount_target(void *cfg, const char *x)
+{
+	return &((struct config *)cfg)->mount;
+}
+
+static void *source_target(void *cfg, const char *x)
+{
+	return config_source(cfg, x);
+}
+
+static void *cache_target(void *cfg, const char *x)
+{
+	return &((struct config *)cfg)->cache;
+}
+
+static void *restore_target(void *cfg, const char *x)
+{
+	return &((struct config *)cfg)->restore;
+}
+
+static void *budget_target(void *cfg, const char *x);
+
+static void *state_target(void *cfg, const char *x)
+{
+	return &((struct config *)cfg)->state;
+}
+
+#ifdef THAW_CRASH_POINTS
+static void *debug_target(void *cfg, const char *x)
+{
+	return &((struct config *)cfg)->debug;
+}
+#endif
+
+#define SECTION(name, is_named, rows, target)                  \
+	{                                                      \
+		name, is_named, rows, ARRAY_SIZE(rows), target \
+	}
+
+enum { SECTION_SOURCE, SECTION_BUDGET };
+static const struct option_section sections[] = {
+	[SECTION_SOURCE] = SECTION("source", true, source_rows, source_target),
+	[SECTION_BUDGET] = SECTION("budget", true, budget_rows, budget_target),
+	SECTION("mount", false, mount_rows, mount_target),
+	SECTION("cache", false, cache_rows, cache_target),
+	SECTION("restore", false, restore_rows, restore_target),
+	SECTION("state", false, state_rows, state_target),
+#ifdef THAW_CRASH_POINTS
+	SECTION("debug", false, debug_rows, debug_target),
+#endif
+};
+static const struct option_schema schema = { sections, ARRAY_SIZE(sections) };
+
+/* A directory's name, a metric's label, part of a budget's key. */
+static bool is_good_name(const char *name)
+{
+	size_t len = strlen(name);
+	return len > 0 && len < 64 && name[0] != '.' && !strpbrk(name, "/\"\\\n ");
+}
+
+struct source_section *config_source(struct config *cfg, const char *name)
+{
+	for (size_t i = 0; i < cfg->n_sources; i++)
+		if (streq(cfg->sources[i].name, name))
+			return &cfg->sources[i];
+	if (!is_good_name(name) || cfg->n_sources == SOURCES_MAX)
+		return NULL;
+	struct source_section *s = &cfg->sources[cfg->n_sources];
+	if (option_defaults(&sections[SECTION_SOURCE], s) < 0)
+		return NULL;
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	cfg->n_sources++;
+	return s;
+}
+
+static void *budget_target(void *arg, const char *name)
+{
+	struct config *cfg = arg;
+
+	for (size_t i = 0; i < cfg->n_budget_sections; i++)
+		if (streq(cfg->budget_sections[i].name, name))
+			return &cfg->budget_sections[i];
+	if (!is_good_name(name) || cfg->n_budget_sections == SECTIONS_MAX)
+		return NULL;
+	struct budget_section *b = &cfg->budget_sections[cfg->n_budget_sections];
+	if (option_defaults(&sections[SECTION_BUDGET], b) < 0)
+		return NULL;
+	snprintf(b->name, sizeof(b->name), "%s", name);
+	cfg->n_budget_sections++;
+	return b;
+}
+
+/* Calls for every section there is, the named ones once for each name. */
+static void each_section(const struct config *cfg,
+			 void (*each)(const struct option_section *s, const char *x,
+				      const void *target, void *arg),
+			 void *arg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		if (!sections[i].is_named)
+			each(&sections[i], NULL,
+			     sections[i].target((void *)(uintptr_t)cfg, NULL), arg);
+	for (size_t i = 0; i < cfg->n_sources; i++)
+		each(&sections[SECTION_SOURCE], cfg->sources[i].name, &cfg->sources[i],
+		     arg);
+	for (size_t i = 0; i < cfg->n_budget_sections; i++)
+		each(&sections[SECTION_BUDGET], cfg->budget_sections[i].name,
+		     &cfg->budget_sections[i], arg);
+}
+
+static void clear_one(const struct option_section *s, const char *x, const void *target,
+		      void *arg)
+{
+	option_clear(s, (void *)(uintptr_t)target);
+}
+
+static void print_one(const struct option_section *s, const char *x, const void *target,
+		      void *arg)
+{
+	struct buf *out = arg;
+
+	if (out->len)
+		buf_putc(out, '\n');
+	(void)option_print(s, x, target, true, out);
+}
+
+struct config *config_new(void)
+{
+	struct config *cfg = calloc(1, sizeof(*cfg));
+
+	for (size_t i = 0; cfg && i < ARRAY_SIZE(sections); i++) {
+		if (sections[i].is_named)
+			continue;
+		if (option_defaults(&sections[i], sections[i].target(cfg, NULL)) < 0) {
+			config_free(cfg);
+			cfg = NULL;
+		}
+	}
+	return cfg;
+}
+
+void config_free(struct config *cfg)
+{
+	if (!cfg)
+		return;
+	each_section(cfg, clear_one, NULL);
+	for (size_t i = 0; i < cfg->n_names; i++)
+		free(cfg->names[i]);
+	free(cfg->source_arg);
+	free(cfg->mountpoint);
+	free(cfg->fsname);
+	free(cfg);
+}
+
+int config_load(struct config *cfg, const char *path, struct buf *err)
+{
+	int r = option_load(&schema, cfg, path, err);
+	if (r == -ENOENT)
+		buf_printf(err, "%s: no such configuration file", path);
+	return r;
+}
+
+int config_set(struct config *cfg, const char *word, struct buf *err)
+{
+	return option_set(&schema, cfg, word, err);
+}
+
+int config_print(const struct config *cfg, struct buf *out)
+{
+	each_section(cfg, print_one, out);
+	return out->err;
+}
+
+/* ---- what follows ---- */
+
+static int refuse(struct buf *err, const char *fmt, ...) _printf_(2, 3);
+static int refuse(struct buf *err, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	buf_reset(err);
+	buf_puts(err, text);
+	return -EINVAL;
+}
+
+static int finish_owner(struct config *cfg, struct buf *err)
+{
+	uint32_t id;
+
+	cfg->uid = getuid();
+	cfg->gid = getgid();
+	if (cfg->mount.uid) {
+		if (user_number(cfg->mount.uid, &id) < 0)
+			return refuse(err, "[mount] uid: no user \"%s\"", cfg->mount.uid);
+		cfg->uid = id;
+	}
+	if (cfg->mount.gid) {
+		if (group_number(cfg->mount.gid, &id) < 0)
+			return refuse(err, "[mount] gid: no group \"%s\"",
+				      cfg->mount.gid);
+		cfg->gid = id;
+	}
+	return 0;
+}
+
+static int finish_admins(struct config *cfg, struct buf *err)
+{
+	_free_ char *list = strdup_ptr(cfg->mount.admins);
+	char *rest = list, *word;
+
+	while (rest && (word = strsep(&rest, ", "))) {
+		uint32_t id;
+		if (!*word)
+			continue;
+		if (cfg->n_admins == ADMINS_MAX)
+			return refuse(err, "[mount] admins: at most %d", ADMINS_MAX);
+		if (user_number(word, &id) < 0)
+			return refuse(err, "[mount] admins: no user \"%s\"", word);
+		cfg->admins[cfg->n_admins++] = id;
+	}
+	return 0;
+}
+
+/* One word of a budget's `who`. */
+static int parse_who(struct config *cfg, const char *section, const char *word,
+		     struct budget *b, struct buf *err)
+{
+	const char *name;
+
+	if (streq(word, "everyone")) {
+		b->who = BUDGET_EVERYONE;
+		return 0;
+	}
+	name = str_after(word, "user:");
+	if (name) {
+		b->who = BUDGET_USER;
+		return user_number(name, &b->id) < 0
+			       ? refuse(err, "[budget %s] who: no user \"%s\"", section,
+					name)
+			       : 0;
+	}
+	name = str_after(word, "group:");
+	if (name) {
+		b->who = BUDGET_GROUP;
+		return group_number(name, &b->id) < 0
+			       ? refuse(err, "[budget %s] who: no group \"%s\"", section,
+					name)
+			       : 0;
+	}
+	name = str_after(word, "source:");
+	for (size_t i = 0; name && i < cfg->n_sources; i++) {
+		if (!streq(cfg->sources[i].name, name))
+			continue;
+		b->who = BUDGET_SOURCE;
+		b->source = cfg->sources[i].name;
+		return 0;
+	}
+	return refuse(err,
+		      "[budget %s] who: \"%s\" is not everyone, user:NAME, group:NAME or "
+		      "source:NAME of a source there is",
+		      section, word);
+}
+
+static int add_budget(struct config *cfg, const struct budget *b, struct buf *err)
+{
+	if (cfg->n_budgets == DRAWS_MAX)
+		return refuse(err, "too many budgets: at most %d", DRAWS_MAX);
+	cfg->budgets[cfg->n_budgets++] = *b;
+	return 0;
+}
+
+static int finish_budget(struct config *cfg, const struct budget_section *s,
+			 struct buf *err)
+{
+	struct budget b = { .name = s->name,
+			    .is_each = s->each,
+			    .period = (enum budget_period)s->per };
+	_free_ char *list = strdup_ptr(s->who);
+	char *rest = list, *word;
+	int r = 0;
+
+	if (!s->money)
+		return refuse(err, "[budget %s] money is missing", s->name);
+	if (money_parse(s->money, &b.money) < 0 || b.money < 0)
+		return refuse(err, "[budget %s] money: \"%s\" is not an amount", s->name,
+			      s->money);
+	while (!r && rest && (word = strsep(&rest, ", "))) {
+		if (!*word)
+			continue;
+		r = parse_who(cfg, s->name, word, &b, err);
+		if (!r)
+			r = add_budget(cfg, &b, err);
+	}
+	return r;
+}
+
+/* Contract, "Money": nobody who mounts without thinking is ruined by a `grep -r`. */
+static int finish_budgets(struct config *cfg, struct buf *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < cfg->n_budget_sections; i++)
+		r = finish_budget(cfg, &cfg->budget_sections[i], err);
+	if (r < 0 || cfg->n_budget_sections)
+		return r;
+	cfg->has_default_budget = true;
+	r = add_budget(cfg,
+		       &(struct budget){ .name = "default",
+					 .who = BUDGET_EVERYONE,
+					 .money = 10 * MONEY_PER_USD,
+					 .period = BUDGET_DAY },
+		       err);
+	if (r < 0)
+		return r;
+	return add_budget(cfg,
+			  &(struct budget){ .name = "default-user",
+					    .who = BUDGET_EVERYONE,
+					    .is_each = true,
+					    .money = 5 * MONEY_PER_USD,
+					    .period = BUDGET_DAY },
+			  err);
+}
+
+/* Absolute, since a daemon leaves the directory it was started in. */
+static int finish_dir(char **dir, const char *system, const char *xdg,
+		      const char *below_home)
+{
+	char *path = NULL;
+	int n;
+
+	if (*dir && **dir == '/')
+		return 0;
+	if (*dir) {
+		_free_ char *cwd = getcwd(NULL, 0);
+		n = cwd ? asprintf(&path, "%s/%s", cwd, *dir) : -1;
+	} else if (geteuid() == 0) {
+		n = asprintf(&path, "%s", system);
+	} else {
+		const char *base = secure_getenv(xdg), *home = secure_getenv("HOME");
+		if (base && *base == '/')
+			n = asprintf(&path, "%s/thawfs", base);
+		else
+			n = asprintf(&path, "%s/%s/thawfs", home ? home : "", below_home);
+	}
+	if (n < 0)
+		return -ENOMEM;
+	free(*dir);
+	*dir = path;
+	return 0;
+}
+
+static int check_sources(const struct config *cfg, struct buf *err)
+{
+	if (!cfg->n_sources)
+		return refuse(err, "%s: no [source NAME] in it", cfg->source_arg);
+	for (size_t i = 0; i < cfg->n_sources; i++)
+		if (!cfg->sources[i].url)
+			return refuse(err, "[source %s] url is missing",
+				      cfg->sources[i].name);
+	if (cfg->is_single && cfg->n_sources != 1)
+		return refuse(err, "a single URL is one source; \"%s\" names another",
+			      cfg->sources[1].name);
+	return 0;
+}
+
+static int check_values(const struct config *cfg, struct buf *err)
+{
+	uint64_t chunk = cfg->cache.chunk_bytes;
+
+	if (chunk < MIB || chunk > 4096 * MIB || chunk & (chunk - 1))
+		return refuse(err, "[cache] chunk: a power of two from 1M to 4G");
+	if (cfg->restore.tier == TIER_NONE)
+		return refuse(err, "[restore] tier: expedited, standard or bulk");
+	if (!cfg->restore.days || cfg->restore.days > 36500)
+		return refuse(err, "[restore] days: from 1 to 36500");
+	for (size_t i = 0; i < cfg->n_sources; i++)
+		if (cfg->sources[i].days > 36500)
+			return refuse(err, "[source %s] days: at most 36500",
+				      cfg->sources[i].name);
+	return 0;
+}
+
+int config_finish(struct config *cfg, struct buf *err)
+{
+	int r = check_sources(cfg, err);
+	if (!r)
+		r = check_values(cfg, err);
+	if (!r)
+		r = finish_owner(cfg, err);
+	if (!r)
+		r = finish_admins(cfg, err);
+	if (!r)
+		r = finish_budgets(cfg, err);
+	if (!r)
+		r = finish_dir(&cfg->state.dir, "/var/lib/thawfs", "XDG_STATE_HOME",
+			       ".local/state");
+	if (!r)
+		r = finish_dir(&cfg->cache.dir, "/var/cache/thawfs", "XDG_CACHE_HOME",
+			       ".cache");
+	return r;
+}
+
+void config_for_engine(const struct config *cfg, struct engine_cfg *ret)
+{
+	*ret = (struct engine_cfg){
+		.chunk_bytes = cfg->cache.chunk_bytes,
+		.cache_bytes = cfg->cache.size_bytes,
+		.reserve_bytes = cfg->cache.reserve_bytes,
+		.max_wait_ms = cfg->restore.max_wait_ms,
+		.retry_ms = cfg->restore.retry_ms,
+		.budgets = cfg->budgets,
+		.n_budgets = cfg->n_budgets,
+	};
+#ifdef THAW_CRASH_POINTS
+	ret->crash_at = cfg->debug.crash_at;
+#endif
+}
+
+void config_for_source(const struct config *cfg, const struct source_section *s,
+		       struct source_cfg *ret)
+{
+	*ret = (struct source_cfg){
+		.backend = { .name = s->name,
+			     .url = s->url,
+			     .region = s->region,
+			     .endpoint = s->endpoint,
+			     .profile = s->profile,
+			     .storage_classes = s->storage_classes,
+			     .path_style = s->path_style,
+			     .requester_pays = s->requester_pays },
+		.tier = (enum tier)(s->tier ? s->tier : cfg->restore.tier),
+		.days = (uint32_t)(s->days ? s->days : cfg->restore.days),
+		.refresh_ms = s->refresh_ms,
+		.require_proof = s->verify == 1,
+	};
+}

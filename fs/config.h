@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config - what was asked for: the configuration file, the command line's words, and what follows
+ * from both.
+ *
+ * Thread: the main thread fills it; constant after.
+ */
+#pragma once
+
+#include "engine.h"
+#include "option.h"
+#include "state.h"
+#include <sys/types.h>
+
+#define SOURCES_MAX  64
+#define SECTIONS_MAX 64 /* of [budget NAME] */
+#define ADMINS_MAX   32
+#define DRAWS_MAX    128 /* of all `who` of all budgets */
+
+enum readdirplus {
+	READDIRPLUS_AUTO,
+	READDIRPLUS_ALWAYS,
+	READDIRPLUS_NEVER,
+};
+
+/* [mount] */
+struct mount_section {
+	char *uid, *gid; /* a name or a number; NULL: who mounts */
+	uint32_t mode, dir_mode;
+	int readdirplus; /* enum readdirplus */
+	char *clock;     /* URL of a simulator's clock; NULL: the machine's */
+	bool allow_other;
+	char *admins; /* a comma list of users */
+};
+
+/* [source NAME] */
+struct source_section {
+	char name[64];
+	char *url, *profile, *region, *endpoint, *storage_classes;
+	bool path_style, requester_pays;
+	int64_t refresh_ms;
+	int verify; /* 0 best, 1 require */
+	int tier;   /* enum tier; TIER_NONE: as in [restore] */
+	uint64_t days;
+};
+
+/* [cache] */
+struct cache_section {
+	char *dir;
+	uint64_t size_bytes, reserve_bytes, chunk_bytes;
+};
+
+/* [restore] */
+struct restore_section {
+	int tier;
+	uint64_t days;
+	int64_t max_wait_ms, retry_ms;
+};
+
+/* [budget NAME] */
+struct budget_section {
+	char name[64];
+	char *who, *money;
+	bool each;
+	int per; /* enum budget_period */
+};
+
+/* [state] */
+struct state_section {
+	char *dir;
+};
+
+/* [debug] */
+struct debug_section {
+	char *crash_at;
+};
+
+struct config {
+	struct mount_section mount;
+	struct source_section sources[SOURCES_MAX];
+	size_t n_sources;
+	struct cache_section cache;
+	struct restore_section restore;
+	struct budget_section budget_sections[SECTIONS_MAX];
+	size_t n_budget_sections;
+	struct state_section state;
+	struct debug_section debug;
+
+	/* The command line (cmdline.h). */
+	char *source_arg; /* SOURCE as given */
+	char *mountpoint; /* absolute */
+	char *fsname;     /* -o fsname=; NULL: SOURCE */
+	bool is_single;   /* SOURCE is a URL: its tree is the mount's */
+	bool is_foreground;
+	int verbosity; /* -v, -v -v */
+	bool has_default_permissions, has_noexec;
+
+	/* What follows (config_finish). */
+	uid_t uid;
+	gid_t gid;
+	uid_t admins[ADMINS_MAX];
+	size_t n_admins;
+	struct budget budgets[DRAWS_MAX];
+	size_t n_budgets;
+	char *names[DRAWS_MAX]; /* owned: strings the budgets borrow */
+	size_t n_names;
+	bool has_default_budget;
+};
+
+/* Every option at its default. Gives NULL when out of memory. */
+struct config *config_new(void);
+void config_free(struct config *cfg);
+DEFINE_CLEANUP(struct config, config_free)
+
+/* 0, or -errno with a line for people in `err`. */
+int config_load(struct config *cfg, const char *path, struct buf *err);
+/* "section.key=value" */
+int config_set(struct config *cfg, const char *word, struct buf *err);
+/* Gives the source's section, made with its defaults at first use; NULL: bad name or too many. */
+struct source_section *config_source(struct config *cfg, const char *name);
+/* Once, when everything was read: checks, names to numbers, default budgets and directories.
+ * 0, or -EINVAL with a line for people in `err`. */
+int config_finish(struct config *cfg, struct buf *err);
+/* The effective values in INI form. */
+int config_print(const struct config *cfg, struct buf *out);
+
+/* For the layers below; borrows from `cfg`. */
+void config_for_engine(const struct config *cfg, struct engine_cfg *ret);
+void config_for_source(const struct config *cfg, const struct source_section *s,
+		       struct source_cfg *ret);

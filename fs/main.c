@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thawfs - cold archives as ordinary files: starting, waiting, stopping.
+ *
+ * Start: options, fork, state, engine, first contact with the sources, mount, workers.
+ * Stop (a signal, or somebody unmounted): no more requests are taken, parked reads are answered
+ * ETIMEDOUT, what is being written is finished, unmount, close. Each step ends before the next
+ * begins, so nothing is posted to a thread that has gone.
+ */
+#include "clock.h"
+#include "cmdline.h"
+#include "daemon.h"
+#include "log.h"
+#include "loop.h"
+#include "mount.h"
+#include "session.h"
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+/* A mount may stand before a slow service has answered; this long we wait for its word. */
+#define FIRST_CONTACT_MS 30000
+
+enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
+
+/* Everything that is running, from the bottom up. */
+struct program {
+	struct config *cfg;
+	struct clock *clock;
+	struct backends *backends;
+	struct state *state;
+	struct engine *engine;
+	bool is_engine_running;
+	struct mount *mount;
+	struct fuse_session *session;
+	struct loop *loop;
+	int signal_fd, end_fd;
+};
+
+/* ---- start ---- */
+
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static void tell_budgets(const struct config *cfg)
+{
+	static const char *const periods[] = { "day", "week", "month", "ever" };
+
+	for (size_t i = 0; i < cfg->n_budgets; i++) {
+		const struct budget *b = &cfg->budgets[i];
+		char money[48];
+		money_words(b->money, money);
+		log_notice("budget=%s usd=%s per=%s%s", b->name, money,
+			   periods[b->period], b->is_each ? " each" : "");
+	}
+	if (cfg->has_default_budget)
+		log_notice(
+			"these are the defaults; a [budget NAME] section replaces them");
+}
+
+static void tell_limits(const struct config *cfg)
+{
+	struct rlimit files = { 0 };
+
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	log_info("version=%s state=%s cache=%s cache_bytes=%llu reserve_bytes=%llu "
+		 "chunk_bytes=%llu max_wait_ms=%lld files=%llu",
+		 THAWFS_VERSION, cfg->state.dir, cfg->cache.dir,
+		 (unsigned long long)cfg->cache.size_bytes,
+		 (unsigned long long)cfg->cache.reserve_bytes,
+		 (unsigned long long)cfg->cache.chunk_bytes,
+		 (long long)cfg->restore.max_wait_ms, (unsigned long long)files.rlim_cur);
+	tell_budgets(cfg);
+}
+
+/* Signals are taken by poll() in the main thread alone; threads inherit the mask. */
+static int open_signals(struct program *p)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	p->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	p->end_fd = eventfd(0, EFD_CLOEXEC);
+	if (p->signal_fd < 0 || p->end_fd < 0)
+		return -errno;
+	sigaddset(&set, SIGUSR1); /* the FUSE workers' */
+	sigaddset(&set, SIGPIPE);
+	return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static int start_engine(struct program *p, struct buf *err)
+{
+	struct engine_cfg cfg;
+
+	config_for_engine(p->cfg, &cfg);
+	int r = engine_new(&cfg, p->state, p->backends, p->clock, &p->engine);
+	for (size_t i = 0; !r && i < p->cfg->n_sources; i++) {
+		struct source_cfg source;
+		config_for_source(p->cfg, &p->cfg->sources[i], &source);
+		r = engine_add_source(p->engine, &source, err);
+	}
+	if (!r)
+		r = engine_start(p->engine);
+	if (r < 0)
+		return r;
+	p->is_engine_running = true;
+	return engine_first_contact(p->engine, FIRST_CONTACT_MS, err);
+}
+
+static int start(struct program *p, struct buf *err)
+{
+	const struct config *cfg = p->cfg;
+
+	int r = open_signals(p);
+	if (r < 0)
+		return r;
+	p->clock = clock_new();
+	p->backends = p->clock ? backends_new(p->clock) : NULL;
+	if (!p->backends)
+		return -ENOMEM;
+	if (cfg->mount.clock)
+		r = backends_follow_clock(p->backends, cfg->mount.clock, err);
+	struct state_cfg where = { .state_dir = cfg->state.dir,
+				   .cache_dir = cfg->cache.dir };
+	if (!r)
+		r = state_open(&where, &p->state, err);
+	if (!r)
+		r = start_engine(p, err);
+	if (!r)
+		r = mount_new(cfg, p->clock, p->state, p->engine, &p->mount);
+	if (!r)
+		r = session_new(p->mount, &p->session, err);
+	if (!r)
+		r = loop_start(p->session, p->end_fd, &p->loop);
+	return r;
+}
+
+/* ---- stop ---- */
+
+static void stop(struct program *p)
+{
+	if (p->mount)
+		atomic_store(&p->mount->is_stopping, true);
+	loop_stop(p->loop);
+	if (p->mount)
+		mount_end_walks(p->mount);
+	if (p->is_engine_running)
+		engine_stop(p->engine);
+	if (p->mount)
+		mount_end_reads(p->mount);
+	session_free(p->session);
+	mount_free(p->mount);
+	engine_free(p->engine);
+	state_close(p->state);
+	backends_free(p->backends);
+	clock_free(p->clock);
+	close(p->signal_fd);
+	close(p->end_fd);
+}
+
+/* Until a signal comes, or the kernel ends the session. */
+static void wait_for_end(const struct program *p)
+{
+	struct pollfd fds[] = {
+		{ .fd = p->signal_fd, .events = POLLIN },
+		{ .fd = p->end_fd, .events = POLLIN },
+	};
+
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
+		;
+	if (fds[0].revents) {
+		struct signalfd_siginfo info = { 0 };
+		(void)!read(p->signal_fd, &info, sizeof(info));
+		log_notice("stopping, signal=%u", info.ssi_signo);
+	} else {
+		log_notice("stopping: unmounted");
+	}
+}
+
+static int run(struct config *cfg)
+{
+	struct program p = { .cfg = cfg, .signal_fd = -1, .end_fd = -1 };
+	_buf_ struct buf err;
+	_free_ char *log_path = NULL;
+	int ready_fd = -1;
+
+	buf_init(&err, BUF_TEXT_MAX);
+	if (asprintf(&log_path, "%s/thawfs.log", cfg->state.dir) < 0)
+		return STATUS_FAILED;
+	if (!cfg->is_foreground) {
+		ready_fd = daemon_begin();
+		if (ready_fd < 0) {
+			daemon_failed(-1, "cannot fork");
+			return STATUS_FAILED;
+		}
+	}
+	tell_limits(cfg);
+	session_check_kernel();
+	int r = start(&p, &err);
+	if (r < 0) {
+		if (!err.len) {
+			errno = -r;
+			buf_printf(&err, "cannot start: %m");
+		}
+		stop(&p);
+		daemon_failed(ready_fd, err.data);
+		return STATUS_FAILED;
+	}
+	log_notice("mounted source=%s at=%s", cfg->source_arg, cfg->mountpoint);
+	daemon_ready(ready_fd, log_path);
+	wait_for_end(&p);
+	stop(&p);
+	log_notice("stopped");
+	return STATUS_OK;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(config_freep) struct config *cfg = config_new();
+	_buf_ struct buf text;
+	_buf_ struct buf err;
+	enum cmdline_what what = CMDLINE_MOUNT;
+
+	buf_init(&text, BUF_TEXT_MAX);
+	buf_init(&err, BUF_TEXT_MAX);
+	if (!cfg)
+		return STATUS_FAILED;
+	int r = cmdline_read(argc, argv, cfg, &what, &text, &err);
+	if (r < 0) {
+		if (err.len)
+			fprintf(stderr, "thawfs: %s\n", err.data);
+		return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+	}
+	if (what != CMDLINE_MOUNT)
+		return fputs(text.data, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
+
+	umask(0077);
+	raise_limits();
+	enum log_level level = cfg->verbosity > 1 ? LOG_DEBUG
+			       : cfg->verbosity   ? LOG_INFO
+						  : LOG_NOTICE;
+	log_setup("thawfs", level, !isatty(STDERR_FILENO));
+	return run(cfg);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics.h"
+#include "clock.h"
+#include "journal.h"
+#include "open.h"
+#include "store.h"
+#include "str.h"
+#include <inttypes.h>
+
+struct gauges {
+	struct engine_stats engine;
+	uint64_t used, free, open;
+};
+
+static const struct metric {
+	const char *name, *help;
+	size_t offset;
+} metrics[] = {
+	{ "thawfs_waiting_reads", "Reads that wait for their bytes.",
+	  offsetof(struct gauges, engine.waiters) },
+	{ "thawfs_restores", "Restores in flight.",
+	  offsetof(struct gauges, engine.restores) },
+	{ "thawfs_transfers", "Transfers under way.",
+	  offsetof(struct gauges, engine.transfers) },
+	{ "thawfs_engine_lag_max_milliseconds", "Longest turn of the engine's loop.",
+	  offsetof(struct gauges, engine.lag_max_ms) },
+	{ "thawfs_cache_used_bytes", "Bytes in data files.",
+	  offsetof(struct gauges, used) },
+	{ "thawfs_cache_free_bytes", "Bytes the cache's file system can still take.",
+	  offsetof(struct gauges, free) },
+	{ "thawfs_open_files", "Files open in the mount.",
+	  offsetof(struct gauges, open) },
+};
+
+static const struct source_metric {
+	const char *name, *help;
+	size_t offset;
+} source_metrics[] = {
+	{ "thawfs_source_files", "Files in the source's catalog.",
+	  offsetof(struct source_info, files) },
+	{ "thawfs_source_bytes", "Bytes in the source's catalog.",
+	  offsetof(struct source_info, bytes) },
+	{ "thawfs_source_catalog_milliseconds",
+	  "When the catalog was taken; 0: none yet.",
+	  offsetof(struct source_info, taken_ms) },
+};
+
+static void add_head(const char *name, const char *help, struct buf *out)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+}
+
+/* All members the tables point at are 64 bits wide and never negative. */
+static uint64_t member(const void *of, size_t offset)
+{
+	return *(const uint64_t *)((const char *)of + offset);
+}
+
+int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)
+{
+	struct gauges g = { .used = store_used_bytes(m->state->store),
+			    .free = store_free_bytes(m->state->store),
+			    .open = open_count(m->opens) };
+
+	engine_stats(m->engine, &g.engine);
+	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
+		add_head(metrics[i].name, metrics[i].help, out);
+		buf_printf(out, "%s %" PRIu64 "\n", metrics[i].name,
+			   member(&g, metrics[i].offset));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(source_metrics); i++) {
+		const struct source_metric *row = &source_metrics[i];
+		add_head(row->name, row->help, out);
+		for (size_t k = 0; k < m->n_sources; k++) {
+			struct source_info info = { 0 };
+			const char *name = m->sources[k].name;
+			(void)catalog_source(m->state->catalog, name, &info);
+			buf_printf(out, "%s{source=\"%s\"} %" PRIu64 "\n", row->name,
+				   name, member(&info, row->offset));
+		}
+	}
+	return out->err;
+}
+
+/* RFC 4180: quoted where it must be. */
+static void add_field(struct buf *out, const char *s)
+{
+	if (!strpbrk(s, ",\"\r\n")) {
+		buf_puts(out, s);
+		return;
+	}
+	buf_putc(out, '"');
+	for (; *s; s++) {
+		if (*s == '"')
+			buf_putc(out, '"');
+		buf_putc(out, *s);
+	}
+	buf_putc(out, '"');
+}
+
+struct ledger {
+	struct buf *out;
+	bool sees_all;
+	uid_t uid;
+};
+
+static int add_charge(void *arg, const struct charge *c)
+{
+	struct ledger *l = arg;
+	char when[32], amount[48];
+
+	if (!l->sees_all && c->uid != l->uid)
+		return 0;
+	time_rfc3339(c->time_ms, when);
+	money_format(c->amount, amount);
+	buf_printf(l->out, "%" PRIu64 ",%s,%u,%u,", c->seq, when, c->uid, c->gid);
+	add_field(l->out, c->source);
+	buf_printf(l->out, ",%" PRIu64 ",%s,%s,", c->request_id, c->operation,
+		   c->component);
+	add_field(l->out, c->resource);
+	buf_printf(l->out, ",%s,%" PRIu64 ",%u,", c->tier, c->quantity, c->days);
+	if (c->price >= 0)
+		buf_printf(l->out, "%" PRId64 ".%010" PRId64, c->price / 10000000000,
+			   c->price % 10000000000);
+	buf_printf(l->out, ",%s,", amount);
+	add_field(l->out, c->remote_id);
+	return buf_putc(l->out, '\n');
+}
+
+int ledger_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)
+{
+	struct ledger l = { out, mount_is_admin(m, who->uid), who->uid };
+
+	buf_puts(out, "seq,time,uid,gid,source,request,operation,component,resource,tier,"
+		      "quantity,days,price,amount,remote_id\n");
+	int r = journal_each_charge(m->state->journal, 0, add_charge, &l);
+	return r < 0 ? r : out->err;
+}

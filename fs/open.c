@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "open.h"
+#include <pthread.h>
+#include <uthash.h>
+
+struct open_file {
+	uint64_t ino;
+	unsigned int handles;
+	struct data_file *data; /* owned list, newest first */
+	UT_hash_handle hh;
+};
+
+struct open_table {
+	pthread_mutex_t mu; /* all below */
+	struct open_file *files;
+	struct snapshot *snapshots;
+};
+
+static struct open_file *find(struct open_table *t, uint64_t ino)
+{
+	struct open_file *f = NULL;
+	HASH_FIND(hh, t->files, &ino, sizeof(ino), f);
+	return f;
+}
+
+static struct data_file *find_data(struct open_file *f, uint64_t gen)
+{
+	struct data_file *d = f ? f->data : NULL;
+	while (d && d->gen != gen)
+		d = d->next;
+	return d;
+}
+
+static void file_free(struct open_table *t, struct open_file *f)
+{
+	HASH_DEL(t->files, f);
+	while (f->data) {
+		struct data_file *d = f->data;
+		f->data = d->next;
+		close(d->fd);
+		free(d);
+	}
+	free(f);
+}
+
+static void snapshot_free(struct snapshot *s)
+{
+	*s->prev = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	buf_done(&s->text);
+	free(s);
+}
+
+struct open_table *open_table_new(void)
+{
+	struct open_table *t = calloc(1, sizeof(*t));
+	if (t)
+		pthread_mutex_init(&t->mu, NULL);
+	return t;
+}
+
+void open_table_free(struct open_table *t)
+{
+	struct open_file *f, *next;
+
+	if (!t)
+		return;
+	HASH_ITER(hh, t->files, f, next)
+	{
+		file_free(t, f);
+	}
+	while (t->snapshots)
+		snapshot_free(t->snapshots);
+	pthread_mutex_destroy(&t->mu);
+	free(t);
+}
+
+int open_add(struct open_table *t, uint64_t ino)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&t->mu);
+	struct open_file *f = find(t, ino);
+	if (!f) {
+		f = calloc(1, sizeof(*f));
+		if (f) {
+			f->ino = ino;
+			HASH_ADD(hh, t->files, ino, sizeof(f->ino), f);
+		}
+	}
+	if (f)
+		f->handles++;
+	else
+		r = -ENOMEM;
+	pthread_mutex_unlock(&t->mu);
+	return r;
+}
+
+void open_remove(struct open_table *t, uint64_t ino)
+{
+	pthread_mutex_lock(&t->mu);
+	struct open_file *f = find(t, ino);
+	if (f && --f->handles == 0)
+		file_free(t, f);
+	pthread_mutex_unlock(&t->mu);
+}
+
+bool open_retire(struct open_table *t, uint64_t ino)
+{
+	pthread_mutex_lock(&t->mu);
+	bool is_open = find(t, ino) != NULL;
+	pthread_mutex_unlock(&t->mu);
+	return !is_open;
+}
+
+uint64_t open_count(struct open_table *t)
+{
+	pthread_mutex_lock(&t->mu);
+	uint64_t n = HASH_COUNT(t->files);
+	pthread_mutex_unlock(&t->mu);
+	return n;
+}
+
+const struct data_file *open_data_find(struct open_table *t, uint64_t ino, uint64_t gen)
+{
+	pthread_mutex_lock(&t->mu);
+	struct data_file *d = find_data(find(t, ino), gen);
+	pthread_mutex_unlock(&t->mu);
+	return d;
+}
+
+const struct data_file *open_data_add(struct open_table *t, uint64_t ino, uint64_t gen,
+				      uint64_t size_bytes, int fd)
+{
+	_close_ int given = fd;
+	_free_ struct data_file *fresh = calloc(1, sizeof(*fresh));
+	if (!fresh)
+		return NULL;
+	fresh->gen = gen;
+	fresh->size_bytes = size_bytes;
+
+	pthread_mutex_lock(&t->mu);
+	struct open_file *f = find(t, ino);
+	struct data_file *d = find_data(f, gen);
+	if (f && !d) {
+		d = steal_ptr(fresh);
+		d->fd = steal_fd(&given);
+		d->next = f->data;
+		f->data = d;
+	}
+	pthread_mutex_unlock(&t->mu);
+	return d;
+}
+
+struct snapshot *open_snapshot_new(struct open_table *t)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	buf_init(&s->text, SIZE_MAX / 2);
+
+	pthread_mutex_lock(&t->mu);
+	s->next = t->snapshots;
+	s->prev = &t->snapshots;
+	if (s->next)
+		s->next->prev = &s->next;
+	t->snapshots = s;
+	pthread_mutex_unlock(&t->mu);
+	return s;
+}
+
+void open_snapshot_free(struct open_table *t, struct snapshot *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&t->mu);
+	snapshot_free(s);
+	pthread_mutex_unlock(&t->mu);
+}

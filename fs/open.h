@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open - which inodes are open, their data files' descriptors, and the snapshots handles hold.
+ *
+ * A data file's descriptor stays with its inode until the last handle is released, so whoever
+ * serves a request of a handle may use it without counting. What the kernel never releases, since
+ * the mount ended first, is freed with the table.
+ *
+ * Thread: any.
+ * Lock: one mutex, a leaf; never held over a system call but close().
+ */
+#pragma once
+
+#include "buf.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct open_table; /* opaque */
+
+/* One generation's data file, open for reading. Constant. */
+struct data_file {
+	uint64_t gen;
+	uint64_t size_bytes; /* of the whole file */
+	int fd;
+	struct data_file *next;
+};
+
+/* What one open of a sidecar shows. */
+struct snapshot {
+	struct snapshot *next, **prev; /* the table's lock */
+	struct buf text;
+	bool is_made; /* summaries are made at the first read, by the walker; its own */
+};
+
+struct open_table *open_table_new(void);
+void open_table_free(struct open_table *t);
+
+/* Counts a handle. 0 or -ENOMEM. */
+int open_add(struct open_table *t, uint64_t ino);
+void open_remove(struct open_table *t, uint64_t ino);
+
+/* May this inode's data be forgotten? False while it is open. */
+bool open_retire(struct open_table *t, uint64_t ino);
+/* Inodes that are open now. */
+uint64_t open_count(struct open_table *t);
+
+/* The descriptor of an open inode's generation, or NULL. Borrowed until the last release. */
+const struct data_file *open_data_find(struct open_table *t, uint64_t ino, uint64_t gen);
+/* Takes `fd`; gives what open_data_find() will find. NULL when out of memory, or not open (`fd`
+ * is closed). */
+const struct data_file *open_data_add(struct open_table *t, uint64_t ino, uint64_t gen,
+				      uint64_t size_bytes, int fd);
+
+/* Gives an empty snapshot, or NULL. */
+struct snapshot *open_snapshot_new(struct open_table *t);
+void open_snapshot_free(struct open_table *t, struct snapshot *s);

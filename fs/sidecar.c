@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar.h"
+#include "facts.h"
+#include "metrics.h"
+#include "str.h"
+#include "summary.h"
+
+bool sidecar_may_see_money(const struct mount *m, const struct facts *f,
+			   const struct asker *who)
+{
+	return mount_is_admin(m, who->uid) ||
+	       (f->has_request && f->request.uid == who->uid);
+}
+
+typedef int (*facts_fn)(const struct facts *f, bool may_see_money, struct buf *out);
+
+static int of_facts(struct mount *m, uint64_t ino, const struct asker *who, facts_fn text,
+		    struct buf *out)
+{
+	struct facts f;
+	int r = facts_of(m->engine, ino, &f);
+	return r < 0 ? r : text(&f, sidecar_may_see_money(m, &f, who), out);
+}
+
+static int status_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
+			  struct buf *out)
+{
+	return of_facts(m, ino, who, facts_status, out);
+}
+
+static int cost_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
+			struct buf *out)
+{
+	return of_facts(m, ino, who, facts_cost, out);
+}
+
+static int json_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
+			struct buf *out)
+{
+	return of_facts(m, ino, who, facts_json, out);
+}
+
+static int queue_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
+			 struct buf *out)
+{
+	return engine_queue_text(m->engine, out);
+}
+
+/* A channel is written to; there is nothing to read in it. */
+static int no_text(struct mount *m, uint64_t ino, const struct asker *who,
+		   struct buf *out)
+{
+	return 0;
+}
+
+static const struct sidecar sidecars[] = {
+	{ NODE_STATUS, SIDECAR_OF_FILE, ".status", false, false, status_sidecar, NULL },
+	{ NODE_COST, SIDECAR_OF_FILE, ".cost", false, false, cost_sidecar, NULL },
+	{ NODE_JSON, SIDECAR_OF_FILE, ".json", false, false, json_sidecar, NULL },
+	{ NODE_REQUEST, SIDECAR_OF_FILE, ".request", true, false, no_text, NULL },
+	{ NODE_SUMMARY, SIDECAR_OF_DIR, "summary", false, false, summary_blank,
+	  summary_walk },
+	{ NODE_DIR_REQUEST, SIDECAR_OF_DIR, "request", true, false, no_text, NULL },
+	{ NODE_QUEUE, SIDECAR_OF_ROOT, "queue", false, true, queue_sidecar, NULL },
+	{ NODE_LEDGER, SIDECAR_OF_ROOT, "ledger.csv", false, false, ledger_text, NULL },
+	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL },
+};
+
+const struct sidecar *sidecar_of(enum node_kind kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sidecars); i++)
+		if (sidecars[i].kind == kind)
+			return &sidecars[i];
+	return NULL;
+}
+
+static bool is_in(const struct sidecar *s, const struct mount *m, uint64_t dir_ino)
+{
+	return s->place == SIDECAR_OF_DIR ||
+	       (s->place == SIDECAR_OF_ROOT && dir_ino == m->root_ino);
+}
+
+const struct sidecar *sidecar_fixed(const struct mount *m, uint64_t dir_ino, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sidecars); i++)
+		if (is_in(&sidecars[i], m, dir_ino) && n-- == 0)
+			return &sidecars[i];
+	return NULL;
+}
+
+/* "NAME.status": the row, and the length of NAME. */
+static const struct sidecar *of_suffix(const char *name, size_t *ret_len)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(sidecars); i++) {
+		const struct sidecar *s = &sidecars[i];
+		size_t tail = strlen(s->name);
+		if (s->place != SIDECAR_OF_FILE || len <= tail ||
+		    !streq(name + len - tail, s->name))
+			continue;
+		*ret_len = len - tail;
+		return s;
+	}
+	return NULL;
+}
+
+int sidecar_find(struct mount *m, uint64_t dir_ino, const char *name, struct node *ret)
+{
+	char plain[NAME_LEN_MAX + 1];
+	struct entry e;
+	size_t len;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sidecars); i++) {
+		if (is_in(&sidecars[i], m, dir_ino) && streq(sidecars[i].name, name)) {
+			*ret = (struct node){ sidecars[i].kind, dir_ino };
+			return 0;
+		}
+	}
+	const struct sidecar *s = of_suffix(name, &len);
+	if (!s || len > NAME_LEN_MAX || dir_ino == MOUNT_ROOT_INO)
+		return -ENOENT;
+	if (mount_is_nameless(m, dir_ino))
+		return -EAGAIN;
+	memcpy(plain, name, len);
+	plain[len] = '\0';
+	int r = catalog_lookup(m->state->catalog, dir_ino, plain, &e);
+	if (r < 0)
+		return r == -ENOENT ? r : -EIO;
+	if (e.type != ENTRY_FILE)
+		return -ENOENT;
+	*ret = (struct node){ s->kind, e.ino };
+	return 0;
+}

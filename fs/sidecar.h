@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sidecar - the text files in .thaw, by a table: a new one is a row and a function.
+ *
+ * All facts come from facts.h, and are formatted there.
+ *
+ * Thread: any; nothing here waits, but for what sidecar_is_slow() says (the walker's).
+ */
+#pragma once
+
+#include "facts.h"
+#include "view.h"
+
+/* Where a sidecar stands. */
+enum sidecar_place {
+	SIDECAR_OF_FILE, /* DIR/.thaw/NAME.suffix */
+	SIDECAR_OF_DIR,  /* DIR/.thaw/name */
+	SIDECAR_OF_ROOT, /* MOUNT/.thaw/name */
+};
+
+struct sidecar {
+	enum node_kind kind;
+	enum sidecar_place place;
+	const char *name; /* or the suffix, with its dot */
+	bool is_channel;  /* written to */
+	bool is_for_admins;
+	/* Appends what `who` sees. For a slow one: a text of the same length. */
+	int (*text)(struct mount *m, uint64_t ino, const struct asker *who,
+		    struct buf *out);
+	/* Slow: walks. -EINTR when `is_cancelled` says so. */
+	int (*walk)(struct mount *m, uint64_t ino, bool (*is_cancelled)(void *),
+		    void *arg, struct buf *out);
+};
+
+/* The row of a kind, or NULL. */
+const struct sidecar *sidecar_of(enum node_kind kind);
+/* The n-th fixed entry of the .thaw of `dir_ino`, or NULL. */
+const struct sidecar *sidecar_fixed(const struct mount *m, uint64_t dir_ino, size_t n);
+/* What `name` in the .thaw of `dir_ino` is. 0, -ENOENT or -EAGAIN. */
+int sidecar_find(struct mount *m, uint64_t dir_ino, const char *name, struct node *ret);
+
+/* May `who` see who asked and what was charged: the requester himself, and admins. */
+bool sidecar_may_see_money(const struct mount *m, const struct facts *f,
+			   const struct asker *who);

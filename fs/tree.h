@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tree - walking all files under a directory.
+ *
+ * Thread: the walker: it takes as long as the subtree is large.
+ */
+#pragma once
+
+#include "mount.h"
+
+struct tree_walk {
+	struct mount *mount;
+	/* Asked now and then; true: the walk ends with -EINTR. */
+	bool (*is_cancelled)(void *arg);
+	/* Each file once; a non-zero answer ends the walk with it. */
+	int (*file)(void *arg, uint64_t ino);
+	void *arg;
+};
+
+/* 0, -ENOMEM, -EINTR, -EIO or what `file` answered. Sources without a catalog hold nothing. */
+int tree_walk(const struct tree_walk *w, uint64_t dir_ino);

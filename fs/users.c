@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "users.h"
+#include "str.h"
+#include <grp.h>
+#include <pwd.h>
+
+static int number(const char *text, uint32_t *ret)
+{
+	uint64_t n;
+	if (str_to_u64(text, &n) < 0 || n >= UINT32_MAX)
+		return -ENOENT;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+int user_number(const char *name, uint32_t *ret)
+{
+	const struct passwd *pw = getpwnam(name);
+	if (!pw)
+		return number(name, ret);
+	*ret = pw->pw_uid;
+	return 0;
+}
+
+int group_number(const char *name, uint32_t *ret)
+{
+	const struct group *gr = getgrnam(name);
+	if (!gr)
+		return number(name, ret);
+	*ret = gr->gr_gid;
+	return 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* users - names of users and groups to numbers, by the machine's own directory.
+ *
+ * Thread: the main thread, at start: a lookup may take long.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* A name, or a decimal number as it is. 0 or -ENOENT. */
+int user_number(const char *name, uint32_t *ret);
+int group_number(const char *name, uint32_t *ret);

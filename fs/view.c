@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "view.h"
+#include "clock.h"
+#include "sidecar.h"
+#include "str.h"
+
+#define KIND_SHIFT 48
+
+/* A file's number and its attributes never change, and a name changes only when a catalog is
+ * read again; a directory without a catalog may get one any moment. */
+#define FILE_ATTR_S  3600.0
+#define NAME_S       60.0
+#define NAMELESS_S   1.0
+#define SIDECAR_S    0.0
+#define SIDECAR_ID_S 5.0
+
+#define BLOCK_BYTES 131072 /* what readers should ask for at once */
+
+struct node node_of(const struct mount *m, uint64_t id)
+{
+	uint64_t kind = id >> KIND_SHIFT;
+	struct node n = { NODE_PLAIN, id & INO_MAX };
+	if (kind < NODE_KINDS)
+		n.kind = (enum node_kind)kind;
+	if (n.ino == MOUNT_ROOT_INO)
+		n.ino = m->root_ino;
+	return n;
+}
+
+uint64_t node_id(const struct mount *m, struct node node)
+{
+	uint64_t ino = node.ino == m->root_ino ? MOUNT_ROOT_INO : node.ino;
+	return (uint64_t)node.kind << KIND_SHIFT | ino;
+}
+
+static struct timespec time_of_ms(int64_t ms)
+{
+	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+}
+
+static void view_fill(const struct mount *m, struct node node, mode_t mode,
+		      int64_t time_ms, struct view *ret)
+{
+	struct view v = { .node = node, .entry_s = NAME_S, .attr_s = FILE_ATTR_S };
+	v.st.st_ino = node_id(m, node);
+	v.st.st_mode = mode;
+	v.st.st_nlink = 1;
+	v.st.st_uid = m->uid;
+	v.st.st_gid = m->gid;
+	v.st.st_blksize = BLOCK_BYTES;
+	v.st.st_mtim = time_of_ms(time_ms);
+	v.st.st_ctim = v.st.st_mtim;
+	v.st.st_atim = v.st.st_mtim;
+	*ret = v;
+}
+
+static void set_size(struct stat *st, uint64_t bytes)
+{
+	st->st_size = (off_t)bytes;
+	st->st_blocks = (blkcnt_t)((bytes + 511) / 512);
+}
+
+static void fill_dir(const struct mount *m, struct node node, uint64_t n_dirs,
+		     int64_t time_ms, struct view *ret)
+{
+	view_fill(m, node, S_IFDIR | m->cfg->mount.dir_mode, time_ms, ret);
+	ret->st.st_nlink = (nlink_t)(2 + n_dirs);
+	set_size(&ret->st, 4096);
+}
+
+void view_of_entry(const struct mount *m, const struct entry *e, struct view *ret)
+{
+	struct node node = { NODE_PLAIN, e->ino };
+	int64_t time_ms = e->mtime_ms ? e->mtime_ms : m->born_ms;
+
+	if (e->type == ENTRY_DIRECTORY) {
+		fill_dir(m, node, e->n_dirs, time_ms, ret);
+		if (!e->parent) {
+			ret->entry_s = NAMELESS_S;
+			ret->attr_s = NAMELESS_S;
+		}
+		return;
+	}
+	view_fill(m, node, S_IFREG | m->cfg->mount.mode, time_ms, ret);
+	set_size(&ret->st, e->object.size_bytes);
+}
+
+static int get_plain(struct mount *m, uint64_t ino, struct view *ret)
+{
+	struct entry e;
+
+	if (ino == MOUNT_ROOT_INO) {
+		fill_dir(m, (struct node){ NODE_PLAIN, ino }, m->n_sources, m->born_ms,
+			 ret);
+		return 0;
+	}
+	int r = catalog_get(m->state->catalog, ino, &e);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : -EIO;
+	view_of_entry(m, &e, ret);
+	return 0;
+}
+
+/* Readable by who may read what it speaks of. */
+static mode_t sidecar_mode(const struct mount *m, const struct sidecar *s)
+{
+	if (s->is_channel)
+		return 0666;
+	return s->place == SIDECAR_OF_FILE ? m->cfg->mount.mode & 0444 : 0444;
+}
+
+static int get_sidecar(struct mount *m, struct node node, const struct asker *who,
+		       struct view *ret)
+{
+	const struct sidecar *s = sidecar_of(node.kind);
+	_buf_ struct buf text;
+
+	buf_init(&text, SIZE_MAX / 2);
+	if (!s->is_for_admins || mount_is_admin(m, who->uid)) {
+		int r = s->text(m, node.ino, who, &text);
+		if (r < 0)
+			return r == -ENOENT ? -ESTALE : r;
+	}
+	view_fill(m, node, S_IFREG | sidecar_mode(m, s), clock_service_ms(m->clock), ret);
+	set_size(&ret->st, text.len);
+	ret->entry_s = SIDECAR_ID_S;
+	ret->attr_s = SIDECAR_S;
+	return 0;
+}
+
+int view_get(struct mount *m, struct node node, const struct asker *who, struct view *ret)
+{
+	if (node.kind == NODE_PLAIN)
+		return get_plain(m, node.ino, ret);
+	if (node.kind != NODE_THAW)
+		return get_sidecar(m, node, who, ret);
+
+	int r = get_plain(m, node.ino, ret);
+	if (r < 0)
+		return r;
+	fill_dir(m, node, 0, m->born_ms, ret);
+	return 0;
+}
+
+int view_parent(struct mount *m, struct node node, struct node *ret)
+{
+	struct entry e;
+
+	if (node.kind == NODE_THAW) {
+		*ret = (struct node){ NODE_PLAIN, node.ino };
+		return 0;
+	}
+	if (node.ino == m->root_ino) {
+		*ret = node;
+		return 0;
+	}
+	int r = catalog_get(m->state->catalog, node.ino, &e);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : -EIO;
+	*ret = (struct node){ NODE_PLAIN, e.parent ? e.parent : m->root_ino };
+	return 0;
+}
+
+static int lookup_source(struct mount *m, const char *name, struct node *ret)
+{
+	for (size_t i = 0; i < m->n_sources; i++) {
+		if (streq(m->sources[i].name, name)) {
+			*ret = (struct node){ NODE_PLAIN, m->sources[i].root_ino };
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int lookup_plain(struct mount *m, uint64_t dir_ino, const char *name,
+			struct view *ret)
+{
+	struct entry e;
+
+	if (mount_is_nameless(m, dir_ino))
+		return -EAGAIN;
+	if (strlen(name) > NAME_LEN_MAX)
+		return -ENAMETOOLONG;
+	int r = catalog_lookup(m->state->catalog, dir_ino, name, &e);
+	if (r < 0)
+		return r == -ENOENT ? r : -EIO;
+	view_of_entry(m, &e, ret);
+	return 0;
+}
+
+int view_lookup(struct mount *m, struct node dir, const char *name,
+		const struct asker *who, struct view *ret)
+{
+	struct node node = dir;
+	int r = 0;
+
+	/* "." and "..": the kernel asks them of a node it knows by a file handle alone. */
+	if (streq(name, "."))
+		return view_get(m, dir, who, ret);
+	if (streq(name, ".."))
+		r = view_parent(m, dir, &node);
+	else if (dir.kind == NODE_THAW)
+		r = sidecar_find(m, dir.ino, name, &node);
+	else if (dir.kind != NODE_PLAIN)
+		return -ENOTDIR;
+	else if (streq(name, ".thaw"))
+		node.kind = NODE_THAW;
+	else if (dir.ino == MOUNT_ROOT_INO)
+		r = lookup_source(m, name, &node);
+	else
+		return lookup_plain(m, dir.ino, name, ret);
+	return r < 0 ? r : view_get(m, node, who, ret);
+}
+
+bool view_may_read(const struct mount *m, const struct asker *who)
+{
+	mode_t mode = m->cfg->mount.mode;
+
+	if (who->uid == 0)
+		return true;
+	if (who->uid == m->uid)
+		return mode & S_IRUSR;
+	bool is_member = who->gid == m->gid;
+	for (size_t i = 0; i < who->n_groups; i++)
+		is_member = is_member || who->groups[i] == m->gid;
+	return mode & (is_member ? S_IRGRP : S_IROTH);
+}

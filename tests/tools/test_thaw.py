@@ -209,8 +209,11 @@ def test_status_of_one_file_explains_it(mount):
 
 
 def test_status_of_a_failed_file_says_why_in_the_words_of_the_mount(mount):
-    path = mount.file("run.tar", state="failed", error="hash differs twice", errno="EIO")
-    assert "hash differs twice (EIO)" in thaw("status", path).stdout
+    words = "the hash of what came differs from the inventory's, three times in a row, " * 3
+    path = mount.file("run.tar", state="failed", error=words + "\x1b[2J", errno="EIO")
+    said = thaw("status", path).stdout
+    assert " ".join(said.split()).count(words + "?[2J (EIO)") == 1
+    assert max(map(len, said.splitlines()[1:])) <= 80 and "\x1b" not in said
 
 
 def test_a_cold_file_says_how_long_it_would_take_and_a_cached_one_costs_nothing_more(mount):

@@ -105,6 +105,30 @@ void text_pad(const char *s, size_t columns, const char *gap)
 	printf("%s%*s%s", s, used < columns ? (int)(columns - used) : 0, "", gap);
 }
 
+void text_wrap(const char *s, size_t indent, size_t columns)
+{
+	size_t at = indent;
+
+	while (*s) {
+		size_t len = strcspn(s, " ");
+		_free_ char *word = strndup(s, len);
+		size_t wide = word ? text_columns(word) : 0;
+
+		if (at > indent && at + 1 + wide > columns) {
+			printf("\n%*s", (int)indent, "");
+			at = indent;
+		}
+		if (at > indent) {
+			putchar(' ');
+			at++;
+		}
+		fputs(word ? word : "?", stdout);
+		at += wide;
+		s += len + strspn(s + len, " ");
+	}
+	putchar('\n');
+}
+
 bool is_terminal(int fd)
 {
 	return isatty(fd) == 1;

@@ -16,6 +16,9 @@ char *text_fit(const char *s, size_t columns);
 /* Prints `s`, blanks up to `columns`, and `gap`. */
 void text_pad(const char *s, size_t columns, const char *gap);
 
+/* Prints words at a line of `columns` where `indent` are used already, and of every further one. */
+void text_wrap(const char *s, size_t indent, size_t columns);
+
 bool is_terminal(int fd);
 /* Width of the terminal on `fd`, 80 where it does not say. */
 size_t terminal_columns(int fd);

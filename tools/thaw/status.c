@@ -209,6 +209,22 @@ static void asked_line(const struct item *it)
 		putchar('\n');
 }
 
+static void reason_lines(const struct item *it)
+{
+	_free_ char *text = NULL, *safe = NULL;
+
+	if (!*it->error)
+		return;
+	if (asprintf(&text, "%s%s%s%s", it->error, *it->errno_word ? " (" : "",
+		     it->errno_word, *it->errno_word ? ")" : "") < 0) {
+		text = NULL;
+		return;
+	}
+	safe = text_safe(text);
+	fputs("  reason    ", stdout);
+	text_wrap(safe ? safe : "?", 12, terminal_columns(STDOUT_FILENO));
+}
+
 /* One file, for somebody who wonders why it does not come. */
 static int file_explain(void *arg, const struct file *f)
 {
@@ -229,9 +245,7 @@ static int file_explain(void *arg, const struct file *f)
 	size_words(it.here, here);
 	printf("%s\n", safe ? safe : "?");
 	printf("  state     %s: %s\n", it.state, item_sentence(&it));
-	if (*it.error)
-		printf("  reason    %s%s%s%s\n", it.error, *it.errno_word ? " (" : "",
-		       it.errno_word, *it.errno_word ? ")" : "");
+	reason_lines(&it);
 	printf("  size      %s, %s\n", size, it.storage_class);
 	printf("  here      %s (%u%%)%s%s\n", here, percent_here(&it),
 	       *it.verified ? ", verified by " : "", it.verified);

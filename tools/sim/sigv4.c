@@ -429,10 +429,19 @@ static void sign(const uint8_t key[32], const char *text, char ret[65])
 	hex_encode(mac, 32, ret);
 }
 
+void signature_make(const struct auth *a, const char *secret, const struct buf *canonical,
+		    struct buf *to_sign, char ret[65])
+{
+	uint8_t key[32];
+
+	signing_key(secret, a, key);
+	string_to_sign(a, canonical, to_sign);
+	sign(key, to_sign->data, ret);
+}
+
 /* Whether the signature fits; leaves both strings for the refusal. */
 static bool signature_fits(const struct sim_conn *c, const struct auth *a, int times,
-			   const uint8_t key[32], struct buf *canonical,
-			   struct buf *to_sign)
+			   const char *secret, struct buf *canonical, struct buf *to_sign)
 {
 	char want[65];
 
@@ -441,8 +450,7 @@ static bool signature_fits(const struct sim_conn *c, const struct auth *a, int t
 	canonical_request(c, a, times, canonical);
 	if (canonical->err)
 		return false;
-	string_to_sign(a, canonical, to_sign);
-	sign(key, to_sign->data, want);
+	signature_make(a, secret, canonical, to_sign, want);
 	return strlen(a->signature) == 64 && CRYPTO_memcmp(want, a->signature, 64) == 0;
 }
 
@@ -500,8 +508,8 @@ static int signature_check(const struct sim_conn *c, const struct auth *a,
 	buf_init(&canonical, CANONICAL_MAX);
 	buf_init(&to_sign, CANONICAL_MAX);
 	signing_key(secret, a, key);
-	if ((c->is_glacier && signature_fits(c, a, 1, key, &canonical, &to_sign)) ||
-	    signature_fits(c, a, 0, key, &canonical, &to_sign)) {
+	if ((c->is_glacier && signature_fits(c, a, 1, secret, &canonical, &to_sign)) ||
+	    signature_fits(c, a, 0, secret, &canonical, &to_sign)) {
 		if (chunks_fit(c, a, key))
 			return 0;
 		return refuse(c, WHY_MISMATCH, ret, "%s", text);

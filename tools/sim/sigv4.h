@@ -28,3 +28,6 @@ struct auth {
  * (0 or 1). */
 void canonical_request(const struct sim_conn *c, const struct auth *a, int times,
 		       struct buf *out);
+/* The signature that fits `canonical`, lower-case hex. Appends the string it signs to `to_sign`. */
+void signature_make(const struct auth *a, const char *secret, const struct buf *canonical,
+		    struct buf *to_sign, char ret[65]);

@@ -82,7 +82,7 @@ static bool is_whole_inventory(struct json_object *o)
 
 int glacier_job_parse(struct json_object *o, struct glacier_job *ret)
 {
-	struct glacier_job j = { .id = "" };
+	struct glacier_job j = { .completed_ms = 0 };
 	const char *action = text_of(o, "Action");
 
 	j.is_inventory = streq(action, "InventoryRetrieval");

@@ -15,15 +15,15 @@ struct json_object;
 #define GLACIER_OUTPUT_MS ((int64_t)24 * 3600 * 1000)
 
 struct glacier_job {
-	char id[RESTORE_TOKEN_MAX];
-	char archive_id[256];
-	char description[1025];
-	char message[200];       /* StatusMessage */
+	int64_t created_ms;
+	int64_t completed_ms;    /* 0 while running */
 	enum remote_state state; /* RESTORING, READY, FAILED */
 	bool is_inventory;
 	bool is_whole; /* all of the archive; the whole inventory, as JSON */
-	int64_t created_ms;
-	int64_t completed_ms; /* 0 while running */
+	char id[RESTORE_TOKEN_MAX];
+	char archive_id[256];
+	char message[200]; /* StatusMessage */
+	char description[1025];
 };
 
 /* 0, or -EBADMSG. */

@@ -33,6 +33,7 @@ struct http {
 	bool is_performing; /* curl is on the stack: handles must not be removed */
 	struct transfer_list transfers;
 	struct later_list later;
+	uint64_t turn;   /* counts the runs of `later` */
 	char *ca_bundle; /* AWS_CA_BUNDLE, or NULL: curl's own */
 	struct timers timers;
 };
@@ -337,12 +338,10 @@ static void finished_run(struct http *h)
 static void later_run(struct http *h)
 {
 	struct http_later *l;
-	size_t n = 0;
 
 	/* Only those queued before: a callback may queue itself again. */
-	TAILQ_FOREACH (l, &h->later, link)
-		n++;
-	while (n-- > 0 && (l = TAILQ_FIRST(&h->later)) != NULL) {
+	h->turn++;
+	while ((l = TAILQ_FIRST(&h->later)) != NULL && l->turn != h->turn) {
 		http_later_cancel(h, l);
 		l->run(l);
 	}
@@ -414,6 +413,7 @@ void http_later(struct http *h, struct http_later *l)
 	if (l->is_queued)
 		return;
 	l->is_queued = true;
+	l->turn = h->turn;
 	TAILQ_INSERT_TAIL(&h->later, l, link);
 }
 

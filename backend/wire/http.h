@@ -71,6 +71,7 @@ void http_cancel(struct http_transfer *t);
 /* Something to be run by the next http_wait(): cannot fail. Embedded in its owner. */
 struct http_later {
 	TAILQ_ENTRY(http_later) link;
+	uint64_t turn; /* in which it was queued */
 	bool is_queued;
 	void (*run)(struct http_later *l);
 };

@@ -517,7 +517,7 @@ static void a_request_of_too_many_parameters_is_refused(void **state)
 	for (size_t i = 0; i <= SIGV4_PAIRS_MAX; i++)
 		memcpy(query + 4 * i, "a=1&", 5);
 	assert_int_equal(sigv4_sign(&r, &scope, &guide_key, got), -E2BIG);
-	query[4 * SIGV4_PAIRS_MAX] = '\0';
+	query[(size_t)4 * SIGV4_PAIRS_MAX] = '\0';
 	assert_int_equal(sigv4_sign(&r, &scope, &guide_key, got), 0);
 }
 

@@ -82,9 +82,9 @@ struct request {
 	uint64_t size_bytes; /* of the file */
 	char token[RESTORE_TOKEN_MAX];
 	uint32_t uid, gid, pid; /* first requester */
+	int err;                /* errno (positive) readers got; 0 none */
 	int64_t asked_ms, accepted_ms, ready_ms, expires_ms,
 		ended_ms; /* service time; 0 not yet */
-	int err;          /* errno (positive) readers got; 0 none */
 	char error[256];  /* for people */
 };
 

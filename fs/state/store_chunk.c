@@ -112,7 +112,13 @@ static int chunk_write(struct store *s, MDB_txn *txn, struct chunk_op *op,
 	struct open_file *f = file_of(s, files, n, op);
 	if (f->result < 0)
 		return f->result;
-	return pwrite_all(f->fd, op->data, op->len, (off_t)op->off);
+	r = pwrite_all(f->fd, op->data, op->len, (off_t)op->off);
+	/* On a full disk give back what was taken for nothing: the index needs a page or two
+	 * before anything can be deleted. No proved row is here (chunk_meets). */
+	if (r < 0)
+		(void)fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				(off_t)op->off, (off_t)op->len);
+	return r;
 }
 
 static void chunks_sync(struct state_op *first, struct open_file *files, size_t n)

@@ -266,6 +266,18 @@ static void a_listing_goes_on_where_it_was_after_a_refresh(void **state)
 	assert_string_equal(names.text, "a b d 0 ");
 }
 
+static void two_archives_may_swap_their_names(void **state)
+{
+	struct catalog *c = catalog_of(state);
+	static const struct line before[] = { { "1", "a", 1, 1 }, { "2", "b", 1, 1 } };
+	static const struct line after[] = { { "1", "b", 1, 1 }, { "2", "a", 1, 1 } };
+	import(c, true, before, 2);
+	uint64_t a = find(c, "a"), b = find(c, "b");
+	struct import_op op = import(c, true, after, 2);
+	assert_true(op.renamed == 2 && op.added == 0 && op.removed == 0);
+	assert_true(find(c, "a") == b && find(c, "b") == a);
+}
+
 static void two_sources_may_show_one_object(void **state)
 {
 	struct catalog *c = catalog_of(state);
@@ -377,6 +389,7 @@ int main(void)
 		RIG(keys_lose_their_prefix_and_markers_are_directories),
 		RIG(a_source_has_a_number_before_its_first_catalog),
 		RIG(a_listing_goes_on_where_it_was_after_a_refresh),
+		RIG(two_archives_may_swap_their_names),
 		RIG(two_sources_may_show_one_object),
 		RIG(readers_see_all_of_an_import_or_nothing),
 	};

@@ -3,6 +3,8 @@
 
 #include "store_db.h"
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #define INO 0x123
@@ -212,6 +214,18 @@ static void a_generation_is_never_used_again(void **state)
 	assert_true(begin(store_of(state), MIB).gen > second.gen);
 }
 
+static void a_generation_is_new_even_if_the_clock_went_back(void **state)
+{
+	struct store *s = store_of(state);
+	MDB_txn *txn = NULL;
+	uint64_t ahead = (uint64_t)1 << 60;
+	assert_int_equal(db_write(&s->db, NULL, &txn), 0);
+	assert_int_equal(db_put_number(txn, s->meta, "last_gen", ahead), 0);
+	assert_int_equal(db_commit(&s->db, txn), 0);
+	assert_int_equal(begin(s, MIB).gen, ahead + 1);
+	assert_int_equal(begin(s, 2 * MIB).gen, ahead + 2);
+}
+
 static void missing_ranges_are_aligned_powers_of_two(void **state)
 {
 	uint64_t size = 40 * MIB + 3, off, len;
@@ -326,6 +340,22 @@ static void a_damaged_row_is_a_hole_and_is_filled_again(void **state)
 	assert_int_equal(store_covers(s, INO, 0, 4 * MIB + 1, &f), 0);
 }
 
+static void a_row_of_another_generation_counts_for_nothing(void **state)
+{
+	_free_ uint8_t *bytes = bytes_new(2 * MIB);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, 2 * MIB);
+	struct fill_row row;
+	MDB_txn *txn = NULL;
+	assert_int_equal(chunk(s, &f, bytes, 0, MIB, true, &f), 0);
+	assert_int_equal(db_write(&s->db, NULL, &txn), 0);
+	assert_int_equal(fill_get(s, txn, INO, &row), 0);
+	row.fill.gen++;
+	assert_int_equal(fill_put(s, txn, &row), 0);
+	assert_int_equal(db_commit(&s->db, txn), 0);
+	assert_int_equal(store_covers(s, INO, 0, 1, &f), 0);
+}
+
 static void a_proof_does_not_hold_for_bytes_that_came_after_it(void **state)
 {
 	_free_ uint8_t *bytes = bytes_new(MIB);
@@ -347,6 +377,47 @@ static void a_proof_does_not_hold_for_bytes_that_came_after_it(void **state)
 	assert_int_equal(op.fill.proof, PROOF_TRANSPORT);
 }
 
+/* A file system of our own, in a mount namespace of our own; false where that is forbidden. */
+static bool small_mount(const char *dir)
+{
+	if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return false;
+	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mkdir(dir, 0700) == 0 &&
+	       mount("none", dir, "tmpfs", 0, "size=12m,mode=0700") == 0;
+}
+
+/* The last of the tests: the process stays in its namespace. */
+static void a_full_disk_loses_nothing_and_can_be_emptied(void **state)
+{
+	struct rig *r = *state;
+	uint64_t size = 24 * MIB, off = 0, len;
+	_free_ uint8_t *bytes = bytes_new(size);
+	if (!small_mount(r->cache_dir))
+		skip();
+	rig_open(r);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size);
+	int rc = 0;
+	for (; rc == 0; off += rc == 0 ? 2 * MIB : 0)
+		rc = chunk(s, &f, bytes, off, 2 * MIB, true, &f);
+	assert_int_equal(rc, -ENOSPC);
+	assert_int_equal(off, 10 * MIB);
+	assert_true(store_free_bytes(s) >= MIB); /* not half a chunk of no use */
+	assert_int_equal(store_fill(s, INO, &f), 0);
+	assert_int_equal(f.here_bytes, off);
+	assert_int_equal(store_covers(s, INO, 0, off, &f), 1);
+	assert_int_equal(store_covers(s, INO, 0, off + 1, &f), 0);
+	assert_int_equal(store_next_missing(s, INO, 0, 2 * MIB, &off, &len), 1);
+	struct forget_op op = { .ino = INO };
+	assert_int_equal(store_forget_wait(s, &op), 0);
+	assert_int_equal(store_used_bytes(s), 0);
+	f = begin(s, size);
+	assert_int_equal(chunk(s, &f, bytes, 0, 8 * MIB, true, &f), 0);
+	rig_close(r);
+	assert_int_equal(umount(r->cache_dir), 0);
+}
+
 int main(void)
 {
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -359,11 +430,16 @@ int main(void)
 		RIG(a_fill_that_is_refuted_is_forgotten),
 		RIG(an_empty_file_is_whole_once_proved),
 		RIG(a_generation_is_never_used_again),
+		RIG(a_generation_is_new_even_if_the_clock_went_back),
 		RIG(missing_ranges_are_aligned_powers_of_two),
 		RIG(a_file_that_was_cut_or_lost_is_not_served),
 		RIG(files_nobody_knows_go_at_start),
 		RIG(a_damaged_row_is_a_hole_and_is_filled_again),
+		RIG(a_row_of_another_generation_counts_for_nothing),
 		RIG(a_proof_does_not_hold_for_bytes_that_came_after_it),
+		cmocka_unit_test_setup_teardown(
+			a_full_disk_loses_nothing_and_can_be_emptied, rig_setup_closed,
+			rig_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,8 @@
  * once, and `done` runs later on the same thread, never from inside the call itself. No call
  * blocks, none retries what could be paid for twice: RESTORE of a vault archive is sent once and
  * a lost answer is reported as such. Idempotent calls are tried three times (back-off and codes:
- * AWS protocol reference 6, 2026-09) before they report failure.
+ * AWS protocol reference 6, 2026-09) before they report failure; a broken FETCH goes on behind
+ * the last byte handed over, and its tries count anew after each MiB.
  *
  * The service's word is final: what a caller believes about an object is only a hint.
  *

@@ -111,9 +111,14 @@ static int fetch_data(struct exchange *x, const void *data, size_t len)
 	if (len > op->due - op->got)
 		return wrong(op, "TooLong", "more bytes than asked for");
 	int r = op->call->data(op->call, data, len);
-	if (r == 0)
-		op->got += len;
-	return r;
+	if (r)
+		return r;
+	op->got += len;
+	if (op->got - op->counted >= MIB) { /* it moves: the next break is a first one */
+		op->counted = op->got;
+		x->attempt = 1;
+	}
+	return 0;
 }
 
 int op_fetch_answered(struct op *op)

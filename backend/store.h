@@ -52,8 +52,9 @@ struct op {
 	const struct op_verb *verb;
 	struct buf marker; /* of the next page */
 	void *page;        /* the store's, freed with free() */
-	/* FETCH: bytes handed over, and how many are due in all (UINT64_MAX: not known yet). */
-	uint64_t got, due;
+	/* FETCH: bytes handed over, how many are due in all (UINT64_MAX: not known yet), and
+	 * where the count of tries began last. */
+	uint64_t got, due, counted;
 };
 
 /* Runs `c` by its row of `verbs`, indexed by enum backend_verb. `answer_max` bounds what is

@@ -298,6 +298,17 @@ def test_a_body_that_always_breaks_off_fails_after_three_tries(sim, tmp_path):
     assert read == data[:len(read)] and got["body_bytes"] == len(read) > 0
 
 
+def test_a_body_that_breaks_off_again_and_again_is_read_while_it_moves(sim, tmp_path):
+    data = os.urandom(5 * MIB)
+    url = bucket(sim)
+    etag = put(sim, "photos", "k", data, "STANDARD")
+    sim.fault({"operation": "GetObject", "times": 9}, {"cut_after": MIB + 5})
+    out = tmp_path / "out"
+    got = answer(sim, url, "fetch", id="k", etag=etag, off=0, len=len(data), out=out)
+    assert got["result"] == 0 and out.read_bytes() == data
+    assert (got["requests"], got["body_bytes"]) == (5, len(data))
+
+
 @pytest.mark.parametrize("status,code", [(500, "InternalFailure"), (503, ""),
                                          (400, "ThrottlingException")])
 def test_a_busy_service_is_asked_again(sim, tmp_path, status, code):

@@ -30,7 +30,7 @@ static void chunk_run(struct msg *m)
 	struct store_work *w = container_of(m, struct store_work, msg);
 	struct chunk_op *op = container_of(w, struct chunk_op, work);
 	op->op.result = chunk_hash(op);
-	writer_post(w->store->writer, &chunk_kind, &op->op);
+	writer_pass(w->store->writer, &chunk_kind, &op->op);
 }
 
 void store_chunk_post(struct store *s, struct chunk_op *op)
@@ -39,7 +39,7 @@ void store_chunk_post(struct store *s, struct chunk_op *op)
 	op->op.result = 0;
 	if (op->len == 0 || op->off % MIB != 0) {
 		op->op.result = -EINVAL;
-		writer_post(s->writer, &chunk_kind, &op->op);
+		writer_pass(s->writer, &chunk_kind, &op->op);
 		return;
 	}
 	worker_post(s->hash, &op->work.msg);

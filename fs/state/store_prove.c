@@ -110,7 +110,7 @@ static void prove_run(struct msg *m)
 	int r = compare(w->store, op);
 	w->is_refuted = r == 1;
 	op->op.result = r < 0 ? r : 0;
-	writer_post(w->store->writer, &prove_kind, &op->op);
+	writer_pass(w->store->writer, &prove_kind, &op->op);
 }
 
 void store_prove_post(struct store *s, struct prove_op *op)

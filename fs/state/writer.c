@@ -182,10 +182,16 @@ struct writer *writer_new(const struct writer_cfg *cfg)
 	return steal_ptr(w);
 }
 
-void writer_post(struct writer *w, const struct op_kind *kind, struct state_op *op)
+void writer_pass(struct writer *w, const struct op_kind *kind, struct state_op *op)
 {
 	op->kind = kind;
 	mailbox_post(w->box, &op->msg);
+}
+
+void writer_post(struct writer *w, const struct op_kind *kind, struct state_op *op)
+{
+	op->result = 0;
+	writer_pass(w, kind, op);
 }
 
 void writer_free(struct writer *w)

@@ -43,8 +43,11 @@ struct writer;
 
 /* Keeps `db` and `target`. NULL when out of memory or threads. */
 struct writer *writer_new(const struct writer_cfg *cfg);
-/* Takes `op`; an operation that comes with a negative `result` is only answered. */
+/* Takes `op`, whatever its `result` was before. */
 void writer_post(struct writer *w, const struct op_kind *kind, struct state_op *op);
+/* The same for one that another thread has worked on: if it has failed it is only answered, in
+ * its turn. */
+void writer_pass(struct writer *w, const struct op_kind *kind, struct state_op *op);
 /* Does what was posted, then ends the thread. Takes NULL. */
 void writer_free(struct writer *w);
 

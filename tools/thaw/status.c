@@ -266,8 +266,12 @@ static void listing_missing(void *arg, const char *shown, const char *summary)
 	fflush(stdout);
 	fprintf(stderr, "thaw: %s: the first listing is not here yet\n",
 		safe ? safe : "?");
-	if (!t->is_json)
-		fputs(summary, stdout);
+	/* The totals below say nothing yet. */
+	while (!t->is_json && str_after(summary, "source")) {
+		size_t len = strcspn(summary, "\n");
+		printf("  %.*s\n", (int)len, summary);
+		summary += len + (summary[len] == '\n');
+	}
 }
 
 int status_run(const struct settings *set, char **paths, size_t n)

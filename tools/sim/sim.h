@@ -134,6 +134,13 @@ void sim_glacier_error(struct sim_res *res, int status, const char *code,
 void sim_s3_error(struct sim_req *req, struct sim_res *res, int status, const char *code,
 		  const char *message, const char *extra_xml);
 
+/* notify: sends the document `body` to what `arn` names: a queue (arn:aws:sqs:...), or the queues
+ * subscribed to a topic (arn:aws:sns:...), in the envelope of a topic where a subscription is not
+ * raw. Fault rules match it as operation "Notify" with `arn` as resource. The message is in its
+ * queue on disk when this returns. Call with or without `mu`; -ENOENT if there is no such queue
+ * or topic, which the senders ignore as the services do. */
+int sim_notify(struct sim *sim, const char *arn, const char *body);
+
 /* --seed FILE: the services' members of the document, before the server listens. `base_dir`:
  * where relative file names begin. Takes nothing; 0 or -errno, logged where it happened. */
 int sim_glacier_seed(struct sim *sim, struct json_object *vaults, const char *base_dir);

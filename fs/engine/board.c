@@ -54,15 +54,12 @@ void board_publish(struct engine *e, int64_t lag_ms)
 {
 	int64_t now = engine_real_ms(e);
 	bool is_due = now - e->published_ms >= PUBLISH_MS;
-	struct restore *r, *next;
 	struct buf text;
 
 	buf_init(&text, e->queue_text.max_len);
 	if (is_due) {
-		HASH_ITER(hh, e->restores, r, next)
-		{
+		for (struct restore *r = restore_first(e); r; r = restore_next(r))
 			queue_line(r, now, &text);
-		}
 		e->published_ms = now;
 	}
 	pthread_mutex_lock(&e->board_mu);
@@ -72,7 +69,7 @@ void board_publish(struct engine *e, int64_t lag_ms)
 		text = old;
 	}
 	e->stats.waiters = e->n_waiters;
-	e->stats.restores = HASH_COUNT(e->restores);
+	e->stats.restores = ino_map_count(&e->restores);
 	if (lag_ms > e->stats.lag_max_ms)
 		e->stats.lag_max_ms = lag_ms;
 	pthread_mutex_unlock(&e->board_mu);

@@ -19,7 +19,7 @@ void restore_free(struct restore *r)
 	timers_disarm(&e->real, &r->again);
 	timers_disarm(&e->service, &r->watch);
 	if (!r->is_left)
-		HASH_DEL(e->restores, r);
+		ino_map_remove(&e->restores, &r->by_ino);
 	free(r);
 }
 
@@ -449,7 +449,7 @@ static void do_leave(struct restore *r)
 	asks_answer(r, -r->rec.err);
 	if (r->is_inventory)
 		inventory_left(r);
-	HASH_DEL(r->engine->restores, r);
+	ino_map_remove(&r->engine->restores, &r->by_ino);
 	r->is_left = true;
 	if (r->n_notes == 0)
 		restore_free(r);

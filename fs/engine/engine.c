@@ -225,8 +225,8 @@ void engine_free(struct engine *e)
 		engine_flag(e, &e->is_quitting);
 		pthread_join(e->thread, NULL);
 	}
-	while (e->restores)
-		restore_free(e->restores);
+	while (restore_first(e))
+		restore_free(restore_first(e));
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_free(e->sources[i]);
 	free(e->sources);
@@ -244,7 +244,7 @@ void engine_free(struct engine *e)
 int engine_add_source(struct engine *e, const struct source_cfg *cfg, struct buf *err)
 {
 	struct source **grown =
-		reallocarray(e->sources, e->n_sources + 1, sizeof(*e->sources));
+		reallocarray(e->sources, e->n_sources + 1, sizeof(struct source *));
 	if (!grown)
 		return -ENOMEM;
 	e->sources = grown;

@@ -36,5 +36,5 @@ void pace_eta(const struct storage_class *c, enum tier tier, int64_t accepted_ms
 
 enum tier pace_tier_for(const struct storage_class *c, enum tier wanted)
 {
-	return c->tiers & (1u << wanted) ? wanted : TIER_STANDARD;
+	return (c->tiers & (1u << wanted)) ? wanted : TIER_STANDARD;
 }

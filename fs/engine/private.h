@@ -13,6 +13,7 @@
 
 #include "catalog.h"
 #include "engine.h"
+#include "ino_map.h"
 #include "journal.h"
 #include "mailbox.h"
 #include "restore.h"
@@ -21,7 +22,6 @@
 #include "timers.h"
 #include <pthread.h>
 #include <stdio.h>
-#include <uthash.h>
 
 /* Control calls (find, restore, probe) under way at once, over all sources. */
 #define CALLS_MAX 32
@@ -41,6 +41,7 @@
 
 struct note;
 
+LIST_HEAD(note_list, note);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
 TAILQ_HEAD(restore_queue, restore);
@@ -103,7 +104,7 @@ struct restore {
 	struct json_stream *stream; /* inventory being read, owned */
 	int64_t inventory_ms;       /* its date */
 
-	UT_hash_handle hh; /* by ino */
+	struct ino_item by_ino;
 };
 
 enum transfer_state {
@@ -117,7 +118,7 @@ struct transfer {
 	struct restore *restore; /* NULL: ended meanwhile; the buffer is still in use */
 	enum transfer_state state;
 	uint64_t off, len, got;
-	char *buffer; /* chunk_bytes, mapped once, owned */
+	char *buffer; /* chunk_bytes, owned */
 	struct backend_call call;
 	struct chunk_op chunk;
 };
@@ -137,11 +138,11 @@ struct engine {
 	struct source **sources; /* constant after engine_start() */
 	size_t n_sources;
 
-	struct restore *restores; /* uthash by ino */
+	struct ino_map restores;
 	struct waiter_list by_id[WAITER_BUCKETS];
 	size_t n_waiters;
 
-	LIST_HEAD(, note) owed_notes; /* steps the journal did not take yet */
+	struct note_list owed_notes; /* steps the journal did not take yet */
 	struct timers real, service;
 	struct timer sweep; /* real: waits that have an end */
 
@@ -186,6 +187,9 @@ void ask_take(struct engine *e, struct ask *a);
 void asks_answer(struct restore *r, int result);
 
 /* ---- wish.c ---- */
+/* All restores: NULL ends. The next one may be asked for before this one goes. */
+struct restore *restore_first(struct engine *e);
+struct restore *restore_next(struct restore *r);
 struct wish {
 	uint64_t ino;
 	enum tier tier; /* TIER_NONE: default */

@@ -7,17 +7,14 @@
 #include "log.h"
 #include "private.h"
 #include <errno.h>
-#include <sys/mman.h>
 
 int transfers_init(struct engine *e)
 {
 	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-		void *p = mmap(NULL, e->cfg.chunk_bytes, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (p == MAP_FAILED)
-			return -ENOMEM;
 		e->transfers[i].engine = e;
-		e->transfers[i].buffer = p;
+		e->transfers[i].buffer = malloc(e->cfg.chunk_bytes);
+		if (!e->transfers[i].buffer)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -25,8 +22,7 @@ int transfers_init(struct engine *e)
 void transfers_done(struct engine *e)
 {
 	for (size_t i = 0; i < TRANSFERS_MAX; i++)
-		if (e->transfers[i].buffer)
-			munmap(e->transfers[i].buffer, e->cfg.chunk_bytes);
+		free(e->transfers[i].buffer);
 }
 
 static void transfer_free(struct transfer *t)

@@ -126,12 +126,8 @@ static void restore_sweep(struct restore *r, int64_t now_ms)
 
 void waiters_sweep(struct engine *e, int64_t now_ms)
 {
-	struct restore *r, *next;
-
-	HASH_ITER(hh, e->restores, r, next)
-	{
+	for (struct restore *r = restore_first(e); r; r = restore_next(r))
 		restore_sweep(r, now_ms);
-	}
 }
 
 void asks_answer(struct restore *r, int result)

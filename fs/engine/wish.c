@@ -5,12 +5,24 @@
 #include "private.h"
 #include <errno.h>
 
+static struct restore *restore_of(struct ino_item *item)
+{
+	return item ? container_of(item, struct restore, by_ino) : NULL;
+}
+
 struct restore *restore_find(struct engine *e, uint64_t ino)
 {
-	struct restore *r;
+	return restore_of(ino_map_find(&e->restores, ino));
+}
 
-	HASH_FIND(hh, e->restores, &ino, sizeof(ino), r);
-	return r;
+struct restore *restore_first(struct engine *e)
+{
+	return restore_of(e->restores.first);
+}
+
+struct restore *restore_next(struct restore *r)
+{
+	return restore_of(ino_map_next(&r->by_ino));
 }
 
 static struct restore *restore_new(struct source *s, uint64_t ino)
@@ -31,7 +43,7 @@ static struct restore *restore_new(struct source *s, uint64_t ino)
 	r->rec.ino = ino;
 	r->rec.asked_ms = engine_service_ms(e);
 	snprintf(r->rec.source, sizeof(r->rec.source), "%s", s->cfg.backend.name);
-	HASH_ADD(hh, e->restores, ino, sizeof(r->ino), r);
+	ino_map_add(&e->restores, &r->by_ino, ino);
 	return r;
 }
 
@@ -197,10 +209,7 @@ void restores_adopt(struct engine *e)
 
 void restores_abandon(struct engine *e)
 {
-	struct restore *r, *next;
-
-	HASH_ITER(hh, e->restores, r, next)
-	{
+	for (struct restore *r = restore_first(e); r; r = restore_next(r)) {
 		call_drop(r);
 		fetch_drop(r);
 		timers_disarm(&e->real, &r->again);

@@ -223,7 +223,7 @@ static void crash_and_recover(const struct scenario *s, const char *point)
 	struct rig rig;
 
 	prepare(&rig, s);
-	snprintf(shared->crash_at, sizeof(shared->crash_at), "%s", point);
+	snprintf(shared->crash_at, sizeof(shared->crash_at), "%.39s", point);
 	int status = run_child(&rig, s, store->seen_ms, true);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	shared->crash_at[0] = '\0';
@@ -273,7 +273,7 @@ static void remember(const char *name)
 	for (size_t i = 0; i < n_reached; i++)
 		if (streq(reached[i], name))
 			return;
-	snprintf(reached[n_reached++], sizeof(reached[0]), "%s", name);
+	snprintf(reached[n_reached++], sizeof(reached[0]), "%.39s", name);
 }
 
 static void campaign(const struct scenario *s)

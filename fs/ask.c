@@ -272,7 +272,7 @@ void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct a
 		r = check_rights(m, &line, node, who);
 	if (!r)
 		r = asking_new(m, node, who, &line, &a);
-	if (r < 0) {
+	if (r) {
 		fuse_reply_err(req, -r);
 		return;
 	}

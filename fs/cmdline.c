@@ -68,20 +68,6 @@ static const struct word {
 	{ "async", NULL },
 };
 
-static int refuse(struct buf *err, const char *fmt, ...) _printf_(2, 3);
-static int refuse(struct buf *err, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	buf_reset(err);
-	buf_puts(err, text);
-	return -EINVAL;
-}
-
 static int refuse_word(const char *word, struct buf *err)
 {
 	const char *all[ARRAY_SIZE(words)];
@@ -89,10 +75,10 @@ static int refuse_word(const char *word, struct buf *err)
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		all[i] = words[i].word;
 	const char *nearest = str_nearest(word, all, ARRAY_SIZE(all));
-	refuse(err, "unknown option \"%.100s\"", word);
+	int r = config_refuse(err, "unknown option \"%.100s\"", word);
 	if (nearest)
 		buf_printf(err, "; did you mean \"%s\"?", nearest);
-	return -EINVAL;
+	return r;
 }
 
 /* "source.key=value" of a single URL needs no name. */
@@ -166,10 +152,10 @@ static int source_name(const char *url, char ret[64], struct buf *err)
 		len = strcspn(rest, "/");
 	}
 	if (!len || len >= 64)
-		return refuse(err,
-			      "%.200s: cannot name a source after this; write a "
-			      "configuration file with [source NAME]",
-			      url);
+		return config_refuse(err,
+				     "%.200s: cannot name a source after this; write a "
+				     "configuration file with [source NAME]",
+				     url);
 	memcpy(ret, rest, len);
 	ret[len] = '\0';
 	return 0;
@@ -189,7 +175,7 @@ static int take_source(struct config *cfg, const char *arg, struct buf *err)
 		return r;
 	struct source_section *s = config_source(cfg, name);
 	if (!s)
-		return refuse(err, "%.200s: \"%s\" cannot be a name", arg, name);
+		return config_refuse(err, "%.200s: \"%s\" cannot be a name", arg, name);
 	cfg->is_single = true;
 	s->url = strdup(arg);
 	return s->url ? 0 : -ENOMEM;
@@ -244,7 +230,7 @@ static int take_flag(struct config *cfg, struct args *args, int c, enum cmdline_
 		return 0;
 	case 'o':
 		if (args->n_words == ARRAY_SIZE(args->words))
-			return refuse(err, "too many -o");
+			return config_refuse(err, "too many -o");
 		args->words[args->n_words++] = optarg;
 		return 0;
 	case OPT_HELP:
@@ -257,7 +243,7 @@ static int take_flag(struct config *cfg, struct args *args, int c, enum cmdline_
 		*ret = CMDLINE_PRINT;
 		return 0;
 	default:
-		return refuse(err, "bad option; thawfs --help");
+		return config_refuse(err, "bad option; thawfs --help");
 	}
 }
 
@@ -276,7 +262,7 @@ static int take_args(int argc, char **argv, struct config *cfg, struct args *arg
 		args->source = argv[optind++];
 	if (optind < argc)
 		args->mountpoint = argv[optind++];
-	return optind < argc ? refuse(err, "too many operands; thawfs --help") : 0;
+	return optind < argc ? config_refuse(err, "too many operands; thawfs --help") : 0;
 }
 
 int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *ret,
@@ -294,7 +280,8 @@ int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *r
 	if (what == CMDLINE_VERSION)
 		return buf_puts(ret_text, "thawfs " THAWFS_VERSION "\n");
 	if (!args.source || (what == CMDLINE_MOUNT && !args.mountpoint))
-		return refuse(err, "SOURCE and MOUNTPOINT are needed; thawfs --help");
+		return config_refuse(err,
+				     "SOURCE and MOUNTPOINT are needed; thawfs --help");
 
 	r = take_source(cfg, args.source, err);
 	for (size_t i = 0; !r && i < args.n_words; i++)

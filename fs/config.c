@@ -132,7 +132,7 @@ static void *restore_target(void *cfg, const char *x)
 	return &((struct config *)cfg)->restore;
 }
 
-static void *budget_target(void *cfg, const char *x);
+static void *budget_target(void *arg, const char *name);
 
 static void *state_target(void *cfg, const char *x)
 {
@@ -287,20 +287,6 @@ int config_print(const struct config *cfg, struct buf *out)
 
 /* ---- what follows ---- */
 
-static int refuse(struct buf *err, const char *fmt, ...) _printf_(2, 3);
-static int refuse(struct buf *err, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	buf_reset(err);
-	buf_puts(err, text);
-	return -EINVAL;
-}
-
 static int finish_owner(struct config *cfg, struct buf *err)
 {
 	uint32_t id;
@@ -309,13 +295,14 @@ static int finish_owner(struct config *cfg, struct buf *err)
 	cfg->gid = getgid();
 	if (cfg->mount.uid) {
 		if (user_number(cfg->mount.uid, &id) < 0)
-			return refuse(err, "[mount] uid: no user \"%s\"", cfg->mount.uid);
+			return config_refuse(err, "[mount] uid: no user \"%s\"",
+					     cfg->mount.uid);
 		cfg->uid = id;
 	}
 	if (cfg->mount.gid) {
 		if (group_number(cfg->mount.gid, &id) < 0)
-			return refuse(err, "[mount] gid: no group \"%s\"",
-				      cfg->mount.gid);
+			return config_refuse(err, "[mount] gid: no group \"%s\"",
+					     cfg->mount.gid);
 		cfg->gid = id;
 	}
 	return 0;
@@ -331,9 +318,10 @@ static int finish_admins(struct config *cfg, struct buf *err)
 		if (!*word)
 			continue;
 		if (cfg->n_admins == ADMINS_MAX)
-			return refuse(err, "[mount] admins: at most %d", ADMINS_MAX);
+			return config_refuse(err, "[mount] admins: at most %d",
+					     ADMINS_MAX);
 		if (user_number(word, &id) < 0)
-			return refuse(err, "[mount] admins: no user \"%s\"", word);
+			return config_refuse(err, "[mount] admins: no user \"%s\"", word);
 		cfg->admins[cfg->n_admins++] = id;
 	}
 	return 0;
@@ -353,16 +341,16 @@ static int parse_who(struct config *cfg, const char *section, const char *word,
 	if (name) {
 		b->who = BUDGET_USER;
 		return user_number(name, &b->id) < 0
-			       ? refuse(err, "[budget %s] who: no user \"%s\"", section,
-					name)
+			       ? config_refuse(err, "[budget %s] who: no user \"%s\"",
+					       section, name)
 			       : 0;
 	}
 	name = str_after(word, "group:");
 	if (name) {
 		b->who = BUDGET_GROUP;
 		return group_number(name, &b->id) < 0
-			       ? refuse(err, "[budget %s] who: no group \"%s\"", section,
-					name)
+			       ? config_refuse(err, "[budget %s] who: no group \"%s\"",
+					       section, name)
 			       : 0;
 	}
 	name = str_after(word, "source:");
@@ -373,16 +361,17 @@ static int parse_who(struct config *cfg, const char *section, const char *word,
 		b->source = cfg->sources[i].name;
 		return 0;
 	}
-	return refuse(err,
-		      "[budget %s] who: \"%s\" is not everyone, user:NAME, group:NAME or "
-		      "source:NAME of a source there is",
-		      section, word);
+	return config_refuse(
+		err,
+		"[budget %s] who: \"%s\" is not everyone, user:NAME, group:NAME or "
+		"source:NAME of a source there is",
+		section, word);
 }
 
 static int add_budget(struct config *cfg, const struct budget *b, struct buf *err)
 {
 	if (cfg->n_budgets == DRAWS_MAX)
-		return refuse(err, "too many budgets: at most %d", DRAWS_MAX);
+		return config_refuse(err, "too many budgets: at most %d", DRAWS_MAX);
 	cfg->budgets[cfg->n_budgets++] = *b;
 	return 0;
 }
@@ -398,10 +387,10 @@ static int finish_budget(struct config *cfg, const struct budget_section *s,
 	int r = 0;
 
 	if (!s->money)
-		return refuse(err, "[budget %s] money is missing", s->name);
+		return config_refuse(err, "[budget %s] money is missing", s->name);
 	if (money_parse(s->money, &b.money) < 0 || b.money < 0)
-		return refuse(err, "[budget %s] money: \"%s\" is not an amount", s->name,
-			      s->money);
+		return config_refuse(err, "[budget %s] money: \"%s\" is not an amount",
+				     s->name, s->money);
 	while (!r && rest && (word = strsep(&rest, ", "))) {
 		if (!*word)
 			continue;
@@ -470,14 +459,15 @@ static int finish_dir(char **dir, const char *system, const char *xdg,
 static int check_sources(const struct config *cfg, struct buf *err)
 {
 	if (!cfg->n_sources)
-		return refuse(err, "%s: no [source NAME] in it", cfg->source_arg);
+		return config_refuse(err, "%s: no [source NAME] in it", cfg->source_arg);
 	for (size_t i = 0; i < cfg->n_sources; i++)
 		if (!cfg->sources[i].url)
-			return refuse(err, "[source %s] url is missing",
-				      cfg->sources[i].name);
+			return config_refuse(err, "[source %s] url is missing",
+					     cfg->sources[i].name);
 	if (cfg->is_single && cfg->n_sources != 1)
-		return refuse(err, "a single URL is one source; \"%s\" names another",
-			      cfg->sources[1].name);
+		return config_refuse(err,
+				     "a single URL is one source; \"%s\" names another",
+				     cfg->sources[1].name);
 	return 0;
 }
 
@@ -486,15 +476,15 @@ static int check_values(const struct config *cfg, struct buf *err)
 	uint64_t chunk = cfg->cache.chunk_bytes;
 
 	if (chunk < MIB || chunk > 4096 * MIB || chunk & (chunk - 1))
-		return refuse(err, "[cache] chunk: a power of two from 1M to 4G");
+		return config_refuse(err, "[cache] chunk: a power of two from 1M to 4G");
 	if (cfg->restore.tier == TIER_NONE)
-		return refuse(err, "[restore] tier: expedited, standard or bulk");
+		return config_refuse(err, "[restore] tier: expedited, standard or bulk");
 	if (!cfg->restore.days || cfg->restore.days > 36500)
-		return refuse(err, "[restore] days: from 1 to 36500");
+		return config_refuse(err, "[restore] days: from 1 to 36500");
 	for (size_t i = 0; i < cfg->n_sources; i++)
 		if (cfg->sources[i].days > 36500)
-			return refuse(err, "[source %s] days: at most 36500",
-				      cfg->sources[i].name);
+			return config_refuse(err, "[source %s] days: at most 36500",
+					     cfg->sources[i].name);
 	return 0;
 }
 

@@ -127,3 +127,7 @@ int config_print(const struct config *cfg, struct buf *out);
 void config_for_engine(const struct config *cfg, struct engine_cfg *ret);
 void config_for_source(const struct config *cfg, const struct source_section *s,
 		       struct source_cfg *ret);
+
+/* Puts one line for people into `err`, instead of what it has; gives -EINVAL. */
+#define config_refuse(err, ...) \
+	(buf_reset(err), (void)buf_printf(err, __VA_ARGS__), -EINVAL)

@@ -5,43 +5,42 @@
 
 struct listing {
 	struct mount *mount;
-	fuse_req_t req;
-	char *out;
-	size_t size, len;
-	bool is_plus;
+	struct dir_page *page;
 };
 
 /* 1: it did not fit. */
-static int add(struct listing *l, const char *name, const struct view *v, off_t next)
+static int add(const struct listing *l, const char *name, const struct view *v,
+	       off_t next)
 {
-	char *to = l->out + l->len;
-	size_t room = l->size - l->len, need;
+	struct dir_page *page = l->page;
+	char *to = page->out + page->len;
+	size_t room = page->size - page->len, need;
 
-	if (l->is_plus) {
+	if (page->is_plus) {
 		struct fuse_entry_param e = { .ino = v->st.st_ino,
 					      .attr = v->st,
 					      .attr_timeout = v->attr_s,
 					      .entry_timeout = v->entry_s };
-		need = fuse_add_direntry_plus(l->req, to, room, name, &e, next);
+		need = fuse_add_direntry_plus(page->req, to, room, name, &e, next);
 	} else {
-		need = fuse_add_direntry(l->req, to, room, name, &v->st, next);
+		need = fuse_add_direntry(page->req, to, room, name, &v->st, next);
 	}
 	if (need > room)
 		return 1;
-	l->len += need;
+	page->len += need;
 	return 0;
 }
 
 static int add_child(void *arg, const struct entry *e)
 {
-	struct listing *l = arg;
+	const struct listing *l = arg;
 	struct view v;
 
 	view_of_entry(l->mount, e, &v);
 	return add(l, e->name, &v, (off_t)e->ino);
 }
 
-static int add_sources(struct listing *l, const struct asker *who, uint64_t after)
+static int add_sources(const struct listing *l, const struct asker *who, uint64_t after)
 {
 	size_t first = after < INO_FIRST ? 0 : (size_t)(after - INO_FIRST) + 1;
 
@@ -58,8 +57,8 @@ static int add_sources(struct listing *l, const struct asker *who, uint64_t afte
 	return 0;
 }
 
-static int add_sidecars(struct listing *l, const struct asker *who, uint64_t dir_ino,
-			uint64_t after)
+static int add_sidecars(const struct listing *l, const struct asker *who,
+			uint64_t dir_ino, uint64_t after)
 {
 	size_t first = after < INO_FIRST ? 0 : (size_t)(after - INO_FIRST) + 1;
 	const struct sidecar *s = sidecar_fixed(l->mount, dir_ino, first);
@@ -76,7 +75,7 @@ static int add_sidecars(struct listing *l, const struct asker *who, uint64_t dir
 }
 
 /* "." and "..": the kernel takes their number and type only. */
-static int add_dots(struct listing *l, struct node node, const struct asker *who,
+static int add_dots(const struct listing *l, struct node node, const struct asker *who,
 		    off_t off)
 {
 	static const char *const names[] = { ".", ".." };
@@ -92,10 +91,10 @@ static int add_dots(struct listing *l, struct node node, const struct asker *who
 	return 0;
 }
 
-ssize_t dir_list(struct mount *m, fuse_req_t req, struct node node,
-		 const struct asker *who, off_t off, char *ret, size_t size, bool is_plus)
+int dir_list(struct mount *m, struct node node, const struct asker *who, off_t off,
+	     struct dir_page *page)
 {
-	struct listing l = { m, req, ret, size, 0, is_plus };
+	struct listing l = { m, page };
 	uint64_t after = off < (off_t)INO_FIRST ? 0 : (uint64_t)off;
 
 	if (node.kind != NODE_PLAIN && node.kind != NODE_THAW)
@@ -109,5 +108,5 @@ ssize_t dir_list(struct mount *m, fuse_req_t req, struct node node,
 		r = add_sources(&l, who, after);
 	else if (r == 0)
 		r = catalog_each_child(m->state->catalog, node.ino, after, add_child, &l);
-	return r < 0 ? r : (ssize_t)l.len;
+	return r < 0 ? r : 0;
 }

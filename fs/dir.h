@@ -11,8 +11,15 @@
 #include "lowlevel.h"
 #include "view.h"
 
-/* Fills at most `size` bytes of `ret` behind position `off`; with attributes if `is_plus`.
- * The number of bytes, 0 at the end, or -EAGAIN, -ENOTDIR, -ESTALE, -EIO. */
-ssize_t dir_list(struct mount *m, fuse_req_t req, struct node node,
-		 const struct asker *who, off_t off, char *ret, size_t size,
-		 bool is_plus);
+/* One answer to the kernel. */
+struct dir_page {
+	fuse_req_t req;
+	char *out; /* borrowed */
+	size_t size, len;
+	bool is_plus; /* with attributes */
+};
+
+/* Fills the page with what lies behind position `off`; nothing at the end. 0, -EAGAIN, -ENOTDIR,
+ * -ESTALE, -EIO. */
+int dir_list(struct mount *m, struct node node, const struct asker *who, off_t off,
+	     struct dir_page *page);

@@ -7,29 +7,29 @@
 #include "str.h"
 #include <inttypes.h>
 
-struct gauges {
-	struct engine_stats engine;
-	uint64_t used, free, open;
+enum gauge {
+	GAUGE_WAITING,
+	GAUGE_RESTORES,
+	GAUGE_TRANSFERS,
+	GAUGE_LAG,
+	GAUGE_USED,
+	GAUGE_FREE,
+	GAUGE_OPEN,
+	GAUGES,
 };
 
 static const struct metric {
 	const char *name, *help;
-	size_t offset;
-} metrics[] = {
-	{ "thawfs_waiting_reads", "Reads that wait for their bytes.",
-	  offsetof(struct gauges, engine.waiters) },
-	{ "thawfs_restores", "Restores in flight.",
-	  offsetof(struct gauges, engine.restores) },
-	{ "thawfs_transfers", "Transfers under way.",
-	  offsetof(struct gauges, engine.transfers) },
-	{ "thawfs_engine_lag_max_milliseconds", "Longest turn of the engine's loop.",
-	  offsetof(struct gauges, engine.lag_max_ms) },
-	{ "thawfs_cache_used_bytes", "Bytes in data files.",
-	  offsetof(struct gauges, used) },
-	{ "thawfs_cache_free_bytes", "Bytes the cache's file system can still take.",
-	  offsetof(struct gauges, free) },
-	{ "thawfs_open_files", "Files open in the mount.",
-	  offsetof(struct gauges, open) },
+} metrics[GAUGES] = {
+	[GAUGE_WAITING] = { "thawfs_waiting_reads", "Reads that wait for their bytes." },
+	[GAUGE_RESTORES] = { "thawfs_restores", "Restores in flight." },
+	[GAUGE_TRANSFERS] = { "thawfs_transfers", "Transfers under way." },
+	[GAUGE_LAG] = { "thawfs_engine_lag_max_milliseconds",
+			"Longest turn of the engine's loop." },
+	[GAUGE_USED] = { "thawfs_cache_used_bytes", "Bytes in data files." },
+	[GAUGE_FREE] = { "thawfs_cache_free_bytes",
+			 "Bytes the cache's file system can still take." },
+	[GAUGE_OPEN] = { "thawfs_open_files", "Files open in the mount." },
 };
 
 static const struct source_metric {
@@ -58,15 +58,21 @@ static uint64_t member(const void *of, size_t offset)
 
 int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)
 {
-	struct gauges g = { .used = store_used_bytes(m->state->store),
-			    .free = store_free_bytes(m->state->store),
-			    .open = open_count(m->opens) };
+	struct engine_stats engine = { 0 };
 
-	engine_stats(m->engine, &g.engine);
-	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
+	engine_stats(m->engine, &engine);
+	uint64_t values[GAUGES] = {
+		[GAUGE_WAITING] = engine.waiters,
+		[GAUGE_RESTORES] = engine.restores,
+		[GAUGE_TRANSFERS] = engine.transfers,
+		[GAUGE_LAG] = (uint64_t)engine.lag_max_ms,
+		[GAUGE_USED] = store_used_bytes(m->state->store),
+		[GAUGE_FREE] = store_free_bytes(m->state->store),
+		[GAUGE_OPEN] = open_count(m->opens),
+	};
+	for (size_t i = 0; i < GAUGES; i++) {
 		add_head(metrics[i].name, metrics[i].help, out);
-		buf_printf(out, "%s %" PRIu64 "\n", metrics[i].name,
-			   member(&g, metrics[i].offset));
+		buf_printf(out, "%s %" PRIu64 "\n", metrics[i].name, values[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(source_metrics); i++) {
 		const struct source_metric *row = &source_metrics[i];

@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "open.h"
 #include <pthread.h>
-#include <uthash.h>
+#include <search.h>
 
 struct open_file {
 	uint64_t ino;
 	unsigned int handles;
 	struct data_file *data; /* owned list, newest first */
-	UT_hash_handle hh;
 };
 
 struct open_table {
 	pthread_mutex_t mu; /* all below */
-	struct open_file *files;
+	void *files;        /* tree of struct open_file by ino: search.h */
+	uint64_t n_files;
 	struct snapshot *snapshots;
 };
 
+static int by_ino(const void *a, const void *b)
+{
+	uint64_t x = ((const struct open_file *)a)->ino;
+	uint64_t y = ((const struct open_file *)b)->ino;
+	return x < y ? -1 : x > y;
+}
+
 static struct open_file *find(struct open_table *t, uint64_t ino)
 {
-	struct open_file *f = NULL;
-	HASH_FIND(hh, t->files, &ino, sizeof(ino), f);
-	return f;
+	struct open_file key = { .ino = ino };
+	struct open_file **node = tfind(&key, &t->files, by_ino);
+	return node ? *node : NULL;
 }
 
 static struct data_file *find_data(struct open_file *f, uint64_t gen)
@@ -31,9 +38,10 @@ static struct data_file *find_data(struct open_file *f, uint64_t gen)
 	return d;
 }
 
-static void file_free(struct open_table *t, struct open_file *f)
+static void file_free(void *p)
 {
-	HASH_DEL(t->files, f);
+	struct open_file *f = p;
+
 	while (f->data) {
 		struct data_file *d = f->data;
 		f->data = d->next;
@@ -41,6 +49,21 @@ static void file_free(struct open_table *t, struct open_file *f)
 		free(d);
 	}
 	free(f);
+}
+
+/* Gives the new file, in the tree, or NULL. */
+static struct open_file *file_new(struct open_table *t, uint64_t ino)
+{
+	struct open_file *f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->ino = ino;
+	if (!tsearch(f, &t->files, by_ino)) {
+		free(f);
+		return NULL;
+	}
+	t->n_files++;
+	return f;
 }
 
 static void snapshot_free(struct snapshot *s)
@@ -62,14 +85,9 @@ struct open_table *open_table_new(void)
 
 void open_table_free(struct open_table *t)
 {
-	struct open_file *f, *next;
-
 	if (!t)
 		return;
-	HASH_ITER(hh, t->files, f, next)
-	{
-		file_free(t, f);
-	}
+	tdestroy(t->files, file_free);
 	while (t->snapshots)
 		snapshot_free(t->snapshots);
 	pthread_mutex_destroy(&t->mu);
@@ -78,31 +96,25 @@ void open_table_free(struct open_table *t)
 
 int open_add(struct open_table *t, uint64_t ino)
 {
-	int r = 0;
-
 	pthread_mutex_lock(&t->mu);
 	struct open_file *f = find(t, ino);
-	if (!f) {
-		f = calloc(1, sizeof(*f));
-		if (f) {
-			f->ino = ino;
-			HASH_ADD(hh, t->files, ino, sizeof(f->ino), f);
-		}
-	}
+	if (!f)
+		f = file_new(t, ino);
 	if (f)
 		f->handles++;
-	else
-		r = -ENOMEM;
 	pthread_mutex_unlock(&t->mu);
-	return r;
+	return f ? 0 : -ENOMEM;
 }
 
 void open_remove(struct open_table *t, uint64_t ino)
 {
 	pthread_mutex_lock(&t->mu);
 	struct open_file *f = find(t, ino);
-	if (f && --f->handles == 0)
-		file_free(t, f);
+	if (f && --f->handles == 0) {
+		tdelete(f, &t->files, by_ino);
+		t->n_files--;
+		file_free(f);
+	}
 	pthread_mutex_unlock(&t->mu);
 }
 
@@ -117,7 +129,7 @@ bool open_retire(struct open_table *t, uint64_t ino)
 uint64_t open_count(struct open_table *t)
 {
 	pthread_mutex_lock(&t->mu);
-	uint64_t n = HASH_COUNT(t->files);
+	uint64_t n = t->n_files;
 	pthread_mutex_unlock(&t->mu);
 	return n;
 }

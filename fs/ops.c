@@ -48,7 +48,7 @@ static void set_wanted(struct fuse_conn_info *conn, unsigned int caps, bool is_w
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	const struct mount *m = userdata;
-	enum readdirplus plus = m->cfg->mount.readdirplus;
+	int plus = m->cfg->mount.readdirplus;
 
 	set_wanted(conn, FUSE_CAP_READDIRPLUS, plus != READDIRPLUS_NEVER);
 	set_wanted(conn, FUSE_CAP_READDIRPLUS_AUTO, plus == READDIRPLUS_AUTO);
@@ -152,12 +152,12 @@ static void list(fuse_req_t req, fuse_ino_t id, size_t size, off_t off, bool is_
 	struct mount *m = mount_of(req);
 	struct asker who = asker_of(req);
 	_free_ char *out = malloc(size);
-	ssize_t n = out ? dir_list(m, req, node_of(m, id), &who, off, out, size, is_plus)
-			: -ENOMEM;
-	if (n < 0)
-		reply_err(req, (int)n);
+	struct dir_page page = { req, out, size, 0, is_plus };
+	int r = out ? dir_list(m, node_of(m, id), &who, off, &page) : -ENOMEM;
+	if (r < 0)
+		reply_err(req, r);
 	else
-		(void)fuse_reply_buf(req, out, (size_t)n);
+		(void)fuse_reply_buf(req, out, page.len);
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t off,

@@ -167,9 +167,9 @@ static void park(struct parked *p)
 
 	p->waiter.ops = &waiter_ops;
 	p->waiter.id = id;
-	p->waiter.how = p->flags & O_NONBLOCK ? WAIT_NEVER
-			: p->is_fault         ? WAIT_FAULT
-					      : WAIT_PARK;
+	p->waiter.how = (p->flags & O_NONBLOCK) ? WAIT_NEVER
+			: p->is_fault           ? WAIT_FAULT
+						: WAIT_PARK;
 	fuse_req_interrupt_func(p->req, on_interrupt, (void *)(uintptr_t)id);
 	engine_wait(m->engine, &p->waiter);
 }

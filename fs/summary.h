@@ -12,5 +12,5 @@
 int summary_blank(struct mount *m, uint64_t ino, const struct asker *who,
 		  struct buf *out);
 /* The text: the walker. 0, -EINTR, -ENOMEM, -EIO. */
-int summary_walk(struct mount *m, uint64_t ino, bool (*is_cancelled)(void *), void *arg,
+int summary_walk(struct mount *m, uint64_t ino, bool (*cancelled)(void *), void *arg,
 		 struct buf *out);

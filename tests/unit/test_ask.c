@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is written to a request file, word by word. */
+#include "ask.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int parse(const char *text, struct ask_line *ret)
+{
+	return ask_parse(text, strlen(text), ret);
+}
+
+static void a_get_takes_its_settings_in_any_order(void **state)
+{
+	struct ask_line line;
+
+	assert_int_equal(parse("get", &line), 0);
+	assert_int_equal(line.verb, ASK_GET);
+	assert_int_equal(line.tier, TIER_NONE);
+	assert_int_equal(line.days, 0);
+	assert_int_equal(parse("  get days=7 \t tier=bulk \n", &line), 0);
+	assert_int_equal(line.tier, TIER_BULK);
+	assert_int_equal(line.days, 7);
+}
+
+static void other_verbs_stand_alone(void **state)
+{
+	struct ask_line line;
+
+	assert_int_equal(parse("cancel\n", &line), 0);
+	assert_int_equal(line.verb, ASK_CANCEL);
+	assert_int_equal(parse("refresh\n", &line), 0);
+	assert_int_equal(line.verb, ASK_REFRESH);
+	assert_int_equal(parse("cancel tier=bulk\n", &line), -EINVAL);
+	assert_int_equal(parse("refresh days=1\n", &line), -EINVAL);
+}
+
+static void what_is_no_request_is_invalid_and_changes_nothing(void **state)
+{
+	static const char *const lines[] = {
+		"",	   "\n",	 "  \n",	       "fetch",	       "get tier=",
+		"get bulk", "get days=0", "get days=-1", "get days=99999", "get tier=slow",
+		"get\nget", "GET",
+	};
+	struct ask_line line = { .days = 4711 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_int_equal(parse(lines[i], &line), -EINVAL);
+	assert_int_equal(ask_parse("get\0x", 5, &line), -EINVAL);
+	char *longest = calloc(1, 5001);
+	memset(longest, 'g', 5000);
+	assert_int_equal(parse(longest, &line), -EINVAL);
+	free(longest);
+	assert_int_equal(line.days, 4711);
+}
+
+static void words_of_later_versions_are_known_but_refused(void **state)
+{
+	static const char *const lines[] = {
+		"pin days=7", "unpin",		 "evict",
+		"approve 12", "get email=a@b", "get group=lab", "get range=0-10",
+	};
+	struct ask_line line;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_int_equal(parse(lines[i], &line), -EOPNOTSUPP);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_get_takes_its_settings_in_any_order),
+		cmocka_unit_test(other_verbs_stand_alone),
+		cmocka_unit_test(what_is_no_request_is_invalid_and_changes_nothing),
+		cmocka_unit_test(words_of_later_versions_are_known_but_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -118,12 +118,15 @@ static int take_word(struct config *cfg, const char *word, struct buf *err)
 	return refuse_word(word, err);
 }
 
-/* Words between commas; a backslash keeps the comma behind it. Cuts `list`. */
-static int take_words(struct config *cfg, char *list, struct buf *err)
+/* Words between commas; a backslash keeps the comma behind it. */
+static int take_words(struct config *cfg, const char *words_arg, struct buf *err)
 {
+	_free_ char *list = strdup(words_arg);
 	char *from = list, *to = list;
 	int r = 0;
 
+	if (!list)
+		return -ENOMEM;
 	for (bool is_end = false; !r && !is_end; from++) {
 		if (*from == '\\' && from[1]) {
 			*to++ = *++from;
@@ -207,7 +210,7 @@ static const struct option longs[] = {
 };
 
 struct args {
-	char *words[64]; /* of each -o, borrowed */
+	const char *words[64]; /* of each -o, borrowed */
 	size_t n_words;
 	const char *source, *mountpoint;
 };

@@ -460,14 +460,14 @@ static int check_sources(const struct config *cfg, struct buf *err)
 {
 	if (!cfg->n_sources)
 		return config_refuse(err, "%s: no [source NAME] in it", cfg->source_arg);
-	for (size_t i = 0; i < cfg->n_sources; i++)
-		if (!cfg->sources[i].url)
-			return config_refuse(err, "[source %s] url is missing",
-					     cfg->sources[i].name);
 	if (cfg->is_single && cfg->n_sources != 1)
 		return config_refuse(err,
 				     "a single URL is one source; \"%s\" names another",
 				     cfg->sources[1].name);
+	for (size_t i = 0; i < cfg->n_sources; i++)
+		if (!cfg->sources[i].url)
+			return config_refuse(err, "[source %s] url is missing",
+					     cfg->sources[i].name);
 	return 0;
 }
 

@@ -126,11 +126,48 @@ def test_a_page_fault_on_cold_bytes_fails_at_once_and_asks(mount):
     done = subprocess.run(["python3", "-c", touch, mount.path / RUN], capture_output=True,
                           timeout=20)
     assert done.returncode == -signal.SIGBUS and time.monotonic() - began < 2
-    assert mount.attribute(mount.path / RUN, "state") != "cold"
+    until(lambda: mount.attribute(mount.path / RUN, "state") != "cold")
     mount.wait_state(mount.path / RUN, "cached")
     done = subprocess.run(["python3", "-c", touch, mount.path / RUN], capture_output=True,
                           text=True, timeout=20)
     assert done.stdout.strip() == str(DATA[RUN][0]), done.stderr
+
+
+def test_parked_faults_leave_everybody_killable(start_mount, start_sim):
+    """S16, S19: twenty faults on one cold file, then open, read and map it."""
+    sim = start_sim("--speed", 1)
+    sim.s3("PUT", "/lab")
+    sim.s3("PUT", "/lab/a", b"x" * 50000, {"x-amz-storage-class": "DEEP_ARCHIVE"})
+    mount = start_mount(sim, "s3://lab")
+    touch = ("import mmap,sys; f=open(sys.argv[1],'rb'); "
+             "mmap.mmap(f.fileno(),0,mmap.MAP_PRIVATE,mmap.PROT_READ)[0]")
+    faults = [subprocess.Popen(["python3", "-c", touch, mount.path / "a"]) for _ in range(20)]
+    cat = reader(mount.path / "a")
+    for fault in faults:
+        assert fault.wait(10) == -signal.SIGBUS
+    wait_parked(mount)
+    assert subprocess.run(["head", "-c", "0", mount.path / "a"], timeout=5).returncode == 0
+    cat.kill()
+    cat.communicate(timeout=1)
+    wait_parked(mount, 0)
+
+
+def test_metadata_and_warm_reads_do_not_wait_behind_parked_ones(mount):
+    """S3, S19"""
+    warm = mount.path / "lab/runs/notes.txt"
+    warm.read_bytes()
+    mount.sim.admin("POST", "clock", {"speed": 1})
+    parked = [reader(mount.path / BEACH) for _ in range(40)]
+    wait_parked(mount, 40)
+    began = time.monotonic()
+    for _ in range(50):
+        with open(warm, "rb", buffering=0) as f:
+            assert os.pread(f.fileno(), 10, 0) == OBJECTS["runs/notes.txt"][:10]
+        os.stat(mount.path / "lab/runs/2024")
+    assert time.monotonic() - began < 2
+    for cat in parked:
+        cat.kill()
+        cat.communicate(timeout=2)
 
 
 def test_many_readers_one_restore(mount, sim):

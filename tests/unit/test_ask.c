@@ -41,9 +41,18 @@ static void other_verbs_stand_alone(void **state)
 static void what_is_no_request_is_invalid_and_changes_nothing(void **state)
 {
 	static const char *const lines[] = {
-		"",	   "\n",	 "  \n",	       "fetch",	       "get tier=",
-		"get bulk", "get days=0", "get days=-1", "get days=99999", "get tier=slow",
-		"get\nget", "GET",
+		"",
+		"\n",
+		"  \n",
+		"fetch",
+		"get tier=",
+		"get bulk",
+		"get days=0",
+		"get days=-1",
+		"get days=99999",
+		"get tier=slow",
+		"get\nget",
+		"GET",
 	};
 	struct ask_line line = { .days = 4711 };
 
@@ -60,8 +69,8 @@ static void what_is_no_request_is_invalid_and_changes_nothing(void **state)
 static void words_of_later_versions_are_known_but_refused(void **state)
 {
 	static const char *const lines[] = {
-		"pin days=7", "unpin",		 "evict",
-		"approve 12", "get email=a@b", "get group=lab", "get range=0-10",
+		"pin days=7",    "unpin",         "evict",          "approve 12",
+		"get email=a@b", "get group=lab", "get range=0-10",
 	};
 	struct ask_line line;
 

@@ -98,8 +98,9 @@ static void without_a_budget_the_defaults_hold(void **state)
 	assert_true(res.cfg->budgets[1].is_each);
 	done(&res);
 
-	READ(&res, "s3://b", "/tmp", "-o", "budget.x.money=0.5,budget.x.who=user:0 source:b",
-	     "-o", "budget.x.per=month");
+	READ(&res, "s3://b", "/tmp", "-o",
+	     "budget.x.money=0.5,budget.x.who=user:0 source:b", "-o",
+	     "budget.x.per=month");
 	assert_int_equal(res.r, 0);
 	assert_false(res.cfg->has_default_budget);
 	assert_int_equal(res.cfg->n_budgets, 2);

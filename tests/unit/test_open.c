@@ -91,7 +91,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_open_file_is_not_retired),
-		cmocka_unit_test(a_descriptor_serves_its_own_generation_until_the_last_close),
+		cmocka_unit_test(
+			a_descriptor_serves_its_own_generation_until_the_last_close),
 		cmocka_unit_test(a_second_descriptor_of_a_generation_is_closed),
 		cmocka_unit_test(what_was_never_released_goes_with_the_table),
 	};

@@ -50,6 +50,28 @@ static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
 	buf_puts(out, "}\n");
 }
 
+/* When the catalog that is on its way is expected: a vault's inventory takes as long as its job. */
+static int64_t catalog_expected(struct source *s)
+{
+	struct restore *r = restore_find(s->engine, s->info.root_ino);
+	int64_t least, most;
+
+	if (!s->backend->ops->catalog_is_job || !r)
+		return 0;
+	pace_eta(storage_class_find("VAULT"), TIER_STANDARD,
+		 r->rec.accepted_ms ? r->rec.accepted_ms : r->rec.asked_ms, &least,
+		 &most);
+	return most;
+}
+
+/* With board_mu: what changes without an event. */
+static void source_progress(struct source *s)
+{
+	s->status.is_refreshing =
+		s->import || restore_find(s->engine, s->info.root_ino) != NULL;
+	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
+}
+
 void board_publish(struct engine *e, int64_t lag_ms)
 {
 	int64_t now = engine_real_ms(e);
@@ -68,26 +90,14 @@ void board_publish(struct engine *e, int64_t lag_ms)
 		e->queue_text = text;
 		text = old;
 	}
+	for (size_t i = 0; i < e->n_sources && is_due; i++)
+		source_progress(e->sources[i]);
 	e->stats.waiters = e->n_waiters;
 	e->stats.restores = ino_map_count(&e->restores);
 	if (lag_ms > e->stats.lag_max_ms)
 		e->stats.lag_max_ms = lag_ms;
 	pthread_mutex_unlock(&e->board_mu);
 	buf_done(&text);
-}
-
-/* When the catalog that is on its way is expected: a vault's inventory takes as long as its job. */
-static int64_t catalog_expected(struct source *s)
-{
-	struct restore *r = restore_find(s->engine, s->info.root_ino);
-	int64_t least, most;
-
-	if (!s->backend->ops->catalog_is_job || !r)
-		return 0;
-	pace_eta(storage_class_find("VAULT"), TIER_STANDARD,
-		 r->rec.accepted_ms ? r->rec.accepted_ms : r->rec.asked_ms, &least,
-		 &most);
-	return most;
 }
 
 void board_source(struct source *s, enum source_state state, const char *error)
@@ -98,8 +108,7 @@ void board_source(struct source *s, enum source_state state, const char *error)
 	s->status.state = state;
 	s->status.root_ino = s->info.root_ino;
 	s->status.catalog_ms = s->info.taken_ms;
-	s->status.is_refreshing = s->is_calling || restore_find(e, s->info.root_ino);
-	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
+	source_progress(s);
 	snprintf(s->status.error, sizeof(s->status.error), "%s", error ? error : "");
 	s->is_settled = true;
 	pthread_cond_broadcast(&e->board_changed);

@@ -75,7 +75,9 @@ static void facts_ask(struct facts *f, const struct source *s,
 	}
 	if (s->backend->ops->catalog_is_job || !c->is_archive)
 		f->days = 0;
-	if (f->has_request && f->request.state == REQUEST_RESTORING)
+	if (f->state == FILE_COLD)
+		pace_eta(c, f->tier, f->now_ms, &f->eta_least_ms, &f->eta_ms);
+	else if (f->has_request && f->request.state == REQUEST_RESTORING)
 		pace_eta(c, f->tier, f->request.accepted_ms, &f->eta_least_ms,
 			 &f->eta_ms);
 }

@@ -36,9 +36,10 @@ struct facts {
 	struct request request; /* zero if none; the newest */
 	bool has_fill, has_request;
 	enum file_state state;
-	int64_t now_ms;               /* service time of this answer */
-	int64_t eta_least_ms, eta_ms; /* service time; 0 unknown */
-	enum tier tier;               /* what was or would be asked */
+	int64_t now_ms; /* service time of this answer */
+	int64_t eta_least_ms,
+		eta_ms; /* service time, if asked now where it is cold; 0 unknown */
+	enum tier tier; /* what was or would be asked */
 	uint32_t days;
 	struct estimate estimate; /* of asking now, or what was reserved for `request` */
 	struct tariff tariff;

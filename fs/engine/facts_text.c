@@ -88,7 +88,7 @@ static int show_charged(const struct facts *f, struct buf *out)
 
 static int show_verified(const struct facts *f, struct buf *out)
 {
-	return buf_puts(out, proof_word(f->fill.proof));
+	return f->fill.proof ? buf_puts(out, proof_word(f->fill.proof)) : 0;
 }
 
 static int show_error(const struct facts *f, struct buf *out)
@@ -186,6 +186,20 @@ int facts_attribute_names(const struct facts *f, struct buf *out)
 
 /* ---- NAME.status ---- */
 
+static int cold_sentence(const struct facts *f, struct buf *out)
+{
+	char least[32], most[32];
+
+	buf_puts(out, "in cold storage: reading it asks for a restore and waits");
+	if (!f->eta_ms)
+		return out->err;
+	duration_words(f->eta_least_ms - f->now_ms, least);
+	duration_words(f->eta_ms - f->now_ms, most);
+	if (f->eta_least_ms > f->now_ms)
+		return buf_printf(out, ", usually %s to %s", least, most);
+	return buf_printf(out, ", usually up to %s", most);
+}
+
 /* One sentence: what is going on, and what a person can do. */
 static int status_sentence(const struct facts *f, struct buf *out)
 {
@@ -193,8 +207,7 @@ static int status_sentence(const struct facts *f, struct buf *out)
 
 	switch (f->state) {
 	case FILE_COLD:
-		return buf_puts(
-			out, "in cold storage: reading it asks for a restore and waits");
+		return cold_sentence(f, out);
 	case FILE_HELD:
 		return buf_puts(out, "waits for approval");
 	case FILE_REQUESTED:

@@ -132,14 +132,13 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 	note->is_end = is_end;
 	note->again.fire = note_again;
 	note->step.rec = r->rec;
-	note->step.n_charges = n + has_heads;
-	if (note->step.n_charges)
-		note->step.charges =
-			must_alloc(note->step.n_charges, sizeof(struct charge));
+	struct charge *charges = must_alloc(n + 1, sizeof(*charges));
 	for (size_t i = 0; i < n; i++)
-		charge_fill(&note->step.charges[i], r, &lines[i], remote_id);
+		charge_fill(&charges[i], r, &lines[i], remote_id);
 	if (has_heads)
-		charge_fill(&note->step.charges[n], r, &heads, NULL);
+		charge_fill(&charges[n], r, &heads, NULL);
+	note->step.charges = charges;
+	note->step.n_charges = n + has_heads;
 	r->n_notes++;
 	note_post(note);
 }

@@ -32,6 +32,15 @@ def pattern(size, seed=1):
     return random.Random(seed).randbytes(size)
 
 
+def restores(lines):
+    total = {}
+    for line in lines:
+        if line["operation"] in ("InitiateJob", "RestoreObject"):
+            key = line["operation"], line["component"]
+            total[key] = total.get(key, 0) + int(line["quantity"])
+    return total
+
+
 def until(true, seconds=20, what="it"):
     end = time.monotonic() + seconds
     while not true():
@@ -97,9 +106,16 @@ class Mount:
         self.log.close()
         subprocess.run(["umount", "-l", self.path], check=True)
 
+    def booked(self):
+        """What the ledger has of restores: (operation, component) -> quantity."""
+        return restores(self.ledger())
+
     def end(self):
-        """At the end of a test, however it went."""
+        """At the end of a test, however it went: what was billed is booked."""
         try:
+            if not self.is_stopped and is_mounted(self.path):
+                until(lambda: self.booked() == restores(self.sim.bill()["lines"]), 10,
+                      f"{self.booked()} being the bill {self.sim.bill()['lines']}")
             if not self.is_stopped:
                 self.stop()
         finally:
@@ -153,8 +169,8 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def start_mount(tmp_path, request):
-    """Mounts; at the end unmounts and looks for anything left behind."""
+def start_mount(tmp_path, request, start_sim):
+    """Mounts; at the end, while its thaw-sim runs, unmounts and looks for anything left behind."""
     mounts = []
 
     def start(sim, source, *words):

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import FILES, OBJECTS, until
+from conftest import FILES, OBJECTS, restores, until
 
 BEACH = "photos/holiday/beach.jpg"
 RUN = "lab/runs/2024/a.dat"
@@ -19,21 +19,7 @@ DATA = {BEACH: FILES["holiday/beach.jpg"], RUN: OBJECTS["runs/2024/a.dat"]}
 
 def charges(sim):
     """What the service billed for restores: (operation, component) -> quantity."""
-    total = {}
-    for line in sim.bill()["lines"]:
-        if line["operation"] in ("InitiateJob", "RestoreObject"):
-            key = line["operation"], line["component"]
-            total[key] = total.get(key, 0) + int(line["quantity"])
-    return total
-
-
-def booked(mount):
-    total = {}
-    for line in mount.ledger():
-        if line["operation"] in ("InitiateJob", "RestoreObject"):
-            key = line["operation"], line["component"]
-            total[key] = total.get(key, 0) + int(line["quantity"])
-    return total
+    return restores(sim.bill()["lines"])
 
 
 def reader(path, *words):
@@ -67,8 +53,8 @@ def test_the_ledger_is_the_bill(mount, sim):
     """S12: restores and retrieved bytes."""
     for name in DATA:
         (mount.path / name).read_bytes()
-    assert booked(mount) == charges(sim)
-    assert booked(mount)["RestoreObject", "request"] == 1
+    assert mount.booked() == charges(sim)
+    assert mount.booked()["RestoreObject", "request"] == 1
 
 
 def test_every_read_size_gives_the_same_bytes(mount):
@@ -105,7 +91,7 @@ def test_ctrl_c_ends_the_wait_at_once_and_the_restore_goes_on(mount, sim):
     assert cat.returncode == -signal.SIGINT and time.monotonic() - asked < 0.5
     mount.wait_state(mount.path / BEACH, "cached")
     assert (mount.path / BEACH).read_bytes() == DATA[BEACH]
-    assert charges(sim)["InitiateJob", "request"] == booked(mount)["InitiateJob", "request"]
+    assert charges(sim)["InitiateJob", "request"] == mount.booked()["InitiateJob", "request"]
 
 
 def test_o_nonblock_says_not_yet_and_asks(mount):
@@ -176,7 +162,7 @@ def test_many_readers_one_restore(mount, sim):
         got = list(pool.map(lambda _: (mount.path / RUN).read_bytes(), range(12)))
     assert all(data == DATA[RUN] for data in got)
     assert charges(sim)["RestoreObject", "request"] == 1
-    assert booked(mount) == charges(sim)
+    assert mount.booked() == charges(sim)
 
 
 def test_stopping_answers_the_parked_and_ends_in_two_seconds(start_mount, start_sim):

@@ -136,7 +136,6 @@ def test_a_source_without_a_catalog_is_not_an_empty_directory(slow):
     assert "source: slow" in words and "waiting for its first catalog" in words
 
 
-@pytest.mark.xfail(strict=True, reason="the engine does not publish when the catalog is expected")
 def test_the_summary_says_when_the_first_catalog_is_expected(slow):
     """S7"""
     until(lambda: "source.expected: 20" in (slow.path / ".thaw/summary").read_text(), 5)

@@ -49,6 +49,20 @@ static void period_text(enum budget_period period, int64_t now_ms, char ret[32])
 	}
 }
 
+/* One budget may name a reader twice (as a user and by his group): it is drawn on once, and the
+ * smaller limit holds. */
+static bool draw_is_double(struct budget_draw *draws, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (strcmp(draws[i].key, draws[n].key) != 0)
+			continue;
+		if (draws[n].limit < draws[i].limit)
+			draws[i].limit = draws[n].limit;
+		return true;
+	}
+	return false;
+}
+
 int guard_draws(const struct budget *budgets, size_t n, const struct guard_ask *ask,
 		struct budget_draw ret[BUDGETS_MAX])
 {
@@ -69,7 +83,7 @@ int guard_draws(const struct budget *budgets, size_t n, const struct guard_ask *
 		snprintf(ret[n_draws].key, sizeof(ret[n_draws].key), "%.64s%s/%s",
 			 b->name, who, period);
 		ret[n_draws].limit = b->money;
-		n_draws++;
+		n_draws += !draw_is_double(ret, n_draws);
 	}
 	return n_draws;
 }

@@ -49,6 +49,21 @@ static void all_budgets_that_apply_are_drawn_on(void **state)
 	assert_string_equal(draws[3].key, "dna/week-2025-12-29");
 }
 
+static void a_budget_that_names_a_reader_twice_is_drawn_on_once(void **state)
+{
+	const struct budget lab[] = {
+		{ .name = "lab", .who = BUDGET_GROUP, .id = 100, .money = 9 },
+		{ .name = "lab", .who = BUDGET_USER, .id = 7, .money = 4 },
+	};
+	struct guard_ask ask = { .uid = 7, .gid = 100, .source = "x", .now_ms = 1000 };
+	struct budget_draw draws[BUDGETS_MAX];
+
+	(void)state;
+	/* The journal refuses a key given twice: every restore would fail. */
+	assert_int_equal(guard_draws(lab, 2, &ask, draws), 1);
+	assert_true(draws[0].limit == 4);
+}
+
 static void a_new_day_is_a_new_key(void **state)
 {
 	struct budget_draw today[BUDGETS_MAX], tomorrow[BUDGETS_MAX];
@@ -81,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_budgets_that_apply_are_drawn_on),
+		cmocka_unit_test(a_budget_that_names_a_reader_twice_is_drawn_on_once),
 		cmocka_unit_test(a_new_day_is_a_new_key),
 		cmocka_unit_test(a_refusal_names_budget_limit_use_and_need),
 	};

@@ -94,6 +94,7 @@ void board_publish(struct engine *e, int64_t lag_ms)
 		source_progress(e->sources[i]);
 	e->stats.waiters = e->n_waiters;
 	e->stats.restores = ino_map_count(&e->restores);
+	e->stats.transfers = e->n_transfers;
 	if (lag_ms > e->stats.lag_max_ms)
 		e->stats.lag_max_ms = lag_ms;
 	pthread_mutex_unlock(&e->board_mu);

@@ -66,6 +66,7 @@ void call_drop(struct restore *r)
 		TAILQ_REMOVE(&e->calls, r, in_calls);
 	if (r->is_calling) {
 		backend_cancel(r->source->backend, &r->call);
+		call_meter(r);
 		e->n_calls--;
 	}
 	r->is_queued = r->is_calling = false;

@@ -2,6 +2,7 @@
 /* drive - does what the edges of restore.c say. Each do_* starts one thing and returns; its answer
  * comes back as an event. */
 #include "guard.h"
+#include "json.h"
 #include "log.h"
 #include "pace.h"
 #include "private.h"
@@ -10,16 +11,24 @@
 /* A refusal like the last one is not written again within this time. */
 #define REFUSAL_AGAIN_MS 60000
 
+void restore_promise(struct restore *r, uint64_t bytes)
+{
+	r->engine->promised_bytes += bytes - r->promised_bytes;
+	r->promised_bytes = bytes;
+}
+
 void restore_free(struct restore *r)
 {
 	struct engine *e = r->engine;
 
 	call_drop(r);
 	fetch_drop(r);
+	restore_promise(r, 0);
 	timers_disarm(&e->real, &r->again);
 	timers_disarm(&e->service, &r->watch);
 	if (!r->is_left)
 		ino_map_remove(&e->restores, &r->by_ino);
+	json_stream_free(r->stream);
 	free(r);
 }
 
@@ -60,6 +69,14 @@ static void find_cold(struct restore *r)
 		r->retry = find_again_fires;
 		timers_arm(&r->engine->real, &r->again,
 			   engine_real_ms(r->engine) + RECHECK_MS);
+		return;
+	}
+	if (r->lost > LOST_MAX) {
+		restore_fails(
+			r, EIO,
+			"asked %u times, and no answer came: the service does not have the "
+			"request, nothing was paid",
+			r->lost);
 		return;
 	}
 	restore_happens(r, EV_COLD);
@@ -237,6 +254,11 @@ static void do_reserve(struct restore *r)
 
 static void do_send(struct restore *r);
 
+static void send_lost(struct restore *r)
+{
+	restore_happens(r, EV_LOST);
+}
+
 static void send_answered(struct restore *r)
 {
 	struct backend_call *c = &r->call;
@@ -247,7 +269,11 @@ static void send_answered(struct restore *r)
 			"it before anything is sent again",
 			(unsigned long long)r->ino, (unsigned long long)r->rec.id);
 		r->rechecks = 0;
-		restore_happens(r, EV_LOST);
+		/* Where every answer is lost looking and asking must not chase each other. */
+		r->retry = send_lost;
+		timers_arm(&r->engine->real, &r->again,
+			   engine_real_ms(r->engine) +
+				   pace_retry_ms(r->lost++, r->engine->noise >> 8));
 		return;
 	}
 	if (c->result < 0 && fault_is_transient(&c->fault)) {
@@ -332,6 +358,8 @@ static void probe_answered(struct restore *r)
 		r->proof = c->proof;
 	switch (c->state) {
 	case REMOTE_RESTORING:
+		/* Hours of polls must not be lost in a crash: the ledger is one behind at most. */
+		note_metered(r);
 		restore_happens(r, EV_RUNNING);
 		return;
 	case REMOTE_READY:
@@ -443,14 +471,19 @@ static void do_end(struct restore *r)
 
 static void do_leave(struct restore *r)
 {
+	call_drop(r);
+	if (r->is_cancelled && !r->rec.err)
+		r->rec.err = ECANCELED;
 	if (r->rec.err == 0)
 		waiters_serve(r, 0, UINT64_MAX / 2);
 	waiters_fail(r, r->rec.err ? r->rec.err : EIO);
 	asks_answer(r, -r->rec.err);
-	if (r->is_inventory)
-		inventory_left(r);
+	note_metered(r);
 	ino_map_remove(&r->engine->restores, &r->by_ino);
 	r->is_left = true;
+	restore_promise(r, 0);
+	if (r->is_inventory)
+		inventory_left(r);
 	if (r->n_notes == 0)
 		restore_free(r);
 }

@@ -172,7 +172,7 @@ static void engine_flag(struct engine *e, bool *flag)
 
 void engine_stop(struct engine *e)
 {
-	if (!e->is_running || e->is_drained)
+	if (!e->is_running)
 		return;
 	engine_flag(e, &e->is_stopping);
 	pthread_mutex_lock(&e->board_mu);

@@ -54,11 +54,16 @@ static void charge_fill(struct charge *c, const struct restore *r,
 }
 
 /* Control calls that cost something and are not in the ledger yet. */
-static bool heads_line(struct restore *r, struct cost_line *ret)
+static bool is_head_paid(const struct restore *r)
 {
 	bool is_vault = r->source->backend->ops->catalog_is_job;
 
-	if (!r->heads || is_vault || r->tariff.head_request == PRICE_UNKNOWN)
+	return r->heads && !is_vault && r->tariff.head_request != PRICE_UNKNOWN;
+}
+
+static bool heads_line(struct restore *r, struct cost_line *ret)
+{
+	if (!is_head_paid(r))
 		return false;
 	*ret = cost_line_make("HeadObject", COST_REQUEST, r->heads, 0,
 			      r->tariff.head_request);
@@ -79,6 +84,9 @@ static void note_again(struct timer *t)
 	struct note *n = container_of(t, struct note, again);
 
 	LIST_REMOVE(n, owed);
+	/* What came after it may be written already: it must not undo that, and what has ended
+	 * takes late charges only from a step that says so too. */
+	n->step.rec = n->restore->rec;
 	note_post(n);
 }
 
@@ -94,6 +102,10 @@ static void note_done(struct msg *m)
 			(unsigned long long)n->step.rec.id,
 			strerrordesc_np(-n->step.op.result));
 		LIST_INSERT_HEAD(&e->owed_notes, n, owed);
+		if (e->is_stopping) {
+			notes_abandon(e); /* no timer runs any more */
+			return;
+		}
 		timers_arm(&e->real, &n->again, engine_real_ms(e) + NOTE_AGAIN_MS);
 		return;
 	}
@@ -147,6 +159,18 @@ void note_step(struct restore *r, const struct cost_line *lines, size_t n,
 	       const char *remote_id)
 {
 	note(r, lines, n, remote_id, false);
+}
+
+void note_metered(struct restore *r)
+{
+	struct cost_line line;
+
+	if (r->rec.id) {
+		if (is_head_paid(r))
+			note_step(r, NULL, 0, NULL);
+	} else if (heads_line(r, &line)) {
+		note_source_charge(r->source, &line, r->call.request_id);
+	}
 }
 
 void note_end(struct restore *r)

@@ -34,6 +34,8 @@
 #define FAULT_WAIT_MS 30000
 /* Real time a `get` may wait for its intent. */
 #define ASK_WAIT_MS 2000
+/* Paid calls for one wish that may go unanswered before it is given up. */
+#define LOST_MAX 5
 /* A list of a vault's jobs may lag: look twice, this far apart, before sending again. */
 #define RECHECK_MS 3000
 
@@ -88,6 +90,7 @@ struct restore {
 	unsigned int failures;    /* transient, in a row */
 	int64_t first_failure_ms; /* real */
 	unsigned int rechecks, corrupt;
+	unsigned int lost; /* answers to the paid call that never came */
 	char trouble[256]; /* the transient failure of now, for people */
 
 	struct tariff tariff;
@@ -96,6 +99,8 @@ struct restore {
 	struct proof_offer proof;
 
 	struct fill fill;
+	const void *filling;      /* the fill that was asked for; NULL: none */
+	uint64_t promised_bytes;  /* of the cache, still to come */
 	unsigned int n_transfers; /* of this file */
 	unsigned int n_notes;     /* steps posted, not answered yet */
 	bool is_left;             /* ended, and out of the engine's table */
@@ -151,6 +156,8 @@ struct engine {
 	struct restore_queue fetching;
 	struct timer pump; /* real: try transfers again */
 	struct transfer transfers[TRANSFERS_MAX];
+	size_t n_transfers;
+	uint64_t promised_bytes; /* of the cache, to all that is under way */
 	uint32_t noise;
 
 	/* Lock: a leaf. Protects what follows and each source's `status` and `is_settled`. */
@@ -219,6 +226,8 @@ void restore_estimate(struct restore *r, bool needs_restore, struct estimate *re
 /* Number of draws or -errno. */
 int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX]);
 void restore_watch_fires(struct timer *t);
+/* How many bytes the cache will have to take for `r` yet. */
+void restore_promise(struct restore *r, uint64_t bytes);
 void restore_free(struct restore *r);
 
 /* ---- trouble.c ---- */
@@ -250,6 +259,9 @@ void note_step(struct restore *r, const struct cost_line *lines, size_t n,
 	       const char *remote_id);
 /* Writes the outcome; the answer is EV_COMMITTED. */
 void note_end(struct restore *r);
+/* Writes what was metered since the last step, if it costs anything: into the request, or outside
+ * any where there is none. */
+void note_metered(struct restore *r);
 /* Gives up what the journal would not take: at stop. */
 void notes_abandon(struct engine *e);
 /* A charge outside any request. */
@@ -275,8 +287,10 @@ void source_stop(struct source *s);
 void source_refresh(struct source *s);
 void inventory_fetch(struct restore *r);
 void inventory_import(struct restore *r);
-/* The inventory's restore has ended, well or not. */
+/* The inventory's restore has ended, well or not, and is out of the engine's table. */
 void inventory_left(struct restore *r);
+/* At stop: writes what a broken off inventory has cost. */
+void inventory_abandon(struct restore *r);
 
 /* ---- board.c ---- */
 void board_publish(struct engine *e, int64_t lag_ms);

@@ -88,6 +88,16 @@ struct importing {
 	bool is_inventory;
 };
 
+/* Without a catalog, or with an old one: another contact after a pause. */
+static void source_again(struct source *s, const char *text)
+{
+	struct engine *e = s->engine;
+
+	board_source(s, s->info.taken_ms ? SOURCE_OFFLINE : SOURCE_FAILED, text);
+	timers_arm(&e->real, &s->again,
+		   engine_real_ms(e) + pace_retry_ms(s->failures++, e->noise >> 8));
+}
+
 static void source_has_catalog(struct source *s)
 {
 	struct engine *e = s->engine;
@@ -126,6 +136,8 @@ static void import_done(struct msg *m)
 	if (result < 0)
 		log_err("source=%s the catalog cannot be written: %s",
 			s->cfg.backend.name, strerrordesc_np(-result));
+	if (result < 0 && !is_inventory)
+		source_again(s, "the catalog cannot be written: see the log");
 	if (r && r->phase == PHASE_PROVING && result == 0)
 		restore_happens(r, EV_PROVED);
 	else if (r && r->phase == PHASE_PROVING)
@@ -152,16 +164,13 @@ static int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
 
 static void source_failed(struct source *s, const struct fault *f)
 {
-	struct engine *e = s->engine;
 	char text[256];
 
 	snprintf(text, sizeof(text), "%.80s: %.170s", s->cfg.backend.name, f->text);
 	if (strcmp(text, s->status.error) != 0)
 		log_warning("source=%s code=%s %s", s->cfg.backend.name, f->code,
 			    f->text);
-	board_source(s, s->info.taken_ms ? SOURCE_OFFLINE : SOURCE_FAILED, text);
-	timers_arm(&e->real, &s->again,
-		   engine_real_ms(e) + pace_retry_ms(s->failures++, e->noise >> 8));
+	source_again(s, text);
 }
 
 /* Listings cost a little: metered, outside any request. */
@@ -212,7 +221,6 @@ static void source_list(struct source *s)
 		.arg = s,
 	};
 	s->is_calling = true;
-	board_source(s, s->status.state, NULL);
 	backend_start(s->backend, &s->call);
 }
 
@@ -323,6 +331,13 @@ void inventory_import(struct restore *r)
 		restore_fails(r, ENOMEM, "out of memory");
 }
 
+void inventory_abandon(struct restore *r)
+{
+	if (r->stream)
+		inventory_charge(r);
+	inventory_drop(r);
+}
+
 void inventory_left(struct restore *r)
 {
 	struct source *s = r->source;
@@ -398,7 +413,10 @@ void source_stop(struct source *s)
 
 	timers_disarm(&e->real, &s->again);
 	timers_disarm(&e->service, &s->refresh);
-	if (s->is_calling)
+	if (s->is_calling) {
 		backend_cancel(s->backend, &s->call);
+		if (s->call.operation)
+			listing_charge(s, &s->call);
+	}
 	s->is_calling = false;
 }

@@ -31,7 +31,7 @@ static void transfer_free(struct transfer *t)
 		t->restore->n_transfers--;
 	t->restore = NULL;
 	t->state = TRANSFER_FREE;
-	t->engine->stats.transfers--;
+	t->engine->n_transfers--;
 }
 
 static void fetching_leave(struct restore *r)
@@ -75,6 +75,12 @@ static void chunk_corrupt(struct restore *r, uint64_t off)
 			CORRUPT_MAX + 1);
 }
 
+static void fill_is_now(struct restore *r, const struct fill *fill)
+{
+	r->fill = *fill;
+	restore_promise(r, fill->size_bytes - fill->held_bytes);
+}
+
 static void chunk_done(struct msg *m)
 {
 	struct transfer *t = container_of(m, struct transfer, chunk.op.msg);
@@ -88,7 +94,7 @@ static void chunk_done(struct msg *m)
 	if (e->is_stopping)
 		return;
 	if (r && result == 0) {
-		r->fill = t->chunk.fill;
+		fill_is_now(r, &t->chunk.fill);
 		waiters_serve(r, off, len);
 	} else if (r && result == -EBADMSG) {
 		chunk_corrupt(r, off);
@@ -168,6 +174,9 @@ static void transfer_done(struct backend_call *c)
 		if (c->result == 0)
 			fault_set(&c->fault, FAULT_PROTOCOL, "ShortBody",
 				  "the answer was shorter than asked");
+		else if (c->result == -EPROTO && c->fault.kind == FAULT_NONE)
+			fault_set(&c->fault, FAULT_PROTOCOL, "LongBody",
+				  "the answer was longer than asked");
 		transfer_free(t);
 		transfer_failed(r, c);
 	}
@@ -183,7 +192,7 @@ static void transfer_start(struct transfer *t, struct restore *r, uint64_t off,
 	t->len = len;
 	t->got = 0;
 	r->n_transfers++;
-	t->engine->stats.transfers++;
+	t->engine->n_transfers++;
 	t->call = (struct backend_call){
 		.verb = BACKEND_FETCH,
 		.object = &r->object,
@@ -298,18 +307,21 @@ static void fill_done(struct msg *m)
 	struct restore *r = restore_find(e, b->ino);
 	int result = b->fill.op.result;
 	struct fill fill = b->fill.fill;
+	/* It may be of an earlier restore of this file, that was cancelled meanwhile. */
+	bool is_of_this = r && r->filling == b;
 
 	engine_op_done(e);
 	free(b);
-	if (!r || r->phase != PHASE_FETCHING || e->is_stopping)
+	if (!is_of_this || e->is_stopping)
 		return;
+	r->filling = NULL;
 	if (result < 0) {
 		restore_fails(r, result == -ENOSPC ? ENOSPC : EIO,
 			      "the cache cannot be written (%s)",
 			      strerrordesc_np(-result));
 		return;
 	}
-	r->fill = fill;
+	fill_is_now(r, &fill);
 	r->is_fetching = true;
 	TAILQ_INSERT_TAIL(&e->fetching, r, in_fetching);
 	fetch_pump(e);
@@ -334,6 +346,7 @@ void fetch_begin(struct restore *r)
 	b->ino = r->ino;
 	b->fill.ino = r->ino;
 	b->fill.size_bytes = r->object.size_bytes;
+	r->filling = b;
 	engine_op(r->engine, &b->fill.op, fill_done);
 	store_fill_post(r->engine->state->store, &b->fill);
 }
@@ -341,6 +354,7 @@ void fetch_begin(struct restore *r)
 void fetch_drop(struct restore *r)
 {
 	fetching_leave(r);
+	r->filling = NULL;
 	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
 		struct transfer *t = &r->engine->transfers[i];
 
@@ -348,8 +362,7 @@ void fetch_drop(struct restore *r)
 			continue;
 		if (t->state == TRANSFER_RECEIVING) {
 			backend_cancel(r->source->backend, &t->call);
-			if (!r->engine->is_stopping)
-				transfer_charge(r, &t->call);
+			transfer_charge(r, &t->call);
 			transfer_free(t);
 		} else {
 			/* Its buffer is still being written. */
@@ -393,7 +406,7 @@ static void prove_done(struct msg *m)
 	free(p);
 	if (!r || r->phase != PHASE_PROVING || e->is_stopping)
 		return;
-	if (result == -EBADMSG) {
+	if (result == -EBADMSG || result == -EAGAIN || result == -ENOENT) {
 		whole_corrupt(r);
 	} else if (result < 0) {
 		restore_fails(r, EIO, "the cache cannot be read back to verify it (%s)",
@@ -440,6 +453,14 @@ void prove_begin(struct restore *r)
 	p->engine = r->engine;
 	p->ino = r->ino;
 	prove_fill_in(r, &p->prove);
+	if (p->prove.proof == PROOF_TRANSPORT && r->source->cfg.require_proof) {
+		free(p);
+		restore_fails(
+			r, EOPNOTSUPP,
+			"the service offers no checksum for this object and this source has "
+			"verify = require now: what was fetched is not shown");
+		return;
+	}
 	engine_op(r->engine, &p->prove.op, prove_done);
 	store_prove_post(r->engine->state->store, &p->prove);
 }

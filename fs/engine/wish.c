@@ -53,6 +53,17 @@ static void restore_price(struct restore *r)
 		   restore_class(r)->name, r->rec.tier, &r->tariff);
 }
 
+/* What of it the cache does not hold yet. */
+static uint64_t bytes_to_come(const struct restore *r)
+{
+	struct fill fill;
+
+	if (store_fill(r->engine->state->store, r->ino, &fill) == 0 &&
+	    fill.size_bytes == r->rec.size_bytes)
+		return fill.size_bytes - fill.held_bytes;
+	return r->rec.size_bytes;
+}
+
 /* What can be refused without asking anybody. */
 static bool is_refused_here(struct restore *r, const struct entry *entry)
 {
@@ -62,13 +73,14 @@ static bool is_refused_here(struct restore *r, const struct entry *entry)
 		entry->is_restoring || entry->copy_expires_ms > engine_service_ms(e);
 	uint64_t free_bytes = store_free_bytes(e->state->store);
 	uint64_t used_bytes = store_used_bytes(e->state->store);
-	uint64_t size = r->rec.size_bytes;
+	uint64_t needed = bytes_to_come(r);
+	uint64_t to_come = e->promised_bytes + needed;
 
-	if ((e->cfg.cache_bytes && used_bytes + size > e->cfg.cache_bytes) ||
-	    size + e->cfg.reserve_bytes > free_bytes) {
+	if ((e->cfg.cache_bytes && used_bytes + to_come > e->cfg.cache_bytes) ||
+	    to_come + e->cfg.reserve_bytes > free_bytes) {
 		char words[24];
 
-		size_words(size, words);
+		size_words(needed, words);
 		r->rec.err = ENOSPC;
 		snprintf(
 			r->rec.error, sizeof(r->rec.error),
@@ -77,6 +89,7 @@ static bool is_refused_here(struct restore *r, const struct entry *entry)
 			words);
 		return true;
 	}
+	restore_promise(r, needed);
 	restore_estimate(r, restore_class(r)->is_archive && !may_be_here, &r->estimate);
 	/* Where looking costs something a hopeless wish is not looked up at all. */
 	if (r->estimate.is_unknown || r->tariff.head_request == 0)
@@ -110,13 +123,60 @@ static int wish_tier(const struct wish *wish, const struct source *s,
 	return 0;
 }
 
+static bool request_is_open(const struct request *rec)
+{
+	return rec->state == REQUEST_INTENT || rec->state == REQUEST_RESTORING ||
+	       rec->state == REQUEST_READY;
+}
+
+/* Where an earlier run left it. */
+static enum restore_event adopt_event(const struct restore *r)
+{
+	/* A refusal is written in two steps; this one got the first. Nothing was paid, and nothing
+	 * may be now. */
+	if (r->rec.state == REQUEST_INTENT && r->rec.err)
+		return EV_REFUSED;
+	if (r->rec.state == REQUEST_INTENT)
+		return EV_ADOPTED;
+	return !r->is_inventory && r->fill.is_whole ? EV_PROVED : EV_RESUMED;
+}
+
+/* Takes up an open request again; `entry` is NULL for an inventory. */
+static int restore_adopt(struct source *s, const struct request *rec,
+			 const struct entry *entry, struct restore **ret)
+{
+	struct restore *r = restore_new(s, rec->ino);
+
+	if (!r)
+		return -ENOMEM;
+	r->is_inventory = !entry;
+	r->rec = *rec;
+	if (entry) {
+		r->object = entry->object;
+		if (store_fill(s->engine->state->store, rec->ino, &r->fill) < 0)
+			r->fill = (struct fill){ .ino = rec->ino };
+		restore_promise(r, bytes_to_come(r));
+	}
+	restore_price(r);
+	restore_estimate(r, rec->kind != REQUEST_FETCH, &r->estimate);
+	log_info("ino=%llu request=%llu taken up again", (unsigned long long)r->ino,
+		 (unsigned long long)rec->id);
+	restore_happens(r, adopt_event(r));
+	*ret = r;
+	return 0;
+}
+
 int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret)
 {
 	struct restore *r = restore_find(e, wish->ino);
 	struct entry entry;
+	struct request open;
 	enum tier tier;
 
 	if (r) {
+		/* Cancelled, but not gone yet, and wanted again. */
+		if (r->phase != PHASE_ENDING)
+			r->is_cancelled = false;
 		*ret = r;
 		return 0;
 	}
@@ -128,6 +188,10 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	struct source *s = engine_source(e, entry.source);
 	if (!s)
 		return -ENOENT;
+	/* An earlier run's, that nobody has taken up yet: never a second one beside it. */
+	if (journal_request_of(e->state->journal, wish->ino, &open) == 0 &&
+	    request_is_open(&open))
+		return restore_adopt(s, &open, &entry, ret);
 	result =
 		wish_tier(wish, s, storage_class_find(entry.object.storage_class), &tier);
 	if (result < 0)
@@ -176,26 +240,14 @@ static int adopt_one(void *arg, const struct request *rec)
 	struct source *s = engine_source(e, rec->source);
 	bool is_inventory = rec->kind == REQUEST_INVENTORY;
 	struct entry entry;
+	struct restore *r;
 
 	if (!s || restore_find(e, rec->ino))
 		return 0;
 	/* Not in the catalog (yet): its turn comes with the next one. */
 	if (!is_inventory && catalog_get(e->state->catalog, rec->ino, &entry) < 0)
 		return 0;
-
-	struct restore *r = restore_new(s, rec->ino);
-	if (!r)
-		return -ENOMEM;
-	r->is_inventory = is_inventory;
-	if (!is_inventory)
-		r->object = entry.object;
-	r->rec = *rec;
-	restore_price(r);
-	restore_estimate(r, rec->kind != REQUEST_FETCH, &r->estimate);
-	log_info("ino=%llu request=%llu taken up again", (unsigned long long)r->ino,
-		 (unsigned long long)rec->id);
-	restore_happens(r, rec->state == REQUEST_INTENT ? EV_ADOPTED : EV_RESUMED);
-	return 0;
+	return restore_adopt(s, rec, is_inventory ? NULL : &entry, &r);
 }
 
 void restores_adopt(struct engine *e)
@@ -216,6 +268,9 @@ void restores_abandon(struct engine *e)
 		timers_disarm(&e->service, &r->watch);
 		waiters_fail(r, ETIMEDOUT);
 		asks_answer(r, -ETIMEDOUT);
+		if (r->is_inventory)
+			inventory_abandon(r);
+		note_metered(r);
 	}
 	notes_abandon(e);
 }

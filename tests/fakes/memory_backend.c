@@ -298,6 +298,15 @@ bool memory_pump(void)
 	return true;
 }
 
+static void prompt_fires(struct timer *t)
+{
+	(void)t;
+	while (memory_pump())
+		;
+}
+
+static struct timer prompt;
+
 static int memory_open(struct backend *b, struct buf *err)
 {
 	(void)err;
@@ -321,6 +330,21 @@ static void memory_call(struct backend *b, struct backend_call *c)
 	p->backend = b;
 	p->call = c;
 	TAILQ_INSERT_TAIL(&calls, p, link);
+	if (store->is_prompt && backends_timer_arm(b->all, &prompt, 0) < 0)
+		abort();
+}
+
+/* Half of what was asked had come, and is billed. */
+static void cut_short(struct backend_call *c)
+{
+	struct memory_object *o = find(c);
+
+	if (c->verb != BACKEND_FETCH || !c->object || !o)
+		return;
+	c->requests = 1;
+	c->operation = fetch_operation(c);
+	c->body_bytes = c->len / 2;
+	o->fetched_bytes += c->body_bytes;
 }
 
 static void memory_cancel(struct backend *b, struct backend_call *c)
@@ -332,6 +356,7 @@ static void memory_cancel(struct backend *b, struct backend_call *c)
 		if (p->call == c) {
 			TAILQ_REMOVE(&calls, p, link);
 			free(p);
+			cut_short(c);
 			return;
 		}
 	}
@@ -362,6 +387,7 @@ void memory_restart(struct clock *clock)
 	struct pending *p;
 
 	now_clock = clock;
+	prompt = (struct timer){ .fire = prompt_fires };
 	while ((p = TAILQ_FIRST(&calls))) {
 		TAILQ_REMOVE(&calls, p, link);
 		free(p);

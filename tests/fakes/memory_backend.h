@@ -44,6 +44,7 @@ struct memory_store {
 	unsigned int calls[BACKEND_FETCH + 1];
 	bool has_no_checksums;
 	bool is_unreachable;
+	bool is_prompt;  /* answers by itself, from inside backends_wait() */
 	int64_t seen_ms; /* service time of the last answer */
 };
 
@@ -56,5 +57,5 @@ struct memory_object *memory_add(const char *id, const char *storage_class,
 				 uint64_t size_bytes);
 /* The bytes of an object, as they should be read. */
 void memory_bytes(const struct memory_object *o, uint64_t off, void *ret, size_t len);
-/* Answers what waits. True if there was anything. */
+/* Answers what waits; not where the store is prompt. True if there was anything. */
 bool memory_pump(void);

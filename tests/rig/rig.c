@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -44,11 +45,25 @@ void rig_init(struct rig *rig)
 static bool has_catalogs(void *arg)
 {
 	struct rig *rig = arg;
+	struct source_status vault, bucket;
 
-	for (size_t i = 0; i < rig->engine->n_sources; i++)
-		if (rig->engine->sources[i]->status.state != SOURCE_READY)
-			return false;
-	return true;
+	engine_source_status(rig->engine, "vault", &vault);
+	engine_source_status(rig->engine, "bucket", &bucket);
+	return vault.state == SOURCE_READY && bucket.state == SOURCE_READY;
+}
+
+static void start_thread(struct rig *rig)
+{
+	_buf_ struct buf err = { .len = 0 };
+
+	buf_init(&err, BUF_TEXT_MAX);
+	if (engine_start(rig->engine) < 0 ||
+	    engine_first_contact(rig->engine, 60000, &err) < 0)
+		abort();
+	while (!has_catalogs(rig)) {
+		clock_advance(rig->clock, 120000);
+		usleep(1000);
+	}
 }
 
 void rig_open(struct rig *rig, int64_t now_ms)
@@ -76,18 +91,28 @@ void rig_open(struct rig *rig, int64_t now_ms)
 		fprintf(stderr, "rig: %s\n", err.data ? err.data : "out of memory");
 		abort();
 	}
+	if (rig->has_thread) {
+		start_thread(rig);
+		return;
+	}
 	engine_begin(rig->engine);
 	if (!rig_run(rig, has_catalogs, rig, (int64_t)12 * 3600 * 1000))
 		fprintf(stderr, "rig: no catalogs\n");
 }
 
+static void stop_turning(struct engine *e)
+{
+	e->is_stopping = true;
+	engine_end(e);
+	do
+		engine_turn(e, 1);
+	while (e->n_ops);
+}
+
 void rig_close(struct rig *rig)
 {
-	rig->engine->is_stopping = true;
-	engine_end(rig->engine);
-	while (rig->engine->n_ops) {
-		engine_turn(rig->engine, 1);
-	}
+	if (!rig->has_thread)
+		stop_turning(rig->engine);
 	engine_free(rig->engine);
 	state_close(rig->state);
 	backends_free(rig->backends);
@@ -129,6 +154,27 @@ void rig_settle(struct rig *rig)
 {
 	while (rig_turn(rig) || rig->engine->n_ops)
 		;
+}
+
+enum restore_phase rig_phase(struct rig *rig, uint64_t ino)
+{
+	struct restore *r = restore_find(rig->engine, ino);
+
+	return r ? r->phase : PHASE_ENDED;
+}
+
+void rig_go_to(struct rig *rig, uint64_t ino, enum restore_phase phase)
+{
+	for (int i = 0; rig_phase(rig, ino) != phase; i++) {
+		if (i == 20000) {
+			fprintf(stderr, "rig: never reached %s\n",
+				restore_phase_word(phase));
+			abort();
+		}
+		engine_turn(rig->engine, 1);
+		if (rig_phase(rig, ino) != phase)
+			memory_pump();
+	}
 }
 
 uint64_t rig_ino(struct rig *rig, const char *source, const char *name)

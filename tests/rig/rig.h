@@ -18,6 +18,7 @@ struct rig {
 	struct budget budgets[2];
 	struct source_cfg vault, bucket;
 	struct engine_cfg cfg;
+	bool has_thread; /* the engine runs on its own: rig_run() and the like are not for it */
 };
 
 /* A reader without a kernel. */
@@ -40,6 +41,11 @@ void rig_done(struct rig *rig);
 bool rig_run(struct rig *rig, bool (*is_over)(void *arg), void *arg, int64_t most_ms);
 /* Turns until nothing happens any more, without time passing. */
 void rig_settle(struct rig *rig);
+
+/* Where a restore stands; PHASE_ENDED: there is none. */
+enum restore_phase rig_phase(struct rig *rig, uint64_t ino);
+/* Turns, the service answering, without time passing, until that phase is reached. */
+void rig_go_to(struct rig *rig, uint64_t ino, enum restore_phase phase);
 
 uint64_t rig_ino(struct rig *rig, const char *source, const char *name);
 void rig_read(struct rig *rig, struct rig_reader *reader, uint64_t ino, uint64_t off,

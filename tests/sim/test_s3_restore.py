@@ -121,7 +121,7 @@ def test_a_second_restore_moves_the_expiry_and_charges_the_days_added(b, sim):
     assert b.restore("k", 10).status == 200
     second = parsedate_to_datetime(b.expiry("k"))
     added = (second - first).days
-    assert added in (8, 9)
+    assert added in (8, 9, 10)  # a midnight may lie between completion and now
     assert b.restore("k", 1).status == 200
     assert parsedate_to_datetime(b.expiry("k")) <= first
     assert restores(sim)[3:] == [

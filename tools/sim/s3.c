@@ -21,6 +21,9 @@ static const struct error_text {
 	[S3_BUCKET_OWNED_BY_YOU] = { 409, "BucketAlreadyOwnedByYou",
 				     "Your previous request to create the named bucket "
 				     "succeeded and you already own it." },
+	[S3_CONFLICT] = { 409, "ConditionalRequestConflict",
+			  "The conditional request cannot succeed due to a conflicting "
+			  "operation against this resource." },
 	[S3_ENTITY_TOO_SMALL] = { 400, "EntityTooSmall",
 				  "Your proposed upload is smaller than the minimum "
 				  "allowed size" },
@@ -103,7 +106,7 @@ static const struct route {
 	{ "GET", BUCKET, "location", "GetBucketLocation", s3_get_bucket_location },
 	{ "GET", BUCKET, "versioning", "GetBucketVersioning", s3_get_bucket_versioning },
 	{ "GET", BUCKET, "uploads", "ListMultipartUploads", s3_list_multipart_uploads },
-	{ "GET", BUCKET, "versions", "ListObjectVersions", NULL },
+	{ "GET", BUCKET, "versions", "ListObjectVersions", s3_list_object_versions },
 	{ "GET", BUCKET, "acl", "GetBucketAcl", NULL },
 	{ "GET", BUCKET, "cors", "GetBucketCors", NULL },
 	{ "GET", BUCKET, "inventory", "GetBucketInventoryConfiguration", NULL },
@@ -114,7 +117,7 @@ static const struct route {
 	{ "GET", BUCKET, "list-type", "ListObjectsV2", s3_list_objects_v2 },
 	{ "GET", BUCKET, NULL, "ListObjects", s3_list_objects_v1 },
 	{ "HEAD", BUCKET, NULL, "HeadBucket", s3_head_bucket },
-	{ "PUT", BUCKET, "versioning", "PutBucketVersioning", NULL },
+	{ "PUT", BUCKET, "versioning", "PutBucketVersioning", s3_put_bucket_versioning },
 	{ "PUT", BUCKET, "notification", "PutBucketNotificationConfiguration", NULL },
 	{ "PUT", BUCKET, "policy", "PutBucketPolicy", NULL },
 	{ "PUT", BUCKET, "tagging", "PutBucketTagging", NULL },
@@ -283,9 +286,6 @@ static int dispatch(struct s3_call *call)
 		return S3_METHOD_NOT_ALLOWED;
 	if (!route->handler || sim_header(call->req, "x-amz-copy-source"))
 		return S3_NOT_IMPLEMENTED;
-	const char *version = sim_query(call->req, "versionId");
-	if (version && !streq(version, S3_NULL_VERSION))
-		return S3_NO_SUCH_VERSION;
 	const char *owner = sim_header(call->req, "x-amz-expected-bucket-owner");
 	if (owner && !streq(owner, SIM_ACCOUNT)) {
 		sim_s3_error(call->req, call->res, 403, "AccessDenied", "Access Denied",

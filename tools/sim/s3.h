@@ -5,22 +5,26 @@
  *	s3_object.c     put, delete                   s3_get.c        head, get, attributes
  *	s3_list.c       listings                      s3_restore.c    RestoreObject, expiry
  *	s3_multipart.c  uploads in parts              s3_sum.c        checksum algorithms
- *	s3_store.c      the index and data files      s3_load.c       reads it all at start
+ *	s3_upload.c     what is in them               s3_parts.c      listings of these
+ *	s3_store.c      buckets and data files        s3_load.c       reads it all at start
+ *	s3_version.c    objects and their versions    s3_versions.c   listings of these
  *	s3_record.c     records as JSON               s3_xml.c        XML in and out
- *	s3_seed.c       --seed FILE
+ *	s3_config.c     what is set on a bucket       s3_seed.c       --seed FILE
  *
  * On disk, under DIR/s3:
  *
  *	data/ID                    bytes of an object or a part; ID is random, written once
  *	buckets/NAME/bucket.json
- *	buckets/NAME/SHA256.json   one object (SHA-256 of its key), replaced whole
+ *	buckets/NAME/SHA256.json   one object (SHA-256 of its key), replaced whole;
+ *	                           SHA256.VERSION.json if its version is not "null"
  *	uploads/ID/upload.json     an upload in parts, N.json one part of it
  *
  * A record is written after its data and before the answer, so SIGKILL loses nothing that was
  * answered; data no record names is removed at the next start.
  *
  * Lock: everything hangs on `sim->mu`, which handlers take themselves. Bodies are checksummed
- * and copied without it.
+ * and copied without it, and records of objects written: who changes a key holds the key
+ * meanwhile (s3_hold_take()), so that others wait for it and readers see what was before.
  *
  * Source: AWS protocol reference section 2 (S3 API 2006-03-01), 2026-09.
  */
@@ -106,6 +110,9 @@ struct s3_restore {
 };
 
 struct s3_object {
+	struct s3_object *older; /* the version before this one, owned; NULL: none */
+	uint64_t seq;            /* grows with every version of a bucket */
+	bool is_marker;          /* of a deletion: has no data, sums, class */
 	char *key;
 	char version_id[S3_ID_LEN + 1]; /* "null" in a bucket without versions */
 	char data_id[S3_ID_LEN + 1];    /* "" for an empty object */
@@ -121,15 +128,36 @@ struct s3_object {
 };
 
 struct s3_object *s3_object_new(const char *key);
-void s3_object_free(struct s3_object *o);
+void s3_object_free(struct s3_object *o); /* not what is older */
 DEFINE_CLEANUP(struct s3_object, s3_object_free)
+
+enum s3_versioning {
+	S3_UNVERSIONED,
+	S3_VERSIONED,
+	S3_SUSPENDED,
+};
+
+/* What is set on a bucket. */
+struct s3_config {
+	enum s3_versioning versioning;
+};
 
 struct s3_bucket {
 	char name[S3_BUCKET_MAX + 1];
 	int64_t created_ms;
 	int dir_fd;
-	struct s3_object **objects; /* by key, bytewise */
-	size_t n_objects, room;
+	struct s3_object **objects; /* the newest version of each key, by key, bytewise */
+	size_t n_objects, room;     /* keys */
+	uint64_t last_seq;
+	struct s3_config config;
+};
+
+/* A key that somebody changes, or a part of an upload; lives on that one's stack. */
+struct s3_hold {
+	struct s3_bucket *bucket; /* of a key */
+	const void *owner;        /* the bucket, or the upload */
+	const char *key;
+	struct s3_hold *next;
 };
 
 struct s3_upload_part {
@@ -160,6 +188,8 @@ struct sim_s3 {
 	size_t n_buckets;
 	struct s3_upload **uploads; /* in no order */
 	size_t n_uploads;
+	struct s3_hold *holds;
+	pthread_cond_t released; /* a hold or an upload's writer is gone */
 	int64_t next_change_ms; /* no copy is finished or expires before; INT64_MAX: none */
 };
 
@@ -170,6 +200,7 @@ enum s3_error {
 	S3_BAD_DIGEST,
 	S3_BUCKET_NOT_EMPTY,
 	S3_BUCKET_OWNED_BY_YOU,
+	S3_CONFLICT,
 	S3_ENTITY_TOO_SMALL,
 	S3_ILLEGAL_LOCATION,
 	S3_INTERNAL,
@@ -219,11 +250,33 @@ int s3_create_bucket(struct s3_call *call);
 int s3_head_bucket(struct s3_call *call);
 int s3_delete_bucket(struct s3_call *call);
 int s3_get_bucket_location(struct s3_call *call);
-int s3_get_bucket_versioning(struct s3_call *call);
+/* Without `mu`. */
+bool s3_bucket_exists(struct s3_call *call);
 bool s3_bucket_name_is_valid(const char *name);
+/* s3_config.c */
+int s3_get_bucket_versioning(struct s3_call *call);
+int s3_put_bucket_versioning(struct s3_call *call);
+/* The whole configuration as JSON members, and back. 0, -EBADMSG, -errno. */
+int s3_config_write(struct buf *out, const struct s3_config *config);
+int s3_config_read(struct json_object *doc, struct s3_config *ret);
+void s3_config_done(struct s3_config *config);
 /* s3_object.c */
 int s3_put_object(struct s3_call *call);
 int s3_delete_object(struct s3_call *call);
+/* Takes `o` and puts it where the call says, under the conditions of its head, with the answer's
+ * version header. */
+int s3_object_store(struct s3_call *call, struct s3_object *o);
+
+struct s3_deleted {
+	char version_id[S3_ID_LEN + 1]; /* removed, or of the new marker; "": none */
+	bool is_marker;                 /* removed one, or made one */
+	bool is_new_marker;
+};
+
+/* Deletes as the bucket's versioning wants it; `mu` and the key are held. `version_id`: NULL
+ * for the newest. What is not there is deleted already. */
+int s3_delete_locked(struct s3_call *call, struct s3_bucket *b, const char *key,
+		     const char *version_id, struct s3_deleted *ret);
 /* What an upload's head says about the object to be: class, headers to keep. */
 int s3_upload_class(struct s3_call *call, const struct s3_class **ret);
 int s3_upload_headers(struct s3_call *call, char **ret);
@@ -238,6 +291,22 @@ int s3_get_object_attributes(struct s3_call *call);
 /* s3_list.c */
 int s3_list_objects_v2(struct s3_call *call);
 int s3_list_objects_v1(struct s3_call *call);
+/* An element with a key or a part of one, as encoding-type says. */
+void s3_list_name(struct buf *out, bool has_url_encoding, const char *name,
+		  const char *text);
+/* The common prefix that `key`, which begins with `prefix`, falls under; false: it stands for
+ * itself. */
+bool s3_list_rolled_up(const char *prefix, const char *delimiter, const char *key,
+		       char ret[S3_KEY_MAX + 1]);
+/* The first key at or behind `from` that is behind all that begin with `prefix`. */
+size_t s3_list_seek_behind(const struct s3_bucket *b, size_t from, const char *prefix);
+/* max-keys, encoding-type. */
+int s3_list_query(struct s3_call *call, uint64_t *ret_max_keys,
+		  bool *ret_has_url_encoding);
+/* What of an object Contents and Version have in common, from ETag to Size. */
+void s3_list_object(struct buf *out, const struct s3_object *o);
+/* s3_versions.c */
+int s3_list_object_versions(struct s3_call *call);
 /* s3_multipart.c */
 int s3_create_multipart_upload(struct s3_call *call);
 int s3_upload_part(struct s3_call *call);
@@ -265,23 +334,63 @@ void s3_restore_xml(struct buf *out, const struct s3_object *o, int64_t now_ms);
 /* x-amz-restore, nothing while cold. */
 void s3_restore_header(struct sim_res *res, const struct s3_object *o, int64_t now_ms);
 
+/* s3_version.c. All with `mu` held; who writes a record releases it meanwhile, and holds the
+ * key. */
+/* Waits until nobody holds the key; a condition on the write makes that S3_CONFLICT. Gives the
+ * bucket in `ret`, or S3_NO_SUCH_BUCKET. */
+int s3_hold_take(struct s3_call *call, bool is_conditional, struct s3_hold *ret);
+/* What is below that: `owner` and `key` are kept. */
+void s3_hold_add(struct sim *sim, const void *owner, const char *key,
+		 struct s3_hold *ret);
+void s3_hold_drop(struct sim *sim, struct s3_hold *hold);
+bool s3_hold_is_owner(const struct sim_s3 *s3, const void *owner);
+/* The newest version; NULL if there is none or it is a marker. */
+struct s3_object *s3_object_find(const struct s3_bucket *b, const char *key);
+/* The same, but markers too. */
+struct s3_object *s3_object_newest(const struct s3_bucket *b, const char *key);
+struct s3_object *s3_version_find(const struct s3_bucket *b, const char *key,
+				  const char *version_id);
+/* The version that the call names, or the newest: with the answer's headers about versions. */
+int s3_object_named(struct s3_call *call, const struct s3_bucket *b,
+		    struct s3_object **ret);
+/* x-amz-version-id, where a bucket has versions. */
+void s3_version_header(struct s3_call *call, const struct s3_bucket *b,
+		       const struct s3_object *o);
+/* Index of the first key at or behind `key`. */
+size_t s3_object_seek(const struct s3_bucket *b, const char *key);
+/* Takes `o` (also on failure) and makes it the newest version, with an id as the bucket's
+ * versioning wants it; replaces a "null" one if it is that. Durable on return. */
+int s3_object_put(struct sim *sim, struct s3_bucket *b, struct s3_object *o);
+/* Writes `as`, a shallow copy of `o`, and takes restore and archive from it. */
+int s3_object_change(struct sim *sim, struct s3_bucket *b, struct s3_object *o,
+		     const struct s3_object *as);
+/* Removes this one version for good; frees it. */
+int s3_object_remove(struct sim *sim, struct s3_bucket *b, struct s3_object *o);
+/* For loading: appends without order. */
+int s3_object_attach(struct s3_bucket *b, struct s3_object *o);
+/* Makes a sorted index of what was appended. */
+void s3_object_index(struct s3_bucket *b);
+void s3_object_free_all(struct s3_object *o); /* with what is older */
+
 /* s3_store.c. All with `mu` held, but for the data files. */
 struct s3_bucket *s3_bucket_find(const struct sim_s3 *s3, const char *name);
 int s3_bucket_add(struct sim_s3 *s3, const char *name, int64_t now_ms);
 int s3_bucket_remove(struct sim_s3 *s3, struct s3_bucket *b); /* must be empty */
-struct s3_object *s3_object_find(const struct s3_bucket *b, const char *key);
-/* Index of the first key at or behind `key`. */
-size_t s3_object_seek(const struct s3_bucket *b, const char *key);
-/* Takes `o` (also on failure); replaces what had its key. Durable on return. */
-int s3_object_put(struct sim_s3 *s3, struct s3_bucket *b, struct s3_object *o);
-/* Writes a changed record. Durable on return. */
-int s3_object_save(struct s3_bucket *b, const struct s3_object *o);
-int s3_object_remove(struct sim_s3 *s3, struct s3_bucket *b, const char *key);
+/* Writes its configuration. Durable on return. */
+int s3_bucket_save(struct s3_bucket *b);
+
+/* s3_upload.c: the same. */
 struct s3_upload *s3_upload_find(const struct sim_s3 *s3, const char *id);
-int s3_upload_add(struct sim_s3 *s3, struct s3_upload *u); /* takes `u` */
-int s3_upload_put_part(struct sim_s3 *s3, struct s3_upload *u,
+/* Writes the record of a new one; without `mu`. */
+int s3_upload_create(struct sim_s3 *s3, const struct s3_upload *u);
+/* Releases `mu` while it writes. */
+int s3_upload_put_part(struct sim *sim, struct s3_upload *u,
 		       const struct s3_upload_part *p);
-void s3_upload_remove(struct sim_s3 *s3, struct s3_upload *u); /* frees `u` */
+/* Frees `u`, which nobody finds from the call on. Releases `mu` while it waits for parts on their
+ * way, and deletes. */
+void s3_upload_remove(struct sim *sim, struct s3_upload *u);
+
+/* s3_store.c */
 /* A random name; unique. */
 int s3_id_new(char ret[S3_ID_LEN + 1]);
 /* Makes the request's body, or `len` bytes of a spool file, a data file, durable on return.

@@ -82,7 +82,7 @@ int s3_create_bucket(struct s3_call *call)
 	return 0;
 }
 
-static bool exists(struct s3_call *call)
+bool s3_bucket_exists(struct s3_call *call)
 {
 	pthread_mutex_lock(&call->sim->mu);
 	bool found = s3_bucket_find(call->s3, call->bucket) != NULL;
@@ -92,7 +92,7 @@ static bool exists(struct s3_call *call)
 
 int s3_head_bucket(struct s3_call *call)
 {
-	if (!exists(call))
+	if (!s3_bucket_exists(call))
 		return S3_NO_SUCH_BUCKET;
 	sim_res_header(call->res, "x-amz-bucket-region", "%s", call->sim->region);
 	return s3_bill(call, "request", "s3.head", 1, 0);
@@ -102,21 +102,12 @@ int s3_get_bucket_location(struct s3_call *call)
 {
 	struct buf *out = &call->res->body;
 
-	if (!exists(call))
+	if (!s3_bucket_exists(call))
 		return S3_NO_SUCH_BUCKET;
 	s3_xml_begin(out, "LocationConstraint");
 	if (!streq(call->sim->region, "us-east-1"))
 		buf_puts(out, call->sim->region);
 	buf_puts(out, "</LocationConstraint>");
-	return 0;
-}
-
-int s3_get_bucket_versioning(struct s3_call *call)
-{
-	if (!exists(call))
-		return S3_NO_SUCH_BUCKET;
-	s3_xml_begin(&call->res->body, "VersioningConfiguration");
-	buf_puts(&call->res->body, "</VersioningConfiguration>");
 	return 0;
 }
 
@@ -127,8 +118,9 @@ int s3_delete_bucket(struct s3_call *call)
 	pthread_mutex_lock(&call->sim->mu);
 	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
 	if (b)
-		r = b->n_objects > 0 ? (int)S3_BUCKET_NOT_EMPTY
-				     : s3_bucket_remove(call->s3, b);
+		r = b->n_objects > 0 || s3_hold_is_owner(call->s3, b)
+			    ? (int)S3_BUCKET_NOT_EMPTY
+			    : s3_bucket_remove(call->s3, b);
 	pthread_mutex_unlock(&call->sim->mu);
 	if (r == 0)
 		call->res->status = 204;

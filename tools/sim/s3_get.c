@@ -207,22 +207,17 @@ static void object_headers(struct s3_call *call, const struct s3_object *o,
 	}
 }
 
-static int find(struct s3_call *call, const struct s3_object **ret)
+static int find(struct s3_call *call, struct s3_object **ret)
 {
 	const struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
-	if (!b)
-		return S3_NO_SUCH_BUCKET;
-	const struct s3_object *o = s3_object_find(b, call->key);
-	if (!o)
-		return S3_NO_SUCH_KEY;
-	*ret = o;
-	return 0;
+
+	return b ? s3_object_named(call, b, ret) : (int)S3_NO_SUCH_BUCKET;
 }
 
 /* The body is not sent to a HEAD, but its length is. */
 static int answer_locked(struct s3_call *call, bool is_get)
 {
-	const struct s3_object *o;
+	struct s3_object *o;
 	struct span span;
 
 	int r = find(call, &o);
@@ -238,13 +233,14 @@ static int answer_locked(struct s3_call *call, bool is_get)
 	r = find_span(call, o, &span);
 	if (r)
 		return r;
-	if (o->data_id[0]) {
+	/* A HEAD has the length without the file. */
+	call->res->file_off = span.off;
+	call->res->file_len = span.len;
+	if (is_get && o->data_id[0]) {
 		int fd = s3_data_open(call->s3, o->data_id);
 		if (fd < 0)
 			return fd;
 		call->res->file_fd = fd;
-		call->res->file_off = span.off;
-		call->res->file_len = span.len;
 	}
 	object_headers(call, o, &span);
 	return 0;
@@ -340,7 +336,7 @@ static uint64_t header_number(const struct sim_req *req, const char *name,
 static int attributes_locked(struct s3_call *call, const char *names)
 {
 	struct buf *out = &call->res->body;
-	const struct s3_object *o;
+	struct s3_object *o;
 	char modified[40];
 
 	int r = find(call, &o);

@@ -32,10 +32,10 @@ struct listing {
 };
 
 /* As S3 does with encoding-type=url: "/" stays, a blank becomes "+". */
-static void put_name(struct buf *out, const struct listing *l, const char *name,
-		     const char *text)
+void s3_list_name(struct buf *out, bool has_url_encoding, const char *name,
+		  const char *text)
 {
-	if (!l->has_url_encoding) {
+	if (!has_url_encoding) {
 		s3_xml_text(out, name, text);
 		return;
 	}
@@ -49,6 +49,12 @@ static void put_name(struct buf *out, const struct listing *l, const char *name,
 	buf_printf(out, "</%s>", name);
 }
 
+static void put_name(struct buf *out, const struct listing *l, const char *name,
+		     const char *text)
+{
+	s3_list_name(out, l->has_url_encoding, name, text);
+}
+
 static void put_owner(struct buf *out)
 {
 	buf_puts(out, "<Owner>");
@@ -56,14 +62,11 @@ static void put_owner(struct buf *out)
 	buf_puts(out, "</Owner>");
 }
 
-static void put_object(struct listing *l, const struct s3_object *o)
+void s3_list_object(struct buf *out, const struct s3_object *o)
 {
-	struct buf *out = &l->contents;
 	char etag[sizeof(o->etag) + 2];
 
 	snprintf(etag, sizeof(etag), "\"%s\"", o->etag);
-	buf_puts(out, "<Contents>");
-	put_name(out, l, "Key", o->key);
 	s3_xml_time(out, "LastModified", o->modified_ms);
 	s3_xml_text(out, "ETag", etag);
 	if (o->sum.algo) {
@@ -72,6 +75,15 @@ static void put_object(struct listing *l, const struct s3_object *o)
 			    o->sum.is_composite ? "COMPOSITE" : "FULL_OBJECT");
 	}
 	s3_xml_u64(out, "Size", o->size_bytes);
+}
+
+static void put_object(struct listing *l, const struct s3_object *o)
+{
+	struct buf *out = &l->contents;
+
+	buf_puts(out, "<Contents>");
+	put_name(out, l, "Key", o->key);
+	s3_list_object(out, o);
 	if (l->wants_owner)
 		put_owner(out);
 	s3_xml_text(out, "StorageClass", o->class->name);
@@ -87,8 +99,7 @@ static void put_prefix(struct listing *l, const char *prefix)
 	buf_puts(&l->prefixes, "</CommonPrefixes>");
 }
 
-/* The first key behind all that begin with `prefix`. */
-static size_t seek_behind(const struct s3_bucket *b, size_t from, const char *prefix)
+size_t s3_list_seek_behind(const struct s3_bucket *b, size_t from, const char *prefix)
 {
 	size_t len = strlen(prefix), to = b->n_objects;
 
@@ -109,22 +120,22 @@ static size_t first_of(const struct listing *l, const struct s3_bucket *b)
 	size_t i = s3_object_seek(b, from);
 
 	if (l->is_after_prefix)
-		return seek_behind(b, i, l->after);
+		return s3_list_seek_behind(b, i, l->after);
 	while (i < b->n_objects && strcmp(b->objects[i]->key, l->after) <= 0 &&
 	       l->after[0])
 		i++;
 	return i;
 }
 
-/* The common prefix `key` falls under; false: it stands for itself. */
-static bool rolled_up(const struct listing *l, const char *key, char ret[S3_KEY_MAX + 1])
+bool s3_list_rolled_up(const char *prefix, const char *delimiter, const char *key,
+		       char ret[S3_KEY_MAX + 1])
 {
-	if (!l->delimiter || !l->delimiter[0])
+	if (!delimiter || !delimiter[0])
 		return false;
-	const char *at = strstr(key + strlen(l->prefix), l->delimiter);
+	const char *at = strstr(key + strlen(prefix), delimiter);
 	if (!at)
 		return false;
-	size_t len = (size_t)(at - key) + strlen(l->delimiter);
+	size_t len = (size_t)(at - key) + strlen(delimiter);
 	memcpy(ret, key, len);
 	ret[len] = '\0';
 	return true;
@@ -141,15 +152,20 @@ static void walk(struct listing *l, const struct s3_bucket *b)
 
 		if (strncmp(o->key, l->prefix, prefix_len) != 0)
 			return;
+		if (o->is_marker) {
+			i++;
+			continue;
+		}
 		if (l->count == l->max_keys) {
 			l->is_truncated = true;
 			return;
 		}
 		l->count++;
-		l->is_last_prefix = rolled_up(l, o->key, common);
+		l->is_last_prefix =
+			s3_list_rolled_up(l->prefix, l->delimiter, o->key, common);
 		if (l->is_last_prefix) {
 			put_prefix(l, common);
-			i = seek_behind(b, i, common);
+			i = s3_list_seek_behind(b, i, common);
 		} else {
 			put_object(l, o);
 			i++;
@@ -191,11 +207,28 @@ static int put_token(struct listing *l, struct buf *out)
 	return buf_puts(out, "</NextContinuationToken>");
 }
 
+int s3_list_query(struct s3_call *call, uint64_t *ret_max_keys,
+		  bool *ret_has_url_encoding)
+{
+	const char *max_keys = sim_query(call->req, "max-keys");
+	const char *encoding = sim_query(call->req, "encoding-type");
+	uint64_t n = S3_LIST_MAX;
+
+	if (max_keys && (str_to_u64(max_keys, &n) < 0 || n > INT32_MAX))
+		return refuse(call,
+			      "Provided max-keys not an integer or within integer range",
+			      "max-keys");
+	if (encoding && !streq(encoding, "url"))
+		return refuse(call, "Invalid Encoding Method specified in Request",
+			      "encoding-type");
+	*ret_max_keys = n;
+	*ret_has_url_encoding = encoding != NULL;
+	return 0;
+}
+
 static int listing_init(struct listing *l, struct s3_call *call)
 {
 	const struct sim_req *req = call->req;
-	const char *max_keys = sim_query(req, "max-keys");
-	const char *encoding = sim_query(req, "encoding-type");
 	const char *attributes = sim_header(req, "x-amz-optional-object-attributes");
 
 	l->call = call;
@@ -203,22 +236,12 @@ static int listing_init(struct listing *l, struct s3_call *call)
 	if (!l->prefix)
 		l->prefix = "";
 	l->delimiter = sim_query(req, "delimiter");
-	l->max_keys = S3_LIST_MAX;
-	if (max_keys &&
-	    (str_to_u64(max_keys, &l->max_keys) < 0 || l->max_keys > INT32_MAX))
-		return refuse(call,
-			      "Provided max-keys not an integer or within integer range",
-			      "max-keys");
-	if (encoding && !streq(encoding, "url"))
-		return refuse(call, "Invalid Encoding Method specified in Request",
-			      "encoding-type");
-	l->has_url_encoding = encoding != NULL;
 	l->wants_restore = attributes && strstr(attributes, "RestoreStatus");
 	buf_init(&l->contents, PAGE_MAX);
 	buf_init(&l->prefixes, PAGE_MAX);
 	buf_puts(&l->contents, "");
 	buf_puts(&l->prefixes, "");
-	return 0;
+	return s3_list_query(call, &l->max_keys, &l->has_url_encoding);
 }
 
 static void listing_done(struct listing *l)
@@ -313,7 +336,8 @@ int s3_list_objects_v1(struct s3_call *call)
 		snprintf(l.after, sizeof(l.after), "%s", marker);
 		/* NextMarker was a common prefix: what is under it has been told. */
 		l.is_after_prefix =
-			rolled_up(&l, marker, common) && streq(common, marker);
+			s3_list_rolled_up(l.prefix, l.delimiter, marker, common) &&
+			streq(common, marker);
 	} else if (marker) {
 		snprintf(l.after, sizeof(l.after), "%s", marker);
 	}

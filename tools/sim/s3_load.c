@@ -43,13 +43,6 @@ static int by_id(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-static int by_key(const void *a, const void *b)
-{
-	const struct s3_object *const *x = a, *const *y = b;
-
-	return strcmp((*x)->key, (*y)->key);
-}
-
 /* Calls `fn` for every name in a directory but the dot ones, until it answers non-zero. */
 static int each_name(int dir_fd, int (*fn)(void *arg, int dir_fd, const char *name),
 		     void *arg)
@@ -87,7 +80,7 @@ static int load_bucket_head(struct s3_bucket *b, const struct buf *doc)
 	if (!o || json_u64(o, "created", &created) < 0 || created > INT64_MAX)
 		return -EBADMSG;
 	b->created_ms = (int64_t)created;
-	return 0;
+	return s3_config_read(o, &b->config);
 }
 
 /* Appends unsorted; load_bucket() sorts once. */
@@ -110,18 +103,10 @@ static int load_object(void *arg, int dir_fd, const char *name)
 	if (r < 0 || streq(name, "bucket.json"))
 		return r;
 
-	if (b->n_objects == b->room) {
-		size_t room = b->room ? 2 * b->room : 64;
-		void *p = reallocarray(b->objects, room, sizeof(struct s3_object *));
-		if (!p) {
-			s3_object_free(o);
-			return -ENOMEM;
-		}
-		b->objects = p;
-		b->room = room;
-	}
-	b->objects[b->n_objects++] = o;
-	return 0;
+	r = s3_object_attach(b, o);
+	if (r < 0)
+		s3_object_free(o);
+	return r;
 }
 
 static int load_bucket(void *arg, int dir_fd, const char *name)
@@ -133,8 +118,8 @@ static int load_bucket(void *arg, int dir_fd, const char *name)
 	int r = s3_bucket_attach(s3, name, &b);
 	if (r == 0)
 		r = each_name(b->dir_fd, load_object, b);
-	if (r == 0 && b->n_objects > 0)
-		qsort(b->objects, b->n_objects, sizeof(struct s3_object *), by_key);
+	if (r == 0)
+		s3_object_index(b);
 	return r;
 }
 
@@ -212,14 +197,23 @@ static int sweep_name(void *arg, int dir_fd, const char *name)
 	return 0;
 }
 
+static int ids_add_bucket(struct ids *known, const struct s3_bucket *b)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < b->n_objects; i++)
+		for (const struct s3_object *o = b->objects[i]; o && r == 0; o = o->older)
+			r = ids_add(known, o->data_id);
+	return r;
+}
+
 static int sweep(struct sim_s3 *s3)
 {
 	_cleanup_(ids_done) struct ids known = { 0 };
 	int r = 0;
 
-	for (size_t i = 0; i < s3->n_buckets; i++)
-		for (size_t k = 0; k < s3->buckets[i]->n_objects && r == 0; k++)
-			r = ids_add(&known, s3->buckets[i]->objects[k]->data_id);
+	for (size_t i = 0; i < s3->n_buckets && r == 0; i++)
+		r = ids_add_bucket(&known, s3->buckets[i]);
 	for (size_t i = 0; i < s3->n_uploads; i++)
 		for (uint32_t k = 0; k < s3->uploads[i]->n_parts && r == 0; k++)
 			r = ids_add(&known, s3->uploads[i]->parts[k].data_id);
@@ -260,6 +254,7 @@ int sim_s3_open(struct sim *sim)
 		return -ENOMEM;
 	s3->data_fd = s3->buckets_fd = s3->uploads_fd = -1;
 	s3->next_change_ms = 0; /* the first tick looks at every object */
+	pthread_cond_init(&s3->released, NULL);
 	sim->s3 = s3;
 
 	int r = open_dirs(sim, s3);

@@ -112,10 +112,16 @@ int s3_create_multipart_upload(struct s3_call *call)
 		sim_res_header(call->res, "x-amz-checksum-type", "%s",
 			       u->is_composite ? "COMPOSITE" : "FULL_OBJECT");
 	}
+	if (!s3_bucket_exists(call))
+		return S3_NO_SUCH_BUCKET;
+	r = s3_upload_create(call->s3, u);
+	if (r < 0)
+		return r;
 	pthread_mutex_lock(&call->sim->mu);
-	r = s3_bucket_find(call->s3, call->bucket) ? s3_upload_add(call->s3, steal_ptr(u))
-						   : (int)S3_NO_SUCH_BUCKET;
+	r = s3_upload_attach(call->s3, u);
 	pthread_mutex_unlock(&call->sim->mu);
+	if (r == 0)
+		steal_ptr(u);
 	/* Until completion everything is billed as STANDARD. */
 	return r ? r : s3_bill(call, "request", "s3.put.STANDARD", 1, 0);
 }
@@ -144,7 +150,7 @@ static int put_part_locked(struct s3_call *call, struct s3_upload_part *p,
 	}
 	p->part.has_sum = sum->algo != NULL;
 	memcpy(p->part.sum, sum->value, sizeof(p->part.sum));
-	return s3_upload_put_part(call->s3, u, p);
+	return s3_upload_put_part(call->sim, u, p);
 }
 
 int s3_upload_part(struct s3_call *call)
@@ -405,18 +411,18 @@ static int check_whole(struct s3_call *call, const struct s3_object *o)
 	return S3_BAD_DIGEST;
 }
 
-static int finish_locked(struct s3_call *call, struct plan *plan)
+/* Two completions of one upload make the object twice, as on the service. */
+static int finish(struct s3_call *call, struct plan *plan)
 {
-	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
-	if (!b)
-		return S3_NO_SUCH_BUCKET;
+	int r = s3_object_store(call, steal_ptr(plan->object));
+	if (r)
+		return r;
+	pthread_mutex_lock(&call->sim->mu);
 	struct s3_upload *u = upload_of(call);
-	if (!u)
-		return S3_NO_SUCH_UPLOAD;
-	int r = s3_object_put(call->s3, b, steal_ptr(plan->object));
-	if (r == 0)
-		s3_upload_remove(call->s3, u);
-	return r;
+	if (u)
+		s3_upload_remove(call->sim, u);
+	pthread_mutex_unlock(&call->sim->mu);
+	return 0;
 }
 
 static void put_completed(struct s3_call *call, const struct s3_object *o)
@@ -475,9 +481,7 @@ int s3_complete_multipart_upload(struct s3_call *call)
 	r = check_whole(call, plan.object);
 	if (r == 0) {
 		put_completed(call, plan.object);
-		pthread_mutex_lock(&call->sim->mu);
-		r = finish_locked(call, &plan);
-		pthread_mutex_unlock(&call->sim->mu);
+		r = finish(call, &plan);
 	}
 	if (r) {
 		s3_data_remove(call->s3, id);
@@ -491,7 +495,7 @@ int s3_abort_multipart_upload(struct s3_call *call)
 	pthread_mutex_lock(&call->sim->mu);
 	struct s3_upload *u = upload_of(call);
 	if (u)
-		s3_upload_remove(call->s3, u);
+		s3_upload_remove(call->sim, u);
 	pthread_mutex_unlock(&call->sim->mu);
 	if (!u)
 		return S3_NO_SUCH_UPLOAD;

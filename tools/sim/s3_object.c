@@ -163,22 +163,30 @@ static int check_write_conditions(const struct sim_req *req, const struct s3_obj
 							     : S3_PRECONDITION_FAILED;
 }
 
-static int put_locked(struct s3_call *call, struct s3_object **o)
+static bool has_condition(const struct sim_req *req)
 {
-	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
-	if (!b)
-		return S3_NO_SUCH_BUCKET;
-
-	int r = check_write_conditions(call->req, s3_object_find(b, call->key));
-	return r ? r : s3_object_put(call->s3, b, steal_ptr(*o));
+	return sim_header(req, "If-Match") || sim_header(req, "If-None-Match");
 }
 
-static bool has_bucket(struct s3_call *call)
+int s3_object_store(struct s3_call *call, struct s3_object *o)
 {
+	_cleanup_(s3_object_freep) struct s3_object *owned = o;
+	struct s3_hold hold;
+
 	pthread_mutex_lock(&call->sim->mu);
-	bool found = s3_bucket_find(call->s3, call->bucket) != NULL;
+	int r = s3_hold_take(call, has_condition(call->req), &hold);
+	if (r == 0) {
+		struct s3_bucket *b = hold.bucket;
+
+		r = check_write_conditions(call->req, s3_object_find(b, call->key));
+		if (r == 0)
+			r = s3_object_put(call->sim, b, steal_ptr(owned));
+		if (r == 0)
+			s3_version_header(call, b, o);
+		s3_hold_drop(call->sim, &hold);
+	}
 	pthread_mutex_unlock(&call->sim->mu);
-	return found;
+	return r;
 }
 
 /* All of the object but its data. */
@@ -216,7 +224,7 @@ int s3_put_object(struct s3_call *call)
 	_cleanup_(s3_object_freep) struct s3_object *o = NULL;
 	char id[S3_ID_LEN + 1];
 
-	if (!has_bucket(call))
+	if (!s3_bucket_exists(call))
 		return S3_NO_SUCH_BUCKET;
 	int r = object_from_head(call, &o);
 	if (r)
@@ -230,9 +238,7 @@ int s3_put_object(struct s3_call *call)
 	sim_res_header(call->res, "ETag", "\"%s\"", o->etag);
 	sim_res_header(call->res, "x-amz-server-side-encryption", "AES256");
 	s3_sum_headers(call->res, &o->sum, 0);
-	pthread_mutex_lock(&call->sim->mu);
-	r = put_locked(call, &o);
-	pthread_mutex_unlock(&call->sim->mu);
+	r = s3_object_store(call, steal_ptr(o));
 	if (r) {
 		s3_data_remove(call->s3, id);
 		buf_reset(&call->res->headers);
@@ -241,17 +247,60 @@ int s3_put_object(struct s3_call *call)
 	return s3_bill_put(call, class);
 }
 
+/* Leaves a marker as the newest version. */
+static int put_marker(struct s3_call *call, struct s3_bucket *b, const char *key)
+{
+	struct s3_object *o = s3_object_new(key);
+	if (!o)
+		return -ENOMEM;
+	o->is_marker = true;
+	o->modified_ms = call->req->now_ms - call->req->now_ms % 1000;
+	return s3_object_put(call->sim, b, o);
+}
+
+int s3_delete_locked(struct s3_call *call, struct s3_bucket *b, const char *key,
+		     const char *version_id, struct s3_deleted *ret)
+{
+	struct s3_object *o =
+		s3_version_find(b, key, version_id ? version_id : S3_NULL_VERSION);
+	int r = 0;
+
+	*ret = (struct s3_deleted){ 0 };
+	if (version_id || b->config.versioning == S3_UNVERSIONED) {
+		if (version_id)
+			snprintf(ret->version_id, sizeof(ret->version_id), "%s",
+				 version_id);
+		ret->is_marker = o && o->is_marker;
+		return o ? s3_object_remove(call->sim, b, o) : 0;
+	}
+	r = put_marker(call, b, key);
+	if (r < 0)
+		return r;
+	ret->is_marker = ret->is_new_marker = true;
+	memcpy(ret->version_id, s3_object_newest(b, key)->version_id,
+	       sizeof(ret->version_id));
+	return 0;
+}
+
 int s3_delete_object(struct s3_call *call)
 {
-	int r = S3_NO_SUCH_BUCKET;
+	struct s3_deleted d = { 0 };
+	struct s3_hold hold;
 
 	pthread_mutex_lock(&call->sim->mu);
-	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
-	if (b)
-		r = s3_object_remove(call->s3, b, call->key);
+	int r = s3_hold_take(call, false, &hold);
+	if (r == 0) {
+		r = s3_delete_locked(call, hold.bucket, call->key,
+				     sim_query(call->req, "versionId"), &d);
+		s3_hold_drop(call->sim, &hold);
+	}
 	pthread_mutex_unlock(&call->sim->mu);
-	if (r && r != -ENOENT)
+	if (r)
 		return r;
 	call->res->status = 204; /* also for what was never there */
+	if (d.version_id[0])
+		sim_res_header(call->res, "x-amz-version-id", "%s", d.version_id);
+	if (d.is_marker)
+		sim_res_header(call->res, "x-amz-delete-marker", "true");
 	return 0;
 }

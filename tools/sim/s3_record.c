@@ -67,6 +67,8 @@ int s3_record_object_write(struct buf *out, const struct s3_object *o)
 		   "{\"version\":\"%s\",\"data\":\"%s\",\"size\":%llu,\"etag\":\"%s\"",
 		   o->version_id, o->data_id, (unsigned long long)o->size_bytes, o->etag);
 	put_text(out, "key", o->key);
+	buf_printf(out, ",\"seq\":%llu,\"marker\":%s", (unsigned long long)o->seq,
+		   o->is_marker ? "true" : "false");
 	put_ms(out, "modified", o->modified_ms);
 	put_text(out, "class", o->class->name);
 	put_text(out, "headers", o->headers);
@@ -242,6 +244,9 @@ static bool get_object(struct json_object *doc, struct s3_object *o)
 	if (sum->algo && !get_hex(doc, "sum", sum->value, sum->algo->len))
 		return false;
 	o->headers = get_text(doc, "headers");
+	/* Older records have neither. */
+	json_u64(doc, "seq", &o->seq);
+	json_boolean(doc, "marker", &o->is_marker);
 	return get_restore(doc, &o->restore) && get_parts(doc, o);
 }
 

@@ -245,16 +245,14 @@ struct charge {
 	uint32_t copy_days;
 };
 
-static int restore_locked(struct s3_call *call, const struct wanted *w,
-			  struct charge *ret)
+static int restore_held(struct s3_call *call, struct s3_bucket *b, const struct wanted *w,
+			struct charge *ret)
 {
-	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
-	if (!b)
-		return S3_NO_SUCH_BUCKET;
-	struct s3_object *o = s3_object_find(b, call->key);
-	if (!o)
-		return S3_NO_SUCH_KEY;
+	struct s3_object *o;
 
+	int r = s3_object_named(call, b, &o);
+	if (r)
+		return r;
 	int64_t now_ms = call->req->now_ms;
 	int verdict = judge(o, w, now_ms);
 	if (verdict == S3_RESTORE_NOT_ALLOWED)
@@ -262,14 +260,11 @@ static int restore_locked(struct s3_call *call, const struct wanted *w,
 	if (verdict < S3_ERRORS)
 		return verdict;
 	struct s3_restore before = o->restore;
-	o->restore = after(o, verdict, w, now_ms, call->sim->is_expiry_from_request);
-	int r = s3_object_save(b, o);
-	if (r < 0) {
-		o->restore = before;
+	struct s3_object as = *o;
+	as.restore = after(o, verdict, w, now_ms, call->sim->is_expiry_from_request);
+	r = s3_object_change(call->sim, b, o, &as);
+	if (r < 0)
 		return r;
-	}
-	if (o->restore.done_ms < call->s3->next_change_ms)
-		call->s3->next_change_ms = o->restore.done_ms;
 	int64_t added_ms = o->restore.expiry_ms - before.expiry_ms;
 	*ret = (struct charge){ verdict, o->class, w->tier, o->size_bytes, 0 };
 	if (verdict == START)
@@ -277,6 +272,19 @@ static int restore_locked(struct s3_call *call, const struct wanted *w,
 	else if (verdict == EXTEND && added_ms > 0)
 		ret->copy_days = (uint32_t)(added_ms / S3_DAY_MS);
 	return 0;
+}
+
+static int restore_locked(struct s3_call *call, const struct wanted *w,
+			  struct charge *ret)
+{
+	struct s3_hold hold;
+
+	int r = s3_hold_take(call, false, &hold);
+	if (r)
+		return r;
+	r = restore_held(call, hold.bucket, w, ret);
+	s3_hold_drop(call->sim, &hold);
+	return r;
 }
 
 static int charge(struct s3_call *call, const struct charge *c)
@@ -314,49 +322,4 @@ int s3_restore_object(struct s3_call *call)
 		return r;
 	call->res->status = c.verdict == EXTEND ? 200 : 202;
 	return charge(call, &c);
-}
-
-/* Forgets a copy that expired; tells when this object's state changes next. */
-static int64_t settle(struct s3_bucket *b, struct s3_object *o, int64_t now_ms)
-{
-	switch (s3_restore_state(o, now_ms)) {
-	case S3_RUNNING:
-		return o->restore.done_ms;
-	case S3_COPY:
-		return o->restore.expiry_ms;
-	case S3_COLD:
-		break;
-	}
-	if (o->restore.requested_ms) {
-		struct s3_restore expired = o->restore;
-
-		o->restore = (struct s3_restore){ 0 };
-		int r = s3_object_save(b, o);
-		if (r < 0) {
-			/* Cold by the clock all the same. */
-			o->restore = expired;
-			log_warning(
-				"bucket=%s error=%d expired copy still on record, going on",
-				b->name, -r);
-		}
-	}
-	return INT64_MAX;
-}
-
-void sim_s3_tick(struct sim *sim, int64_t now_ms)
-{
-	struct sim_s3 *s3 = sim->s3;
-	int64_t next_ms = INT64_MAX;
-
-	if (!s3 || now_ms < s3->next_change_ms)
-		return;
-	for (size_t i = 0; i < s3->n_buckets; i++)
-		for (size_t k = 0; k < s3->buckets[i]->n_objects; k++) {
-			struct s3_bucket *b = s3->buckets[i];
-			int64_t ms = settle(b, b->objects[k], now_ms);
-
-			if (ms < next_ms)
-				next_ms = ms;
-		}
-	s3->next_change_ms = next_ms;
 }

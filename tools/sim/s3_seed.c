@@ -139,7 +139,7 @@ static int seed_object(struct seeding *s, struct json_object *doc)
 		r = make_object(s, doc, key, &o);
 	if (r == 0) {
 		pthread_mutex_lock(&s->sim->mu);
-		r = s3_object_put(s3, s3_bucket_find(s3, s->bucket), o);
+		r = s3_object_put(s->sim, s3_bucket_find(s3, s->bucket), o);
 		pthread_mutex_unlock(&s->sim->mu);
 	}
 	if (r < 0)

@@ -242,6 +242,15 @@ static ssize_t body_read(void *cls, uint64_t pos, char *out, size_t max)
 	return (ssize_t)n;
 }
 
+/* For a HEAD, which has a length only: nobody asks for these. */
+static ssize_t no_body(void *cls, uint64_t pos, char *out, size_t max)
+{
+	(void)cls;
+	(void)pos;
+	memset(out, 0, max);
+	return (ssize_t)max;
+}
+
 static struct MHD_Response *response_make(struct sim_conn *c)
 {
 	struct sim_res *res = &c->res;
@@ -254,6 +263,9 @@ static struct MHD_Response *response_make(struct sim_conn *c)
 	if (res->file_fd >= 0 && res->file_len > 0)
 		return MHD_create_response_from_fd_at_offset64(
 			res->file_len, steal_fd(&res->file_fd), res->file_off);
+	if (c->is_head && res->file_len > 0)
+		return MHD_create_response_from_callback(res->file_len, BLOCK, no_body,
+							 NULL, NULL);
 	size_t len = res->body.len;
 	char *data = buf_steal(&res->body);
 	return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);

@@ -96,8 +96,8 @@ struct sim_res {
 	struct buf headers; /* "Name: value\n" lines, added with sim_res_header() */
 	struct buf body;    /* used if file_fd < 0 */
 	int file_fd;        /* a file to stream from, owned by the answer; -1: none */
-	uint64_t file_off, file_len;
-	const char *content_type; /* constant string */
+	uint64_t file_off, file_len; /* a HEAD needs the length only, no file */
+	const char *content_type;    /* constant string */
 	/* Called once when the answer has been sent or broke off, with the body bytes really
 	 * handed over: transfer is billed by these. May be NULL. Any thread. */
 	void (*sent)(struct sim_req *req, uint64_t bytes, void *arg);

@@ -15,6 +15,7 @@ static int number(const char *text, uint32_t *ret)
 
 int user_number(const char *name, uint32_t *ret)
 {
+	/* cppcheck-suppress getpwnamCalled ; there are no other threads yet */
 	const struct passwd *pw = getpwnam(name);
 	if (!pw)
 		return number(name, ret);
@@ -24,6 +25,7 @@ int user_number(const char *name, uint32_t *ret)
 
 int group_number(const char *name, uint32_t *ret)
 {
+	/* cppcheck-suppress getgrnamCalled ; there are no other threads yet */
 	const struct group *gr = getgrnam(name);
 	if (!gr)
 		return number(name, ret);

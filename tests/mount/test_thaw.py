@@ -71,6 +71,7 @@ def test_a_source_without_names_yet_is_not_yet_rather_than_empty(start_mount, si
     said = thaw("status", mount.path / "photos")
     assert said.returncode == 75 and "not here yet" in said.stderr
     assert "waiting for its first catalog" in said.stdout and "cold" not in said.stdout
+    assert "source.expected: 2" in said.stdout
 
 
 def test_bind_mounts_and_directories_entered_work(mount, tmp_path):

@@ -33,7 +33,7 @@ void rig_init(struct rig *rig)
 		},
 	};
 	rig->cfg.chunk_bytes = MIB;
-	rig->cfg.retry_ms = 15 * 60 * 1000;
+	rig->cfg.retry_ms = (int64_t)15 * 60 * 1000;
 	rig->cfg.budgets = rig->budgets;
 	rig->cfg.n_budgets = 2;
 	snprintf(rig->dir, sizeof(rig->dir), "/tmp/thawfs-rig-XXXXXX");

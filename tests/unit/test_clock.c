@@ -44,7 +44,7 @@ static void the_machines_clock_says_what_the_machine_says(void **state)
 static void a_followed_clock_runs_on_at_the_given_speed(void **state)
 {
 	_cleanup_(clock_freep) struct clock *c = clock_new();
-	struct timespec nap = { .tv_nsec = 20 * 1000000 };
+	struct timespec nap = { .tv_nsec = 20 * 1000000L };
 	(void)state;
 
 	assert_non_null(c);
@@ -53,7 +53,7 @@ static void a_followed_clock_runs_on_at_the_given_speed(void **state)
 	nanosleep(&nap, NULL);
 	int64_t service = clock_service_ms(c);
 	int64_t passed = clock_real_ms(c) - start;
-	assert_true(service >= 5000 * HOUR_MS + 19 * 3600);
+	assert_true(service >= 5000 * HOUR_MS + INT64_C(19) * 3600);
 	assert_true(service <= 5000 * HOUR_MS + (passed + 1) * 3600);
 	clock_follow(c, 1, 0);
 	assert_true(clock_speed(c) > 0.99);
@@ -153,9 +153,9 @@ static void durations_are_two_words_at_most(void **state)
 		{ 12999, "12 s" },
 		{ 60000, "1 min" },
 		{ 90000, "1 min 30 s" },
-		{ 200 * 60000, "3 h 20 min" },
+		{ INT64_C(200) * 60000, "3 h 20 min" },
 		{ 48 * HOUR_MS, "2 d" },
-		{ 49 * HOUR_MS + 59 * 60000, "2 d 1 h" },
+		{ 49 * HOUR_MS + INT64_C(59) * 60000, "2 d 1 h" },
 		{ INT64_MAX, "106751991167 d 7 h" },
 	};
 	char words[32];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend.h"
-#include "store.h"
+#include "op.h"
 #include "str.h"
 #include <assert.h>
 #include <stdio.h>

@@ -179,6 +179,8 @@ struct backend {
 	const char *region; /* effective, for prices; owned by the implementation */
 	char resource_root
 		[300]; /* "vaults/photos" or "bucket": first part of ledger resources */
+	char prefix[OBJECT_ID_MAX +
+		    2]; /* S3: what every key listed begins with: "" or "dir/" */
 	void *priv;
 };
 

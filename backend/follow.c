@@ -3,7 +3,7 @@
  * thaw-sim: GET /_sim/clock answers {"now":RFC 3339,"now_ms":N,"speed":X}). A missed answer is left out: the
  * clock goes on at the last known speed. */
 #include "json.h"
-#include "store.h"
+#include "op.h"
 #include "str.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* The store for Glacier vaults (AWS protocol reference 1, 2026-09). */
 #include "glacier_json.h"
 #include "json.h"
-#include "store.h"
+#include "op.h"
 #include "str.h"
 #include <stdio.h>
 #include <stdlib.h>

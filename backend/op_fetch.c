@@ -5,7 +5,7 @@
  * unbroken run of bytes (faults and limits C1). Position and length are never trusted to be right:
  * a 206 must name the range, a 200 must be the whole and as long as asked.
  */
-#include "store.h"
+#include "op.h"
 #include "str.h"
 #include <inttypes.h>
 #include <stdio.h>

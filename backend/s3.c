@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store for S3 buckets (AWS protocol reference 2, 2026-09). */
+#include "op.h"
 #include "s3_xml.h"
-#include "store.h"
 #include "str.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@
 struct s3 {
 	struct site site;
 	char bucket[256];
-	const char *prefix; /* of the URL, borrowed from the configuration */
 	bool is_path_style;
 	bool has_endpoint; /* of its own: a region is only signed with */
 };
@@ -75,7 +74,7 @@ static int list_query(struct op *op, const char *max_keys)
 	query_pair(q, "encoding-type", "url");
 	query_pair(q, "list-type", "2");
 	query_pair(q, "max-keys", max_keys);
-	query_pair(q, "prefix", s3_of(op)->prefix);
+	query_pair(q, "prefix", op->backend->prefix);
 	return path_set(op, "");
 }
 
@@ -365,7 +364,15 @@ static int url_take(struct backend *b, struct s3 *s, struct buf *err)
 		return -EINVAL;
 	}
 	snprintf(s->bucket, sizeof(s->bucket), "%s", u.first);
-	s->prefix = u.rest;
+	/* A prefix names a directory, with or without the slash at its end. */
+	size_t len = strlen(u.rest);
+	if (len > OBJECT_ID_MAX) {
+		buf_printf(err, "url %s: the prefix is longer than a key can be",
+			   b->cfg.url);
+		return -EINVAL;
+	}
+	snprintf(b->prefix, sizeof(b->prefix), "%s%s", u.rest,
+		 len && u.rest[len - 1] != '/' ? "/" : "");
 	s->has_endpoint = b->cfg.endpoint != NULL;
 	s->is_path_style = b->cfg.path_style || s->has_endpoint || strchr(s->bucket, '.');
 	return s->has_endpoint ? endpoint_parse(b->cfg.endpoint, &s->site, err) : 0;

@@ -186,6 +186,16 @@ void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t u
 		   r->rec.error);
 }
 
+/* The intent as it was written; what was said of the restore meanwhile stays. */
+static void restore_reserved(struct restore *r, const struct request *rec)
+{
+	char error[sizeof(r->rec.error)];
+
+	memcpy(error, r->rec.error, sizeof(error));
+	r->rec = *rec;
+	memcpy(r->rec.error, error, sizeof(error));
+}
+
 static void reserve_done(struct msg *m)
 {
 	struct reservation *v = container_of(m, struct reservation, reserve.op.msg);
@@ -195,7 +205,7 @@ static void reserve_done(struct msg *m)
 
 	engine_op_done(e);
 	if (result == 0)
-		r->rec = v->reserve.rec;
+		restore_reserved(r, &v->reserve.rec);
 	else if (result == -EDQUOT)
 		restore_refuse(r, &v->reserve.draws[v->reserve.refused],
 			       v->reserve.refused_used);
@@ -460,6 +470,8 @@ static void do_end(struct restore *r)
 		r->rec.state = REQUEST_CANCELLED;
 	else
 		r->rec.state = r->rec.err ? REQUEST_FAILED : REQUEST_DONE;
+	if (r->rec.state == REQUEST_DONE)
+		r->rec.error[0] = '\0';
 	if (r->rec.err && !r->is_cancelled)
 		log_notice("ino=%llu request=%llu failed: %s", (unsigned long long)r->ino,
 			   (unsigned long long)r->rec.id, r->rec.error);

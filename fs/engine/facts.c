@@ -127,7 +127,7 @@ int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
 	facts_ask(&f, s, c);
 	facts_price(&f, e, s, c);
 	*ret = f;
-	if (ret->has_request && ret->request.err && ret->state != FILE_CACHED)
+	if (ret->has_request && ret->state != FILE_CACHED)
 		ret->why = ret->request.error;
 	return 0;
 }

@@ -69,14 +69,10 @@ void source_free(struct source *s)
 static struct import *import_begin(struct source *s)
 {
 	struct import_cfg cfg = { .is_vault = s->backend->ops->catalog_is_job };
-	const char *url = s->cfg.backend.url;
-	const char *bucket = strstr(url, "://");
-	const char *prefix = bucket ? strchr(bucket + 3, '/') : NULL;
 
 	snprintf(cfg.source, sizeof(cfg.source), "%s", s->cfg.backend.name);
 	snprintf(cfg.ns, sizeof(cfg.ns), "%s", s->ns);
-	if (prefix && !cfg.is_vault)
-		snprintf(cfg.prefix, sizeof(cfg.prefix), "%s", prefix + 1);
+	snprintf(cfg.prefix, sizeof(cfg.prefix), "%s", s->backend->prefix);
 	return import_new(&cfg);
 }
 

@@ -35,6 +35,19 @@ static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
 		fetch_pump(e);
 }
 
+/* Why a page fault fails stays with the request until the bytes are here. */
+static void fault_explain(struct restore *r)
+{
+	if (r->rec.error[0])
+		return;
+	snprintf(
+		r->rec.error, sizeof(r->rec.error),
+		"a memory-mapped read, or starting a program, cannot wait for a restore: it has "
+		"been asked for; `thaw wait` until it is here, then try again");
+	if (restore_phase_is_durable(r->phase))
+		note_step(r, NULL, 0, NULL);
+}
+
 /* What a reader gets whose wish could not even be taken up. */
 static int wish_errno(int r)
 {
@@ -67,10 +80,12 @@ void waiter_take(struct engine *e, struct waiter *w)
 	else if (w->how == WAIT_NEVER)
 		waiter_answer(w, -EAGAIN);
 	else if (w->how == WAIT_FAULT && r->phase != PHASE_FETCHING &&
-		 r->phase != PHASE_PROVING)
+		 r->phase != PHASE_PROVING) {
+		fault_explain(r);
 		waiter_answer(w, -EIO);
-	else
+	} else {
 		waiter_park(e, r, w);
+	}
 }
 
 void waiter_interrupt(struct engine *e, uint64_t id)

@@ -61,7 +61,7 @@ struct import; /* opaque: collects entries of one source */
 struct import_cfg {
 	char source[64];   /* configured name */
 	char ns[400];      /* identity namespace */
-	char prefix[1025]; /* S3: cut off the front of every key */
+	char prefix[OBJECT_ID_MAX + 2]; /* S3: cut off the front of every key */
 	bool is_vault;     /* names come from descriptions */
 };
 

@@ -316,6 +316,14 @@ static void a_page_fault_on_cold_bytes_asks_and_fails_at_once(void **state)
 	assert_true(reader.is_answered);
 	assert_int_equal(reader.result, -EIO);
 	assert_int_equal(archive->restores, 1);
+
+	struct facts facts;
+	assert_int_equal(facts_of(rig->engine, ino, &facts), 0);
+	assert_int_equal(facts.state, FILE_RESTORING);
+	assert_non_null(strstr(facts.why, "cannot wait for a restore"));
+	read_whole(rig, ino, 0);
+	assert_int_equal(facts_of(rig->engine, ino, &facts), 0);
+	assert_string_equal(facts.why, "");
 }
 
 static void a_reader_that_does_not_wait_gets_eagain(void **state)

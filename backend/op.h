@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store - what backend.c and the stores behind backend.h share; nobody else includes it.
+/* op - what backend.c and the stores behind backend.h share; nobody else includes it.
  *
  * An op is one backend call on its way: an exchange (or several after one another, when an answer
  * comes in pages) and where its result goes. It is freed before the call's `done` runs.

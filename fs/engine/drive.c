@@ -82,22 +82,45 @@ static void find_cold(struct restore *r)
 	restore_happens(r, EV_COLD);
 }
 
+/* A paid call may have been taken: this must not end, and release its money, before it is known. */
+static bool may_be_paid(const struct restore *r)
+{
+	return r->phase == PHASE_RECHECKING && r->rec.kind != REQUEST_FETCH;
+}
+
+static void find_failed(struct restore *r)
+{
+	const struct fault *f = &r->call.fault;
+	bool is_gone = f->kind == FAULT_NOT_FOUND || f->kind == FAULT_CHANGED;
+
+	if (may_be_paid(r) && !is_gone) {
+		if (!fault_is_transient(f))
+			waiters_fail(r, f->kind == FAULT_DENIED ? EACCES : EIO);
+		restore_retry(r, f, false, do_find);
+	} else if (fault_is_transient(f)) {
+		restore_retry(r, f, true, do_find);
+	} else {
+		restore_fails_for(r, f);
+	}
+}
+
+static bool lacks_proof(const struct restore *r)
+{
+	return r->source->cfg.require_proof && !r->is_inventory &&
+	       !r->object.has_tree_hash && r->proof.kind == DIGEST_NONE;
+}
+
 static void find_answered(struct restore *r)
 {
 	struct backend_call *c = &r->call;
 
-	if (c->result < 0 && fault_is_transient(&c->fault)) {
-		restore_retry(r, &c->fault, true, do_find);
+	if (c->result < 0) {
+		find_failed(r);
 		return;
 	}
 	restore_recovers(r);
-	if (c->result < 0) {
-		restore_fails_for(r, &c->fault);
-		return;
-	}
 	r->proof = c->proof;
-	if (r->source->cfg.require_proof && !r->is_inventory &&
-	    !r->object.has_tree_hash && r->proof.kind == DIGEST_NONE) {
+	if (lacks_proof(r) && (!may_be_paid(r) || c->state == REMOTE_COLD)) {
 		restore_fails(
 			r, EOPNOTSUPP,
 			"the service offers no checksum for this object and this source has "

@@ -226,6 +226,12 @@ static int run(struct backend_call *c, enum memory_mishap mishap)
 		return fail(c, FAULT_NOT_FOUND, false);
 	switch (c->verb) {
 	case BACKEND_FIND:
+		if (o->is_restored && o->object.has_tree_hash && store->late_lists) {
+			store->late_lists--;
+			c->state = REMOTE_COLD;
+			return 0;
+		}
+		/* fall through */
 	case BACKEND_PROBE:
 		state_fill(o, c);
 		if (c->object)

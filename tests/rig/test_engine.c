@@ -190,6 +190,51 @@ static void a_call_that_never_arrived_is_sent_again(void **state)
 	lost_and_found(*state, object, "bucket", MISHAP_LOST_BEFORE);
 }
 
+static void a_list_that_lags_is_looked_at_twice_before_paying_again(void **state)
+{
+	store->late_lists = 1;
+	lost_and_found(*state, archive, "vault", MISHAP_LOST_AFTER);
+	assert_int_equal(store->late_lists, 0);
+}
+
+/* Whatever befalls the look, what may have been paid is not let go of. */
+static void outage_after_a_lost_answer(struct rig *rig, enum memory_mishap mishap)
+{
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_reader reader;
+	struct request rec;
+
+	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
+	store->mishaps[BACKEND_RESTORE] = 1;
+	rig_read(rig, &reader, ino, 0, 100);
+	rig_go_to(rig, ino, PHASE_SENDING);
+	store->mishap[BACKEND_FIND] = mishap;
+	store->mishaps[BACKEND_FIND] = 1000;
+	for (int i = 0; i < 60; i++) {
+		rig_settle(rig);
+		clock_advance(rig->clock, 60000);
+	}
+	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
+	assert_int_equal(rec.state, REQUEST_INTENT);
+	assert_true(rec.reserved > 0);
+	assert_int_equal(reader.is_answered, mishap == MISHAP_DENIED);
+	assert_int_equal(reader.result, mishap == MISHAP_DENIED ? -EACCES : 0);
+	store->mishaps[BACKEND_FIND] = 0;
+	read_whole(rig, ino, 0);
+	assert_int_equal(object->restores, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 1);
+}
+
+static void an_outage_after_a_lost_answer_loses_no_charge(void **state)
+{
+	outage_after_a_lost_answer(*state, MISHAP_BUSY);
+}
+
+static void rights_lost_after_a_lost_answer_lose_no_charge(void **state)
+{
+	outage_after_a_lost_answer(*state, MISHAP_DENIED);
+}
+
 static void a_busy_service_is_asked_again(void **state)
 {
 	lost_and_found(*state, archive, "vault", MISHAP_BUSY);
@@ -461,6 +506,9 @@ int main(void)
 		TEST(the_intent_is_durable_before_the_paid_call),
 		TEST(a_lost_answer_is_looked_for_and_never_paid_twice),
 		TEST(a_call_that_never_arrived_is_sent_again),
+		TEST(a_list_that_lags_is_looked_at_twice_before_paying_again),
+		TEST(an_outage_after_a_lost_answer_loses_no_charge),
+		TEST(rights_lost_after_a_lost_answer_lose_no_charge),
 		TEST(a_busy_service_is_asked_again),
 		TEST(a_denied_restore_fails_with_the_services_words),
 		TEST(a_budget_says_no_before_anything_is_paid),

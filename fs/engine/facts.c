@@ -46,7 +46,9 @@ static enum file_state state_of(const struct facts *f, const struct storage_clas
 	case REQUEST_FAILED:
 		if (f->request.err == ESTALE)
 			return FILE_LOST;
-		if (f->request.err == EDQUOT || f->request.err == EACCES)
+		/* "denied" says that nothing was paid. */
+		if (!f->request.accepted_ms &&
+		    (f->request.err == EDQUOT || f->request.err == EACCES))
 			return FILE_DENIED;
 		return FILE_FAILED;
 	case REQUEST_DONE:

@@ -256,6 +256,20 @@ static void a_denied_restore_fails_with_the_services_words(void **state)
 	assert_true(facts.request.charged == 0);
 }
 
+static void denied_after_it_was_paid_it_does_not_say_nothing_was_paid(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct facts facts;
+
+	store->mishap[BACKEND_FETCH] = MISHAP_DENIED;
+	store->mishaps[BACKEND_FETCH] = 1;
+	read_whole(rig, ino, -EACCES);
+	assert_int_equal(facts_of(rig->engine, ino, &facts), 0);
+	assert_true(facts.request.charged > 0);
+	assert_int_equal(facts.state, FILE_FAILED);
+}
+
 static void a_budget_says_no_before_anything_is_paid(void **state)
 {
 	struct rig *rig = *state;
@@ -318,6 +332,37 @@ static void bytes_that_never_verify_end_in_eio(void **state)
 	read_whole(rig, bucket_ino, -EIO);
 	assert_int_equal(store_covers(rig->state->store, vault_ino, 0, 1, &fill), 0);
 	assert_int_equal(store_covers(rig->state->store, bucket_ino, 0, 1, &fill), 0);
+}
+
+/* Lets one range of a ready file arrive, and no more. True if the reader of it was answered. */
+static bool is_served_by_its_range(struct rig *rig, uint64_t ino)
+{
+	struct rig_reader reader;
+	bool is_early;
+
+	rig_read(rig, &reader, ino, 0, 100);
+	rig_settle(rig);
+	clock_advance(rig->clock, 10 * HOURS);
+	rig_go_to(rig, ino, PHASE_FETCHING);
+	while (restore_find(rig->engine, ino)->n_transfers < 3)
+		engine_turn(rig->engine, 1);
+	memory_pump();
+	while (rig->engine->n_ops)
+		engine_turn(rig->engine, 1);
+	is_early = reader.is_answered;
+	assert_int_equal(rig_phase(rig, ino), PHASE_FETCHING);
+	assert_true(rig_run(rig, rig_is_answered, &reader, HOURS));
+	assert_int_equal(reader.result, 0);
+	return is_early;
+}
+
+static void a_range_is_served_as_soon_as_it_is_proved_and_no_sooner(void **state)
+{
+	struct rig *rig = *state;
+
+	/* A vault vouches for each range, S3 for the whole only. */
+	assert_true(is_served_by_its_range(rig, rig_ino(rig, "vault", "archive")));
+	assert_false(is_served_by_its_range(rig, rig_ino(rig, "bucket", "object")));
 }
 
 static void a_broken_connection_is_resumed(void **state)
@@ -511,11 +556,13 @@ int main(void)
 		TEST(rights_lost_after_a_lost_answer_lose_no_charge),
 		TEST(a_busy_service_is_asked_again),
 		TEST(a_denied_restore_fails_with_the_services_words),
+		TEST(denied_after_it_was_paid_it_does_not_say_nothing_was_paid),
 		TEST(a_budget_says_no_before_anything_is_paid),
 		TEST(an_unknown_price_is_refused),
 		TEST(what_somebody_else_restored_is_simply_read),
 		TEST(a_flipped_bit_is_fetched_again_and_never_served),
 		TEST(bytes_that_never_verify_end_in_eio),
+		TEST(a_range_is_served_as_soon_as_it_is_proved_and_no_sooner),
 		TEST(a_broken_connection_is_resumed),
 		TEST(without_a_checksum_it_is_transport_or_refused),
 		TEST(a_page_fault_on_cold_bytes_asks_and_fails_at_once),

@@ -197,6 +197,28 @@ static void a_list_that_lags_is_looked_at_twice_before_paying_again(void **state
 	assert_int_equal(store->late_lists, 0);
 }
 
+static void somebody_elses_job_is_not_taken_for_the_lost_one(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "vault", "archive");
+	struct rig_reader reader;
+
+	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_BEFORE;
+	store->mishaps[BACKEND_RESTORE] = 1;
+	rig_read(rig, &reader, ino, 0, 100);
+	rig_go_to(rig, ino, PHASE_SENDING);
+	memory_pump();
+	archive->is_restored = true;
+	archive->ready_ms = RIG_START_MS;
+	archive->expires_ms = RIG_START_MS + 100 * HOURS;
+	snprintf(archive->tag, sizeof(archive->tag), "somebody");
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(reader.result, 0);
+	rig_settle(rig);
+	assert_int_equal(archive->restores, 0);
+	assert_int_equal(rig_ledger(rig, "InitiateJob", "retrieval").lines, 0);
+}
+
 /* Whatever befalls the look, what may have been paid is not let go of. */
 static void outage_after_a_lost_answer(struct rig *rig, enum memory_mishap mishap)
 {
@@ -552,6 +574,7 @@ int main(void)
 		TEST(a_lost_answer_is_looked_for_and_never_paid_twice),
 		TEST(a_call_that_never_arrived_is_sent_again),
 		TEST(a_list_that_lags_is_looked_at_twice_before_paying_again),
+		TEST(somebody_elses_job_is_not_taken_for_the_lost_one),
 		TEST(an_outage_after_a_lost_answer_loses_no_charge),
 		TEST(rights_lost_after_a_lost_answer_lose_no_charge),
 		TEST(a_busy_service_is_asked_again),

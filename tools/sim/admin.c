@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "log.h"
+#include "notify.h"
 #include "server.h"
 #include "str.h"
 
@@ -129,6 +130,49 @@ static void inventory_post(struct sim_req *req, struct sim_res *res)
 		buf_puts(&res->body, "{}\n");
 }
 
+static void topics_get(struct sim_req *req, struct sim_res *res)
+{
+	topics_print(req->sim, &res->body);
+}
+
+/* {"arn":"arn:aws:sns:...","queue":"arn:aws:sqs:...","raw":true} */
+static void topics_post(struct sim_req *req, struct sim_res *res)
+{
+	const char *arn = NULL;
+	const char *queue = NULL;
+	char subscription[ARN_LEN];
+	bool is_raw = false;
+	_cleanup_(json_freep) struct json_object *o = admin_body(req);
+
+	if (!o || json_str(o, "arn", &arn) < 0 || !str_after(arn, "arn:aws:sns:")) {
+		admin_error(res, 400, "arn is missing or not a topic's");
+		return;
+	}
+	(void)json_boolean(o, "raw", &is_raw);
+	int r = topic_create(req->sim, arn);
+	if (!r && json_str(o, "queue", &queue) == 0)
+		r = topic_subscribe(req->sim, arn, queue, is_raw, subscription);
+	if (r < 0)
+		admin_error(res, 500, strerrorname_np(-r));
+	else
+		topics_get(req, res);
+}
+
+/* {"to":"arn:...","body":"text"}: sends what no service of ours sends by itself. */
+static void notify_post(struct sim_req *req, struct sim_res *res)
+{
+	const char *to = NULL;
+	const char *body = NULL;
+	_cleanup_(json_freep) struct json_object *o = admin_body(req);
+
+	if (!o || json_str(o, "to", &to) < 0 || json_str(o, "body", &body) < 0)
+		admin_error(res, 400, "to or body is missing");
+	else if (sim_notify(req->sim, to, body) < 0)
+		admin_error(res, 404, "no such queue or topic");
+	else
+		buf_puts(&res->body, "{}\n");
+}
+
 static const struct verb {
 	const char *method, *path;
 	void (*run)(struct sim_req *req, struct sim_res *res);
@@ -141,6 +185,9 @@ static const struct verb {
 	{ "POST", "/_sim/faults", faults_post },
 	{ "DELETE", "/_sim/faults", faults_delete },
 	{ "POST", "/_sim/inventory", inventory_post },
+	{ "GET", "/_sim/topics", topics_get },
+	{ "POST", "/_sim/topics", topics_post },
+	{ "POST", "/_sim/notify", notify_post },
 };
 
 void sim_admin_handle(struct sim_req *req, struct sim_res *res)

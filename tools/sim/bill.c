@@ -201,7 +201,7 @@ static const char *service_of(const char *tariff, const struct sim_req *req)
 	const struct sim_conn *c = req->connection;
 
 	if (str_after(tariff, "transfer."))
-		return c->is_glacier ? "glacier" : "s3";
+		return sim_service_name(c->service);
 	return str_after(tariff, "glacier.") ? "glacier" : "s3";
 }
 

@@ -38,7 +38,7 @@ static void canonical_path(const struct sim_conn *c, int times, struct buf *out)
 
 	buf_init(&path, CANONICAL_MAX);
 	buf_init(&plain, CANONICAL_MAX);
-	if (c->is_glacier)
+	if (c->service != SIM_S3)
 		path_normalise(&path, c->req.raw_path);
 	else
 		buf_puts(&path, c->req.raw_path);

@@ -78,6 +78,15 @@ static const char *word(struct json_object *o, const char *key)
 	return o && json_str(o, key, &s) == 0 ? s : NULL;
 }
 
+static const struct {
+	const char *name;
+	enum fault_delivery delivery;
+} deliveries[] = {
+	{ "never", DELIVER_NEVER },
+	{ "twice", DELIVER_TWICE },
+	{ "ahead", DELIVER_AHEAD },
+};
+
 static int act_parse(struct json_object *o, struct sim_fault *ret, struct buf *err)
 {
 	const char *drop = word(o, "drop");
@@ -97,6 +106,15 @@ static int act_parse(struct json_object *o, struct sim_fault *ret, struct buf *e
 		ret->drop = DROP_AFTER;
 	else if (drop)
 		return buf_printf(err, "drop is \"before\" or \"after\""), -EINVAL;
+	const char *deliver = word(o, "deliver");
+	for (size_t i = 0; deliver && !ret->delivery; i++) {
+		if (i == ARRAY_SIZE(deliveries))
+			return buf_printf(err, "deliver is \"never\", \"twice\" or "
+					       "\"ahead\""),
+			       -EINVAL;
+		if (streq(deliveries[i].name, deliver))
+			ret->delivery = deliveries[i].delivery;
+	}
 	if (ret->status && (ret->status < 200 || ret->status > 599))
 		return buf_printf(err, "status is 200 to 599"), -EINVAL;
 	return 0;

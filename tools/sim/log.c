@@ -84,12 +84,19 @@ static void add_code(struct buf *b, const struct sim_res *res)
 {
 	if (res->status < 400 || !res->body.data)
 		return;
-	const char *at = strstr(res->body.data, "\"code\":\"");
-	at = at ? at + 8 : strstr(res->body.data, "<Code>");
+	static const char *const marks[] = { "\"code\":\"", "<Code>", "\"__type\":\"" };
+	const char *at = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks) && !at; i++) {
+		at = strstr(res->body.data, marks[i]);
+		if (at)
+			at += strlen(marks[i]);
+	}
 	if (!at)
 		return;
-	if (*at == '<')
-		at += 6;
+	const char *hash = memchr(at, '#', strcspn(at, "\"<"));
+	if (hash)
+		at = hash + 1;
 	_free_ char *code = strndup(at, strcspn(at, "\"<"));
 	add_member(b, "code", code);
 }
@@ -106,7 +113,7 @@ static void log_format(struct buf *b, uint64_t n, const struct sim_conn *c,
 	buf_printf(b, "{\"n\":%" PRIu64 ",\"real_time\":\"%s\"", n, iso);
 	sim_time_iso(req->now_ms, iso);
 	buf_printf(b, ",\"service_time\":\"%s\"", iso);
-	add_member(b, "service", c->is_glacier ? "glacier" : "s3");
+	add_member(b, "service", sim_service_name(c->service));
 	add_member(b, "method", req->method);
 	add_member(b, "path", req->raw_path);
 	add_member(b, "query", req->raw_query);

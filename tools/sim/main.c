@@ -196,7 +196,13 @@ static int state_open(struct sim *sim, const struct options *o)
 	sim->faults = sim_faults_new();
 	if (!sim->clock || !sim->bill || !sim->log || !sim->faults)
 		return errno ? -errno : -ENOMEM;
-	int r = sim_glacier_open(sim);
+	int r = sim_keys_open(sim->keys, sim->data_fd);
+	if (!r)
+		r = sim_sqs_open(sim);
+	if (!r)
+		r = sim_notify_open(sim);
+	if (!r)
+		r = sim_glacier_open(sim);
 	if (!r)
 		r = sim_s3_open(sim);
 	for (size_t i = 0; i < o->n_seeds && !r; i++)
@@ -208,6 +214,8 @@ static void state_close(struct sim *sim)
 {
 	sim_s3_close(sim);
 	sim_glacier_close(sim);
+	sim_notify_close(sim);
+	sim_sqs_close(sim);
 	sim_faults_free(sim->faults);
 	sim_log_close(sim->log);
 	sim_bill_close(sim->bill);

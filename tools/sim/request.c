@@ -17,6 +17,7 @@
 #include "str.h"
 
 #define VALUE_MAX      ((size_t)64 << 10)
+#define PAIRS_MAX      ((size_t)1 << 20)
 #define CHUNK_SIZE_MAX ((uint64_t)1 << 33)
 
 int sim_fields_add(struct sim_fields *f, const char *name, size_t name_len,
@@ -88,6 +89,14 @@ const char *sim_query(const struct sim_req *req, const char *name)
 			return c->queries.v[i].value;
 	}
 	return NULL;
+}
+
+const char *sim_form(const struct sim_req *req, const char *name)
+{
+	const struct sim_conn *c = req->connection;
+	const char *v = sim_fields_get(&c->form, name);
+
+	return v ? v : sim_query(req, name);
 }
 
 int sim_body(const struct sim_req *req, size_t max_len, struct buf *out)
@@ -263,34 +272,35 @@ void sim_conn_free(struct sim_conn *c)
 	buf_done(&c->res.body);
 	sim_fields_free(&c->headers);
 	sim_fields_free(&c->queries);
+	sim_fields_free(&c->form);
 	free(c->act);
 	free(c->uri);
 	free(c);
 }
 
-static int query_add(struct sim_conn *c, const char *part, size_t len)
+static int pair_add(struct sim_fields *f, const char *part, size_t len)
 {
 	const char *eq = memchr(part, '=', len);
 	size_t name_len = eq ? (size_t)(eq - part) : len;
 	_buf_ struct buf name;
 	_buf_ struct buf value;
 
-	buf_init(&name, VALUE_MAX);
-	buf_init(&value, VALUE_MAX);
+	buf_init(&name, PAIRS_MAX);
+	buf_init(&value, PAIRS_MAX);
 	int r = percent_decode(&name, part, name_len, true);
 	if (!r && eq)
 		r = percent_decode(&value, eq + 1, len - name_len - 1, true);
 	if (r < 0)
 		return r;
-	return sim_fields_add(&c->queries, name.data ? name.data : "", name.len,
+	return sim_fields_add(f, name.data ? name.data : "", name.len,
 			      value.data ? value.data : "", value.len);
 }
 
-static int query_parse(struct sim_conn *c)
+int sim_pairs_parse(struct sim_fields *f, const char *pairs)
 {
-	for (const char *at = c->req.raw_query; *at;) {
+	for (const char *at = pairs; *at;) {
 		size_t len = strcspn(at, "&");
-		int r = len ? query_add(c, at, len) : 0;
+		int r = len ? pair_add(f, at, len) : 0;
 		if (r < 0)
 			return r;
 		at += len + (at[len] == '&');
@@ -325,7 +335,7 @@ int sim_conn_head(struct sim_conn *c, struct MHD_Connection *mhd, const char *me
 	c->is_head = streq(method, "HEAD");
 	c->is_started = true;
 	MHD_get_connection_values(mhd, MHD_HEADER_KIND, header_add, c);
-	int r = query_parse(c);
+	int r = sim_pairs_parse(&c->queries, c->req.raw_query);
 	if (r < 0)
 		return r;
 

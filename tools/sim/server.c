@@ -9,10 +9,8 @@
 #include <inttypes.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "io.h"
@@ -105,101 +103,6 @@ static void count(struct sim_server *s, int by)
 	if (s->counted == 0)
 		pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->mu);
-}
-
-/* A vault's request id is 47 of [A-Za-z0-9_-], an S3 one 16 hex digits. (1.1, 2.1) */
-static void request_id_make(struct sim_conn *c)
-{
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	size_t len = c->is_glacier ? 47 : 16;
-	uint8_t bytes[48];
-
-	if (getrandom(bytes, sizeof(bytes), 0) < 0)
-		memset(bytes, 0, sizeof(bytes));
-	for (size_t i = 0; i < len; i++)
-		c->req.request_id[i] = c->is_glacier ? letters[bytes[i] & 63]
-						     : "0123456789ABCDEF"[bytes[i] & 15];
-}
-
-/* AWS protocol reference 1.1: what only a request to the vault service carries. */
-static bool is_for_glacier(const struct sim_req *req)
-{
-	const char *authorization = sim_header(req, "authorization");
-	const char *credential = sim_query(req, "X-Amz-Credential");
-
-	return sim_header(req, "x-amz-glacier-version") ||
-	       (authorization && strstr(authorization, "/glacier/aws4_request")) ||
-	       (credential && strstr(credential, "/glacier/aws4_request"));
-}
-
-static void answer_error(struct sim_conn *c, int status, const char *code,
-			 const char *message, const char *extra_xml)
-{
-	if (c->is_glacier)
-		sim_glacier_error(&c->res, status, code, message);
-	else
-		sim_s3_error(&c->req, &c->res, status, code, message, extra_xml);
-}
-
-static bool answer_refusal(struct sim_conn *c)
-{
-	struct sim_refusal refusal = { 0 };
-
-	buf_init(&refusal.message, BUF_TEXT_MAX);
-	buf_init(&refusal.extra_xml, BUF_TEXT_MAX);
-	int r = sim_sigv4_check(c, &refusal);
-	if (r < 0)
-		answer_error(c, 500, "InternalFailure", "signature check failed", NULL);
-	else if (refusal.status)
-		answer_error(c, refusal.status, refusal.code, refusal.message.data,
-			     refusal.extra_xml.data);
-	buf_done(&refusal.message);
-	buf_done(&refusal.extra_xml);
-	return r < 0 || refusal.status;
-}
-
-/* The answer of a fault that has a status; a code is made up where the rule has none. */
-static void answer_fault(struct sim_conn *c)
-{
-	const struct sim_fault *act = c->act;
-	const char *code = act->code;
-
-	if (!*code)
-		code = act->status >= 500 ? c->is_glacier ? "ServiceUnavailableException"
-							  : "InternalError"
-					  : "BadRequest";
-	answer_error(c, act->status, code, "We encountered an internal error.", NULL);
-}
-
-/* Fills the answer; gives a word for the log about what a fault did, or NULL. */
-static const char *serve(struct sim_conn *c)
-{
-	struct sim_req *req = &c->req;
-
-	if (c->is_glacier)
-		sim_glacier_route(req);
-	else
-		sim_s3_route(req);
-	if (answer_refusal(c))
-		return NULL;
-	c->act = sim_faults_match(req->sim->faults, req);
-	const struct sim_fault *act = c->act;
-	if (act && act->delay_ms)
-		poll(NULL, 0, (int)act->delay_ms);
-	if (act && act->drop == DROP_BEFORE)
-		return "drop before";
-	if (act && act->status) {
-		answer_fault(c);
-		return "status";
-	}
-	if (c->is_glacier)
-		sim_glacier_handle(req, &c->res);
-	else
-		sim_s3_handle(req, &c->res);
-	if (!act)
-		return NULL;
-	return act->drop == DROP_AFTER ? "drop after" : "body";
 }
 
 static uint64_t peer_has(const struct sim_conn *c)
@@ -300,7 +203,7 @@ static void response_headers(struct sim_conn *c, struct MHD_Response *response)
 	}
 	if (!*c->req.request_id)
 		return;
-	if (c->is_glacier) {
+	if (c->service != SIM_S3) {
 		MHD_add_response_header(response, "x-amzn-RequestId", c->req.request_id);
 		return;
 	}
@@ -338,7 +241,6 @@ static void body_measure(struct sim_conn *c)
 static enum MHD_Result finish(struct sim_conn *c)
 {
 	struct sim *sim = c->req.sim;
-	const char *note = NULL;
 
 	int r = sim_conn_body_end(c);
 	sim_tick(sim);
@@ -349,16 +251,7 @@ static enum MHD_Result finish(struct sim_conn *c)
 		sim_clock_save(sim->clock);
 		return respond(c);
 	}
-	c->is_glacier = is_for_glacier(&c->req);
-	request_id_make(c);
-	if (r == -EBADMSG)
-		answer_error(c, 400, c->is_glacier ? "BadRequest" : "IncompleteBody",
-			     "The request body terminated unexpectedly", NULL);
-	else if (r < 0)
-		answer_error(c, 500, c->is_glacier ? "InternalFailure" : "InternalError",
-			     strerrorname_np(-r), NULL);
-	else
-		note = serve(c);
+	const char *note = sim_dispatch(c, r);
 	if (c->res.body.err || c->res.headers.err)
 		return MHD_NO;
 
@@ -516,6 +409,8 @@ void sim_server_stop(struct sim *sim)
 
 	if (!s)
 		return;
+	if (sim->sqs)
+		sim_sqs_wake(sim);
 	if (s->daemon)
 		MHD_stop_daemon(s->daemon);
 	pthread_mutex_lock(&s->mu);

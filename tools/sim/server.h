@@ -57,16 +57,34 @@ struct sim_spool {
 
 struct sim_fault; /* fault.c */
 
+enum sim_service {
+	SIM_S3,
+	SIM_GLACIER,
+	SIM_SQS,
+	SIM_SNS,
+	SIM_STS,
+	SIM_PRICING,
+	SIM_METADATA, /* instance metadata, container credentials: not signed */
+};
+
+/* How a service words its refusals. */
+enum sim_dialect {
+	DIALECT_S3,
+	DIALECT_JSON,
+	DIALECT_QUERY,
+};
+
 /* A request with everything the server keeps about it. */
 struct sim_conn {
 	struct sim_req req; /* first: sim_req.connection points here */
 	struct MHD_Connection *mhd;
 	char *uri; /* owned; raw_path and raw_query point into it */
 	struct sim_fields headers, queries;
+	struct sim_fields form; /* of an application/x-www-form-urlencoded body */
 	struct sim_spool spool;
 	struct sim_res res;
 	bool is_started; /* the head has been read */
-	bool is_glacier;
+	enum sim_service service;
 	bool is_counted; /* billed when sent: sim_server_settle() waits for it */
 	bool is_head;
 	bool is_read;          /* the body goes through our reader: a fault touches it */
@@ -86,6 +104,18 @@ void sim_conn_body(struct sim_conn *c, const void *data, size_t len);
 /* The body is complete. 0 or -errno (-EBADMSG: its framing was wrong or it was cut). */
 int sim_conn_body_end(struct sim_conn *c);
 
+/* "a=b&c=d", decoded, into `f`. 0 or -errno. */
+int sim_pairs_parse(struct sim_fields *f, const char *pairs);
+
+/* dispatch.c */
+/* Has the request checked and handled; `body_err`: what sim_conn_body_end() said. Gives a word
+ * for the log about what a fault did, or NULL. */
+const char *sim_dispatch(struct sim_conn *c, int body_err);
+
+/* service.c */
+const char *sim_service_name(enum sim_service service);
+enum sim_dialect sim_dialect(const struct sim_conn *c);
+
 /* sigv4.c: why a request is refused; texts are the services' (AWS protocol reference 1.11,
  * 2.10, 2.9). */
 struct sim_refusal {
@@ -95,11 +125,38 @@ struct sim_refusal {
 	struct buf extra_xml;
 };
 
+/* Refuses or not, on real time. 0 (see ret->status) or -ENOMEM. */
+int sim_sigv4_check(struct sim_conn *c, struct sim_refusal *ret);
+
+/* keys.c: access keys, those of --key and those issued since. Any thread. */
 struct sim_keys *sim_keys_new(void);
 int sim_keys_add(struct sim_keys *k, const char *id, const char *secret);
 void sim_keys_free(struct sim_keys *k);
-/* Refuses or not, on real time. 0 (see ret->status) or -ENOMEM. */
-int sim_sigv4_check(struct sim_conn *c, struct sim_refusal *ret);
+/* Keeps issued keys in DIR from here on, and takes up those issued before. 0 or -errno. */
+int sim_keys_open(struct sim_keys *k, int dir_fd);
+
+/* A temporary key; on disk when sim_keys_issue() returns. `expires_s`: real time. */
+struct sim_issued {
+	char id[24], secret[48], token[128];
+	int64_t expires_s;
+	char arn[300]; /* of the identity behind it */
+};
+/* Fills in all but `expires_s` and `arn`. 0 or -errno. */
+int sim_keys_issue(struct sim_keys *k, struct sim_issued *issued);
+
+enum key_state {
+	KEY_GOOD,
+	KEY_UNKNOWN,
+	KEY_TOKEN_WRONG,
+	KEY_EXPIRED,
+};
+/* `token`: NULL if none was sent. */
+enum key_state sim_keys_check(struct sim_keys *k, const char *id, const char *token);
+/* For an id that is known; else all zeros. */
+void sim_keys_signing_key(struct sim_keys *k, const char *id, const char *day,
+			  const char *region, const char *service, uint8_t ret[32]);
+/* Whom the key stands for, as an ARN; "" for an unknown one. `ret` holds 300 bytes. */
+void sim_keys_arn(struct sim_keys *k, const char *id, char ret[300]);
 
 /* clock.c */
 struct sim_clock *sim_clock_open(int dir_fd, double speed); /* speed < 0: as it was */
@@ -131,6 +188,13 @@ enum fault_drop {
 	DROP_AFTER,
 };
 
+enum fault_delivery {
+	DELIVER_ONCE,
+	DELIVER_NEVER,
+	DELIVER_TWICE,
+	DELIVER_AHEAD, /* before what was sent earlier */
+};
+
 struct sim_fault {
 	int status; /* 0: the service answers itself */
 	char code[64];
@@ -139,6 +203,7 @@ struct sim_fault {
 	uint64_t flip;      /* offset; UINT64_MAX: not */
 	bool is_tree_hash_wrong;
 	enum fault_drop drop;
+	enum fault_delivery delivery; /* of a notification */
 };
 
 struct sim_faults *sim_faults_new(void);
@@ -152,6 +217,23 @@ struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *r
 
 /* admin.c: /_sim/... */
 void sim_admin_handle(struct sim_req *req, struct sim_res *res);
+
+/* A parameter of the query protocol: from the form of the body, else from the query. */
+const char *sim_form(const struct sim_req *req, const char *name);
+
+/* The services beside vaults and S3: as sim_glacier_route() and its kin. */
+void sim_sqs_route(struct sim_req *req);
+void sim_sqs_handle(struct sim_req *req, struct sim_res *res);
+int sim_sqs_open(struct sim *sim);
+void sim_sqs_wake(struct sim *sim); /* long polls end at once, from now on */
+void sim_sqs_close(struct sim *sim);
+void sim_sns_route(struct sim_req *req);
+void sim_sns_handle(struct sim_req *req, struct sim_res *res);
+int sim_notify_open(struct sim *sim);
+void sim_notify_close(struct sim *sim);
+/* api.c: the error document of a service with the JSON or the query protocol. */
+void sim_api_error(struct sim_req *req, struct sim_res *res, int status, const char *code,
+		   const char *message);
 
 /* glacier: takes an inventory now. 0 or -ENOENT, -errno. */
 int sim_glacier_inventory_now(struct sim *sim, const char *vault);

@@ -27,37 +27,6 @@ static const char algorithm[] = "AWS4-HMAC-SHA256";
 static const char empty_sha256[] =
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-struct sim_keys {
-	struct sim_fields v; /* id, secret */
-};
-
-struct sim_keys *sim_keys_new(void)
-{
-	return calloc(1, sizeof(struct sim_keys));
-}
-
-int sim_keys_add(struct sim_keys *k, const char *id, const char *secret)
-{
-	return sim_fields_add(&k->v, id, strlen(id), secret, strlen(secret));
-}
-
-static const char *key_secret(const struct sim_keys *k, const char *id)
-{
-	for (size_t i = 0; i < k->v.n; i++) {
-		if (streq(k->v.v[i].name, id))
-			return k->v.v[i].value;
-	}
-	return NULL;
-}
-
-void sim_keys_free(struct sim_keys *k)
-{
-	if (!k)
-		return;
-	sim_fields_free(&k->v);
-	free(k);
-}
-
 enum why {
 	WHY_NO_AUTH,
 	WHY_MALFORMED,
@@ -70,32 +39,57 @@ enum why {
 	WHY_BAD_HASH,
 	WHY_MISMATCH,
 	WHY_EXPIRED,
+	WHY_TOKEN,
+	WHY_TOKEN_EXPIRED,
 };
 
+#define CODES 3 /* one a dialect */
+
 static const struct {
-	int s3_status;
-	int status;
-	const char *s3_code;
-	const char *code;
+	struct {
+		int status;
+		const char *code;
+	} by[CODES];
 } refusals[] = {
-	[WHY_NO_AUTH] = { 403, 400, "AccessDenied",
-			  "MissingAuthenticationTokenException" },
-	[WHY_MALFORMED] = { 400, 400, "AuthorizationHeaderMalformed",
-			    "IncompleteSignatureException" },
-	[WHY_MALFORMED_QUERY] = { 400, 400, "AuthorizationQueryParametersError",
-				  "IncompleteSignatureException" },
-	[WHY_UNKNOWN_KEY] = { 403, 400, "InvalidAccessKeyId",
-			      "UnrecognizedClientException" },
-	[WHY_SCOPE] = { 400, 403, "AuthorizationHeaderMalformed",
-			"InvalidSignatureException" },
-	[WHY_SKEW] = { 403, 403, "RequestTimeTooSkewed", "InvalidSignatureException" },
-	[WHY_NOT_SIGNED] = { 403, 403, "AccessDenied", "InvalidSignatureException" },
-	[WHY_NO_HASH] = { 400, 400, "InvalidRequest", "MissingParameterValueException" },
-	[WHY_BAD_HASH] = { 400, 400, "XAmzContentSHA256Mismatch",
-			   "InvalidParameterValueException" },
-	[WHY_MISMATCH] = { 403, 403, "SignatureDoesNotMatch",
-			   "InvalidSignatureException" },
-	[WHY_EXPIRED] = { 403, 403, "AccessDenied", "InvalidSignatureException" },
+	[WHY_NO_AUTH] = { { { 403, "AccessDenied" },
+			    { 400, "MissingAuthenticationTokenException" },
+			    { 403, "MissingAuthenticationToken" } } },
+	[WHY_MALFORMED] = { { { 400, "AuthorizationHeaderMalformed" },
+			      { 400, "IncompleteSignatureException" },
+			      { 400, "IncompleteSignature" } } },
+	[WHY_MALFORMED_QUERY] = { { { 400, "AuthorizationQueryParametersError" },
+				    { 400, "IncompleteSignatureException" },
+				    { 400, "IncompleteSignature" } } },
+	[WHY_UNKNOWN_KEY] = { { { 403, "InvalidAccessKeyId" },
+				{ 400, "UnrecognizedClientException" },
+				{ 403, "InvalidClientTokenId" } } },
+	[WHY_SCOPE] = { { { 400, "AuthorizationHeaderMalformed" },
+			  { 403, "InvalidSignatureException" },
+			  { 403, "SignatureDoesNotMatch" } } },
+	[WHY_SKEW] = { { { 403, "RequestTimeTooSkewed" },
+			 { 403, "InvalidSignatureException" },
+			 { 403, "SignatureDoesNotMatch" } } },
+	[WHY_NOT_SIGNED] = { { { 403, "AccessDenied" },
+			       { 403, "InvalidSignatureException" },
+			       { 403, "SignatureDoesNotMatch" } } },
+	[WHY_NO_HASH] = { { { 400, "InvalidRequest" },
+			    { 400, "MissingParameterValueException" },
+			    { 400, "MissingParameter" } } },
+	[WHY_BAD_HASH] = { { { 400, "XAmzContentSHA256Mismatch" },
+			     { 400, "InvalidParameterValueException" },
+			     { 400, "InvalidParameterValue" } } },
+	[WHY_MISMATCH] = { { { 403, "SignatureDoesNotMatch" },
+			     { 403, "InvalidSignatureException" },
+			     { 403, "SignatureDoesNotMatch" } } },
+	[WHY_EXPIRED] = { { { 403, "AccessDenied" },
+			    { 403, "InvalidSignatureException" },
+			    { 403, "SignatureDoesNotMatch" } } },
+	[WHY_TOKEN] = { { { 400, "InvalidToken" },
+			  { 400, "UnrecognizedClientException" },
+			  { 403, "InvalidClientTokenId" } } },
+	[WHY_TOKEN_EXPIRED] = { { { 400, "ExpiredToken" },
+				  { 403, "ExpiredTokenException" },
+				  { 400, "ExpiredToken" } } },
 };
 
 static void auth_done(struct auth *a)
@@ -113,8 +107,8 @@ static int _printf_(4, 5) refuse(const struct sim_conn *c, enum why why,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	ret->status = c->is_glacier ? refusals[why].status : refusals[why].s3_status;
-	ret->code = c->is_glacier ? refusals[why].code : refusals[why].s3_code;
+	ret->status = refusals[why].by[sim_dialect(c)].status;
+	ret->code = refusals[why].by[sim_dialect(c)].code;
 	buf_puts(&ret->message, text);
 	return 1;
 }
@@ -139,23 +133,6 @@ static void sha256_hex(const void *data, size_t len, char ret[65])
 
 	EVP_Digest(data, len, md, NULL, EVP_sha256(), NULL);
 	hex_encode(md, 32, ret);
-}
-
-static void hmac(const uint8_t *key, size_t key_len, const char *text, uint8_t ret[32])
-{
-	HMAC(EVP_sha256(), key, (int)key_len, (const uint8_t *)text, strlen(text), ret,
-	     NULL);
-}
-
-static void signing_key(const char *secret, const struct auth *a, uint8_t ret[32])
-{
-	char first[300];
-	int n = snprintf(first, sizeof(first), "AWS4%s", secret);
-
-	hmac((const uint8_t *)first, (size_t)n, a->day, ret);
-	hmac(ret, 32, a->region, ret);
-	hmac(ret, 32, a->service, ret);
-	hmac(ret, 32, "aws4_request", ret);
 }
 
 /* "ID/20260102/us-east-1/glacier/aws4_request": split in place. */
@@ -236,8 +213,8 @@ static int auth_read(const struct sim_conn *c, struct auth *a, struct sim_refusa
 				      "and X-Amz-Expires parameters.");
 	} else if (!header) {
 		return refuse(c, WHY_NO_AUTH, ret,
-			      c->is_glacier ? "Missing Authentication Token"
-					    : "Access Denied");
+			      c->service != SIM_S3 ? "Missing Authentication Token"
+						   : "Access Denied");
 	} else if (!str_after(header, algorithm) || !header_split(a, header)) {
 		return refuse(c, WHY_MALFORMED, ret,
 			      "The authorization header is malformed.");
@@ -255,10 +232,13 @@ static int auth_read(const struct sim_conn *c, struct auth *a, struct sim_refusa
 static int scope_check(const struct sim_conn *c, const struct auth *a,
 		       struct sim_refusal *ret)
 {
-	const char *service = c->is_glacier ? "glacier" : "s3";
+	const char *service = sim_service_name(c->service);
 
-	if (!streq(a->region, c->req.sim->region)) {
-		if (c->is_glacier)
+	/* Some have one endpoint for all regions, which is us-east-1's. (4.4, 5.4) */
+	bool is_global = c->service == SIM_STS || c->service == SIM_PRICING;
+	if (!streq(a->region, c->req.sim->region) &&
+	    !(is_global && streq(a->region, "us-east-1"))) {
+		if (c->service != SIM_S3)
 			return refuse(c, WHY_SCOPE, ret,
 				      "Credential should be scoped to a valid region, "
 				      "not '%s'. ",
@@ -295,7 +275,7 @@ static int skew_refuse(const struct sim_conn *c, const struct auth *a, int64_t n
 
 	stamp_print(now_s, now);
 	stamp_print(is_late ? now_s - SKEW_OTHER_S : now_s + SKEW_OTHER_S, edge);
-	if (c->is_glacier)
+	if (c->service != SIM_S3)
 		return refuse(
 			c, WHY_SKEW, ret,
 			is_late ? "Signature expired: %s is now earlier than %s (%s - "
@@ -317,7 +297,7 @@ static int time_check(const struct sim_conn *c, const struct auth *a,
 		      struct sim_refusal *ret)
 {
 	int64_t now_s = time(NULL);
-	int64_t skew_s = c->is_glacier ? SKEW_OTHER_S : SKEW_S3_S;
+	int64_t skew_s = c->service != SIM_S3 ? SKEW_OTHER_S : SKEW_S3_S;
 	char iso[32];
 
 	if (!a->is_presigned) {
@@ -369,7 +349,7 @@ static int names_check(const struct sim_conn *c, struct auth *a, struct sim_refu
 		const char *name = c->headers.v[i].name;
 		if (strncasecmp(name, "x-amz-", 6) != 0 || name_is_signed(a, name))
 			continue;
-		if (c->is_glacier && strcasecmp(name, "x-amz-security-token") == 0)
+		if (c->service != SIM_S3 && strcasecmp(name, "x-amz-security-token") == 0)
 			continue;
 		xml_element(&ret->extra_xml, "HeadersNotSigned", name);
 		return refuse(c, WHY_NOT_SIGNED, ret,
@@ -387,15 +367,15 @@ static int payload_check(const struct sim_conn *c, struct auth *a,
 
 	hex_encode(c->req.body_sha256, 32, a->body_hash);
 	a->payload_hash = sent ? sent : a->body_hash;
-	if (!sent && !c->is_glacier) {
+	if (!sent && c->service == SIM_S3) {
 		if (!a->is_presigned)
 			return refuse(c, WHY_NO_HASH, ret,
 				      "Missing required header for this request: "
 				      "x-amz-content-sha256");
 		a->payload_hash = "UNSIGNED-PAYLOAD";
 	}
-	if (!c->is_glacier && (streq(a->payload_hash, "UNSIGNED-PAYLOAD") ||
-			       str_after(a->payload_hash, "STREAMING-")))
+	if (c->service == SIM_S3 && (streq(a->payload_hash, "UNSIGNED-PAYLOAD") ||
+				     str_after(a->payload_hash, "STREAMING-")))
 		return 0;
 	if (strcasecmp(a->payload_hash, a->body_hash) == 0)
 		return 0;
@@ -403,7 +383,7 @@ static int payload_check(const struct sim_conn *c, struct auth *a,
 	xml_element(&ret->extra_xml, "S3ComputedContentSHA256", a->body_hash);
 	return refuse(
 		c, WHY_BAD_HASH, ret,
-		c->is_glacier
+		c->service != SIM_S3
 			? "The value passed in as x-amz-content-sha256 does not match the "
 			  "computed payload hash. Computed digest: %s expected hash: %s"
 			: "The provided 'x-amz-content-sha256' header does not match what "
@@ -425,23 +405,21 @@ static void sign(const uint8_t key[32], const char *text, char ret[65])
 {
 	uint8_t mac[32];
 
-	hmac(key, 32, text, mac);
+	HMAC(EVP_sha256(), key, 32, (const uint8_t *)text, strlen(text), mac, NULL);
 	hex_encode(mac, 32, ret);
 }
 
-void signature_make(const struct auth *a, const char *secret, const struct buf *canonical,
-		    struct buf *to_sign, char ret[65])
+void signature_make(const struct auth *a, const uint8_t key[32],
+		    const struct buf *canonical, struct buf *to_sign, char ret[65])
 {
-	uint8_t key[32];
-
-	signing_key(secret, a, key);
 	string_to_sign(a, canonical, to_sign);
 	sign(key, to_sign->data, ret);
 }
 
 /* Whether the signature fits; leaves both strings for the refusal. */
 static bool signature_fits(const struct sim_conn *c, const struct auth *a, int times,
-			   const char *secret, struct buf *canonical, struct buf *to_sign)
+			   const uint8_t key[32], struct buf *canonical,
+			   struct buf *to_sign)
 {
 	char want[65];
 
@@ -450,7 +428,7 @@ static bool signature_fits(const struct sim_conn *c, const struct auth *a, int t
 	canonical_request(c, a, times, canonical);
 	if (canonical->err)
 		return false;
-	signature_make(a, secret, canonical, to_sign, want);
+	signature_make(a, key, canonical, to_sign, want);
 	return strlen(a->signature) == 64 && CRYPTO_memcmp(want, a->signature, 64) == 0;
 }
 
@@ -495,7 +473,7 @@ static bool chunks_fit(const struct sim_conn *c, const struct auth *a,
 }
 
 static int signature_check(const struct sim_conn *c, const struct auth *a,
-			   const char *secret, struct sim_refusal *ret)
+			   struct sim_refusal *ret)
 {
 	static const char text[] =
 		"The request signature we calculated does not match the signature you "
@@ -507,9 +485,11 @@ static int signature_check(const struct sim_conn *c, const struct auth *a,
 
 	buf_init(&canonical, CANONICAL_MAX);
 	buf_init(&to_sign, CANONICAL_MAX);
-	signing_key(secret, a, key);
-	if ((c->is_glacier && signature_fits(c, a, 1, secret, &canonical, &to_sign)) ||
-	    signature_fits(c, a, 0, secret, &canonical, &to_sign)) {
+	sim_keys_signing_key(c->req.sim->keys, a->key_id, a->day, a->region, a->service,
+			     key);
+	if ((c->service != SIM_S3 &&
+	     signature_fits(c, a, 1, key, &canonical, &to_sign)) ||
+	    signature_fits(c, a, 0, key, &canonical, &to_sign)) {
 		if (chunks_fit(c, a, key))
 			return 0;
 		return refuse(c, WHY_MISMATCH, ret, "%s", text);
@@ -517,7 +497,7 @@ static int signature_check(const struct sim_conn *c, const struct auth *a,
 	if (canonical.err)
 		return -ENOMEM;
 	refuse(c, WHY_MISMATCH, ret, "%s", text);
-	if (c->is_glacier) {
+	if (c->service != SIM_S3) {
 		buf_printf(
 			&ret->message,
 			"\n\nThe Canonical String for this request should have been\n'%s'"
@@ -532,6 +512,41 @@ static int signature_check(const struct sim_conn *c, const struct auth *a,
 	return 1;
 }
 
+/* Temporary keys come with their token, until they expire. (4.4) */
+static int key_check(const struct sim_conn *c, const struct auth *a,
+		     struct sim_refusal *ret)
+{
+	const char *token = sim_fields_get(&c->headers, "x-amz-security-token");
+
+	if (!token)
+		token = sim_query(&c->req, "X-Amz-Security-Token");
+	switch (sim_keys_check(c->req.sim->keys, a->key_id, token)) {
+	case KEY_GOOD:
+		return 0;
+	case KEY_EXPIRED:
+		return refuse(c, WHY_TOKEN_EXPIRED, ret,
+			      c->service == SIM_S3
+				      ? "The provided token has expired."
+				      : "The security token included in the request is "
+					"expired");
+	case KEY_TOKEN_WRONG:
+		return refuse(c, WHY_TOKEN, ret,
+			      c->service == SIM_S3
+				      ? "The provided token is malformed or otherwise "
+					"invalid."
+				      : "The security token included in the request is "
+					"invalid.");
+	case KEY_UNKNOWN:
+		break;
+	}
+	return refuse(
+		c, WHY_UNKNOWN_KEY, ret,
+		c->service == SIM_S3
+			? "The AWS Access Key Id you provided does not exist in our "
+			  "records."
+			: "The security token included in the request is invalid.");
+}
+
 int sim_sigv4_check(struct sim_conn *c, struct sim_refusal *ret)
 {
 	_cleanup_(auth_done) struct auth a = { 0 };
@@ -543,21 +558,14 @@ int sim_sigv4_check(struct sim_conn *c, struct sim_refusal *ret)
 	r = scope_check(c, &a, ret);
 	if (r)
 		return r < 0 ? r : 0;
-	const char *secret = key_secret(c->req.sim->keys, a.key_id);
-	if (!secret) {
-		refuse(c, WHY_UNKNOWN_KEY, ret,
-		       c->is_glacier
-			       ? "The security token included in the request is invalid."
-			       : "The AWS Access Key Id you provided does not exist in our "
-				 "records.");
-		return 0;
-	}
-	r = names_check(c, &a, ret);
+	r = key_check(c, &a, ret);
+	if (!r)
+		r = names_check(c, &a, ret);
 	if (!r)
 		r = time_check(c, &a, ret);
 	if (!r)
 		r = payload_check(c, &a, ret);
 	if (!r)
-		r = signature_check(c, &a, secret, ret);
+		r = signature_check(c, &a, ret);
 	return r < 0 ? r : 0;
 }

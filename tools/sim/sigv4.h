@@ -28,6 +28,10 @@ struct auth {
  * (0 or 1). */
 void canonical_request(const struct sim_conn *c, const struct auth *a, int times,
 		       struct buf *out);
-/* The signature that fits `canonical`, lower-case hex. Appends the string it signs to `to_sign`. */
-void signature_make(const struct auth *a, const char *secret, const struct buf *canonical,
-		    struct buf *to_sign, char ret[65]);
+/* The signature that fits `canonical`, lower-case hex; `key`: the signing key. Appends the string
+ * it signs to `to_sign`. */
+void signature_make(const struct auth *a, const uint8_t key[32],
+		    const struct buf *canonical, struct buf *to_sign, char ret[65]);
+/* The signing key of a secret for a day, region and service. */
+void signing_key_make(const char *secret, const char *day, const char *region,
+		      const char *service, uint8_t ret[32]);

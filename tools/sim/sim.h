@@ -7,6 +7,9 @@
  *	log.c      the request log                 fault.c    rules that make a call fail
  *	admin.c    /_sim/...                       seed.c     --seed FILE
  *	hash.c     tree hash, CRCs (own code)      glacier*.c s3*.c  the services
+ *	dispatch.c service.c which service         keys.c   access keys, issued ones too
+ *	sqs*.c     queues                          notify.c sns.c  topics
+ *	api.c      the JSON and the query protocol
  *
  * The simulator shares no code with the client but base/'s idioms (cleanup, buf, str, io, log,
  * json): its signature check, tree hash, CRCs and prices are its own, so that a mistake made on
@@ -43,6 +46,8 @@ struct sim {
 	struct sim_log *log;
 	struct sim_glacier *glacier;
 	struct sim_s3 *s3;
+	struct sim_sqs *sqs;
+	struct sim_notify *notify;
 	struct sim_server *server;
 };
 

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dispatch - which service a request is for, and what every request goes through before its
+ * service sees it: signature, fault rules.
+ *
+ * All services share one port, so a request is told by what only its service's requests carry:
+ * a target header, the version header of the vaults, the service in the signature's scope, and
+ * for what is not signed its path. Everything else is S3's.
+ */
+#include <poll.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "server.h"
+#include "sigv4.h"
+#include "str.h"
+
+#define FORM_MAX   ((size_t)1 << 20)
+#define ID_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+#define UUID       "0123456789abcdef", 36
+
+static void s3_error(struct sim_req *req, struct sim_res *res, int status,
+		     const char *code, const char *message)
+{
+	sim_s3_error(req, res, status, code, message, NULL);
+}
+
+static void glacier_error(struct sim_req *req, struct sim_res *res, int status,
+			  const char *code, const char *message)
+{
+	(void)req;
+	sim_glacier_error(res, status, code, message);
+}
+
+static const struct service {
+	const char *id_letters;
+	size_t id_len;
+	void (*route)(struct sim_req *req);
+	void (*handle)(struct sim_req *req, struct sim_res *res);
+	void (*error)(struct sim_req *req, struct sim_res *res, int status,
+		      const char *code, const char *message);
+} services[] = {
+	[SIM_S3] = { "0123456789ABCDEF", 16, sim_s3_route, sim_s3_handle, s3_error },
+	[SIM_GLACIER] = { ID_LETTERS, 47, sim_glacier_route, sim_glacier_handle,
+			  glacier_error },
+	[SIM_SQS] = { UUID, sim_sqs_route, sim_sqs_handle, sim_api_error },
+	[SIM_SNS] = { UUID, sim_sns_route, sim_sns_handle, sim_api_error },
+};
+
+static int form_read(struct sim_conn *c)
+{
+	const char *type = sim_header(&c->req, "content-type");
+	_buf_ struct buf body;
+
+	buf_init(&body, FORM_MAX);
+	if (!type || !str_after(type, "application/x-www-form-urlencoded") ||
+	    c->req.body_len == 0 || c->req.body_len > FORM_MAX)
+		return 0;
+	int r = sim_body(&c->req, FORM_MAX, &body);
+	return r < 0 ? r : sim_pairs_parse(&c->form, body.data);
+}
+
+static bool scope_names(const char *scope, const char *name)
+{
+	const char *at = scope ? strstr(scope, "/aws4_request") : NULL;
+	size_t len = strlen(name);
+
+	return at && (size_t)(at - scope) > len && at[-1 - (ptrdiff_t)len] == '/' &&
+	       strncmp(at - len, name, len) == 0;
+}
+
+static enum sim_service service_find(const struct sim_req *req)
+{
+	const char *target = sim_header(req, "x-amz-target");
+	const char *authorization = sim_header(req, "authorization");
+	const char *credential = sim_query(req, "X-Amz-Credential");
+
+	if (target && str_after(target, "AmazonSQS."))
+		return SIM_SQS;
+	if (sim_header(req, "x-amz-glacier-version"))
+		return SIM_GLACIER;
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+		if (scope_names(authorization, sim_service_name((enum sim_service)i)) ||
+		    scope_names(credential, sim_service_name((enum sim_service)i)))
+			return (enum sim_service)i;
+	}
+	return SIM_S3;
+}
+
+/* 47 of [A-Za-z0-9_-] for vaults, 16 hex digits for S3, a UUID elsewhere. (1.1, 2.1) */
+static void request_id_make(struct sim_conn *c)
+{
+	const struct service *s = &services[c->service];
+	size_t n_letters = strlen(s->id_letters);
+	uint8_t bytes[48];
+
+	if (getrandom(bytes, sizeof(bytes), 0) < 0)
+		memset(bytes, 0, sizeof(bytes));
+	for (size_t i = 0; i < s->id_len; i++)
+		c->req.request_id[i] = s->id_letters[bytes[i] % n_letters];
+	if (s->id_len == 36) {
+		for (size_t i = 8; i < 24; i += 5)
+			c->req.request_id[i] = '-';
+	}
+}
+
+static void answer_error(struct sim_conn *c, int status, const char *code,
+			 const char *message)
+{
+	services[c->service].error(&c->req, &c->res, status, code, message);
+}
+
+static bool answer_refusal(struct sim_conn *c)
+{
+	struct sim_refusal refusal = { 0 };
+
+	buf_init(&refusal.message, BUF_TEXT_MAX);
+	buf_init(&refusal.extra_xml, BUF_TEXT_MAX);
+	int r = sim_sigv4_check(c, &refusal);
+	if (r < 0)
+		answer_error(c, 500, "InternalFailure", "signature check failed");
+	else if (refusal.status && c->service == SIM_S3)
+		sim_s3_error(&c->req, &c->res, refusal.status, refusal.code,
+			     refusal.message.data, refusal.extra_xml.data);
+	else if (refusal.status)
+		answer_error(c, refusal.status, refusal.code, refusal.message.data);
+	buf_done(&refusal.message);
+	buf_done(&refusal.extra_xml);
+	return r < 0 || refusal.status;
+}
+
+/* The answer of a fault that has a status; a code is made up where the rule has none. */
+static void answer_fault(struct sim_conn *c)
+{
+	const struct sim_fault *act = c->act;
+	const char *code = act->code;
+
+	if (!*code)
+		code = act->status < 500           ? "BadRequest"
+		       : c->service == SIM_GLACIER ? "ServiceUnavailableException"
+						   : "InternalError";
+	answer_error(c, act->status, code, "We encountered an internal error.");
+}
+
+/* Fills the answer; gives a word for the log about what a fault did, or NULL. */
+static const char *serve(struct sim_conn *c)
+{
+	const struct service *s = &services[c->service];
+	struct sim_req *req = &c->req;
+
+	s->route(req);
+	if (answer_refusal(c))
+		return NULL;
+	c->act = sim_faults_match(req->sim->faults, req);
+	const struct sim_fault *act = c->act;
+	if (act && act->delay_ms)
+		poll(NULL, 0, (int)act->delay_ms);
+	if (act && act->drop == DROP_BEFORE)
+		return "drop before";
+	if (act && act->status) {
+		answer_fault(c);
+		return "status";
+	}
+	s->handle(req, &c->res);
+	if (!act)
+		return NULL;
+	return act->drop == DROP_AFTER ? "drop after" : "body";
+}
+
+const char *sim_dispatch(struct sim_conn *c, int body_err)
+{
+	int r = form_read(c);
+
+	c->service = service_find(&c->req);
+	request_id_make(c);
+	if (body_err == -EBADMSG) {
+		answer_error(c, 400,
+			     c->service == SIM_S3 ? "IncompleteBody" : "BadRequest",
+			     "The request body terminated unexpectedly");
+		return NULL;
+	}
+	if (r < 0 || body_err < 0) {
+		answer_error(c, 500,
+			     c->service == SIM_S3 ? "InternalError" : "InternalFailure",
+			     strerrorname_np(r < 0 ? -r : -body_err));
+		return NULL;
+	}
+	return serve(c);
+}

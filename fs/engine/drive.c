@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drive - does what the edges of restore.c say. Each do_* starts one thing and returns; its answer
  * comes back as an event. */
-#include "guard.h"
 #include "json.h"
 #include "log.h"
 #include "pace.h"
 #include "private.h"
 #include <errno.h>
-
-/* A refusal like the last one is not written again within this time. */
-#define REFUSAL_AGAIN_MS 60000
-
-void restore_promise(struct restore *r, uint64_t bytes)
-{
-	r->engine->promised_bytes += bytes - r->promised_bytes;
-	r->promised_bytes = bytes;
-}
 
 void restore_free(struct restore *r)
 {
@@ -152,135 +142,6 @@ static void find_answered(struct restore *r)
 static void do_find(struct restore *r)
 {
 	call_queue(r, BACKEND_FIND, find_answered);
-}
-
-/* ---- reserve ---- */
-
-struct reservation {
-	struct reserve_op reserve;
-	struct restore *restore;
-};
-
-void restore_estimate(struct restore *r, bool needs_restore, struct estimate *ret)
-{
-	const struct backend_ops *ops = r->source->backend->ops;
-	struct estimate_ask ask = {
-		.scheme = ops->scheme,
-		.restore_operation = ops->restore_operation,
-		.size_bytes = r->rec.size_bytes,
-		.chunk_bytes = r->engine->cfg.chunk_bytes,
-		.days = r->rec.days,
-		.needs_restore = needs_restore,
-	};
-
-	estimate_make(&r->tariff, &ask, ret);
-	if (r->is_inventory && !ret->is_unknown) {
-		/* An inventory is a request and no retrieval; its transfer is metered. */
-		ret->n = 0;
-		ret->total = 0;
-		if (needs_restore) {
-			ret->lines[0] =
-				cost_line_make(ops->restore_operation, COST_REQUEST, 1, 0,
-					       r->tariff.restore_request);
-			ret->total = ret->lines[0].amount;
-			ret->n = 1;
-		}
-	}
-}
-
-int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
-{
-	struct guard_ask ask = {
-		.uid = r->rec.uid,
-		.gid = r->rec.gid,
-		.source = r->source->cfg.backend.name,
-		.now_ms = engine_service_ms(r->engine),
-	};
-
-	return guard_draws(r->engine->cfg.budgets, r->engine->cfg.n_budgets, &ask, ret);
-}
-
-void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used)
-{
-	r->rec.err = EDQUOT;
-	guard_refusal_text(draw, used, r->estimate.total, r->rec.error,
-			   sizeof(r->rec.error));
-	log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino, r->rec.uid,
-		   r->rec.error);
-}
-
-/* The intent as it was written; what was said of the restore meanwhile stays. */
-static void restore_reserved(struct restore *r, const struct request *rec)
-{
-	char error[sizeof(r->rec.error)];
-
-	memcpy(error, r->rec.error, sizeof(error));
-	r->rec = *rec;
-	memcpy(r->rec.error, error, sizeof(error));
-}
-
-static void reserve_done(struct msg *m)
-{
-	struct reservation *v = container_of(m, struct reservation, reserve.op.msg);
-	struct restore *r = v->restore;
-	struct engine *e = r->engine;
-	int result = v->reserve.op.result;
-
-	engine_op_done(e);
-	if (result == 0)
-		restore_reserved(r, &v->reserve.rec);
-	else if (result == -EDQUOT)
-		restore_refuse(r, &v->reserve.draws[v->reserve.refused],
-			       v->reserve.refused_used);
-	free(v);
-	if (e->is_stopping)
-		return;
-	if (result == 0) {
-		asks_answer(r, 0);
-		restore_happens(r, EV_COMMITTED);
-	} else if (result == -EDQUOT) {
-		restore_happens(r, EV_REFUSED);
-	} else {
-		restore_fails(r, EIO,
-			      "the journal cannot be written (%s): nothing was paid",
-			      strerrordesc_np(-result));
-	}
-}
-
-static void do_reserve(struct restore *r)
-{
-	bool needs_restore = r->phase == PHASE_RESERVING;
-	struct reservation *v = calloc(1, sizeof(*v));
-
-	if (!v) {
-		restore_fails(r, ENOMEM, "out of memory: nothing was paid");
-		return;
-	}
-	if (!r->is_inventory)
-		r->rec.kind = needs_restore ? REQUEST_RESTORE : REQUEST_FETCH;
-	restore_estimate(r, needs_restore, &r->estimate);
-	if (r->estimate.is_unknown) {
-		free(v);
-		restore_fails(
-			r, EDQUOT,
-			"no price is known for %s %s in %s: refused, nothing was paid",
-			restore_class(r)->name, tier_word(r->rec.tier),
-			r->source->backend->region);
-		return;
-	}
-	int n = restore_draws(r, v->reserve.draws);
-	if (n < 0) {
-		free(v);
-		restore_fails(r, EDQUOT, "more than %d budgets apply: refused",
-			      BUDGETS_MAX);
-		return;
-	}
-	v->restore = r;
-	v->reserve.n_draws = (size_t)n;
-	v->reserve.rec = r->rec;
-	v->reserve.rec.estimate = r->estimate.total;
-	engine_op(r->engine, &v->reserve.op, reserve_done);
-	journal_reserve_post(r->engine->state->journal, &v->reserve);
 }
 
 /* ---- send ---- */
@@ -422,61 +283,6 @@ static void do_probe(struct restore *r)
 
 /* ---- end ---- */
 
-static void leave_later(struct restore *r)
-{
-	restore_happens(r, EV_COMMITTED);
-}
-
-/* An outcome without an intent: nothing was paid, but the reason must be seen. Written as a
- * request of its own, unless the newest one says the same already. */
-static void refusal_reserved(struct msg *m)
-{
-	struct reservation *v = container_of(m, struct reservation, reserve.op.msg);
-	struct restore *r = v->restore;
-	int result = v->reserve.op.result;
-
-	engine_op_done(r->engine);
-	if (result == 0)
-		r->rec.id = v->reserve.rec.id;
-	free(v);
-	if (r->engine->is_stopping)
-		return;
-	if (result < 0) {
-		log_err("ino=%llu the journal cannot be written: %s, going on",
-			(unsigned long long)r->ino, strerrordesc_np(-result));
-		restore_happens(r, EV_COMMITTED);
-		return;
-	}
-	note_end(r);
-}
-
-static bool is_written_already(const struct restore *r)
-{
-	struct request last;
-
-	if (journal_request_of(r->engine->state->journal, r->ino, &last) < 0)
-		return false;
-	return last.state == REQUEST_FAILED && last.err == r->rec.err &&
-	       r->rec.ended_ms - last.ended_ms < REFUSAL_AGAIN_MS;
-}
-
-static void end_without_intent(struct restore *r)
-{
-	struct reservation *v = is_written_already(r) ? NULL : calloc(1, sizeof(*v));
-
-	if (!v) {
-		/* Not from inside the caller: it may still hold the restore. */
-		r->retry = leave_later;
-		timers_arm(&r->engine->real, &r->again, engine_real_ms(r->engine));
-		return;
-	}
-	v->restore = r;
-	v->reserve.rec = r->rec;
-	v->reserve.rec.estimate = 0;
-	engine_op(r->engine, &v->reserve.op, refusal_reserved);
-	journal_reserve_post(r->engine->state->journal, &v->reserve);
-}
-
 static void do_end(struct restore *r)
 {
 	call_drop(r);
@@ -501,7 +307,7 @@ static void do_end(struct restore *r)
 	if (r->rec.id)
 		note_end(r);
 	else
-		end_without_intent(r);
+		intent_refused(r);
 }
 
 static void do_leave(struct restore *r)
@@ -543,7 +349,7 @@ static void restore_act(struct restore *r, unsigned int actions)
 	if (actions & DO_FIND)
 		do_find(r);
 	else if (actions & DO_RESERVE)
-		do_reserve(r);
+		intent_begin(r);
 	else if (actions & DO_SEND)
 		do_send(r);
 	else if (actions & DO_WATCH)

@@ -3,9 +3,10 @@
  *
  *	engine.c     thread, loop, public functions      waiter.c    who waits for what
  *	wish.c       how a restore begins                drive.c     what each edge does
- *	calls.c      control calls, in turn              crash.c     where a test may kill it
+ *	intent.c     what is durable before money leaves note.c      steps into the journal
+ *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
- *	note.c       steps into the journal              board.c     what others may look at
+ *	board.c      what others may look at
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -216,19 +217,25 @@ void restores_abandon(struct engine *e);
 
 /* ---- drive.c ---- */
 void restore_happens(struct restore *r, enum restore_event ev);
-/* Sets the outcome to -EDQUOT with its words; the caller makes it happen. */
-void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used);
 void restore_cancel(struct restore *r);
 /* A note has been written: the restore may be waiting for its last one. */
 void restore_noted(struct restore *r, bool is_end);
 const struct storage_class *restore_class(const struct restore *r);
+void restore_watch_fires(struct timer *t);
+void restore_free(struct restore *r);
+
+/* ---- intent.c ---- */
+/* Writes the intent of the phase: the answer is EV_COMMITTED, EV_REFUSED or EV_FAILED. */
+void intent_begin(struct restore *r);
+/* Writes why a wish without an intent ended; the answer is EV_COMMITTED, never at once. */
+void intent_refused(struct restore *r);
+/* Sets the outcome to -EDQUOT with its words; the caller makes it happen. */
+void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used);
 void restore_estimate(struct restore *r, bool needs_restore, struct estimate *ret);
 /* Number of draws or -errno. */
 int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX]);
-void restore_watch_fires(struct timer *t);
 /* How many bytes the cache will have to take for `r` yet. */
 void restore_promise(struct restore *r, uint64_t bytes);
-void restore_free(struct restore *r);
 
 /* ---- trouble.c ---- */
 /* It will not get better: what readers get, and why. */

@@ -59,10 +59,10 @@ int catalog_source(struct catalog *c, const char *source, struct source_info *re
 struct import; /* opaque: collects entries of one source */
 
 struct import_cfg {
-	char source[64];   /* configured name */
-	char ns[400];      /* identity namespace */
+	char source[64];                /* configured name */
+	char ns[400];                   /* identity namespace */
 	char prefix[OBJECT_ID_MAX + 2]; /* S3: cut off the front of every key */
-	bool is_vault;     /* names come from descriptions */
+	bool is_vault;                  /* names come from descriptions */
 };
 
 struct import *import_new(const struct import_cfg *cfg);

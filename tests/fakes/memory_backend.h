@@ -43,7 +43,8 @@ struct memory_store {
 	unsigned int mishaps[BACKEND_FETCH + 1]; /* how many calls still go wrong */
 	unsigned int calls[BACKEND_FETCH + 1];
 	bool has_no_checksums;
-	unsigned int late_lists; /* FIND of an archive does not see its job yet: so often */
+	unsigned int
+		late_lists; /* FIND of an archive does not see its job yet: so often */
 	bool is_unreachable;
 	bool is_prompt;  /* answers by itself, from inside backends_wait() */
 	int64_t seen_ms; /* service time of the last answer */

@@ -314,6 +314,7 @@ static void campaign(const struct scenario *s)
 	print_message("# %s: %zu kill points\n", s->name, n);
 }
 
+/* S22 */
 static void killed_anywhere_it_is_paid_once_and_right(void **state)
 {
 	const char *only = getenv("THAW_CRASH_SCENARIOS"); /* a number; unset: all */

@@ -137,6 +137,7 @@ static void a_reader_interrupted_before_it_is_taken_gets_eintr(void **state)
 	assert_int_equal(archive->restores, 0);
 }
 
+/* S21 */
 static void the_intent_is_durable_before_the_paid_call(void **state)
 {
 	struct rig *rig = *state;
@@ -176,6 +177,7 @@ static void lost_and_found(struct rig *rig, struct memory_object *o, const char 
 			 BIG);
 }
 
+/* S23 */
 static void a_lost_answer_is_looked_for_and_never_paid_twice(void **state)
 {
 	lost_and_found(*state, archive, "vault", MISHAP_LOST_AFTER);
@@ -292,6 +294,7 @@ static void denied_after_it_was_paid_it_does_not_say_nothing_was_paid(void **sta
 	assert_int_equal(facts.state, FILE_FAILED);
 }
 
+/* S24 */
 static void a_budget_says_no_before_anything_is_paid(void **state)
 {
 	struct rig *rig = *state;
@@ -306,6 +309,7 @@ static void a_budget_says_no_before_anything_is_paid(void **state)
 	assert_non_null(strstr(facts.why, "budget default/uid=1000/2026-01-01 allows"));
 }
 
+/* S25 */
 static void an_unknown_price_is_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -315,6 +319,7 @@ static void an_unknown_price_is_refused(void **state)
 	assert_int_equal(archive->restores, 0);
 }
 
+/* S26 */
 static void what_somebody_else_restored_is_simply_read(void **state)
 {
 	struct rig *rig = *state;
@@ -341,6 +346,7 @@ static void a_flipped_bit_is_fetched_again_and_never_served(void **state)
 	assert_true(archive->fetched_bytes > BIG);
 }
 
+/* S27 */
 static void bytes_that_never_verify_end_in_eio(void **state)
 {
 	struct rig *rig = *state;
@@ -399,6 +405,7 @@ static void a_broken_connection_is_resumed(void **state)
 	assert_int_equal(object->restores, 1);
 }
 
+/* S28 */
 static void without_a_checksum_it_is_transport_or_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -490,6 +497,7 @@ static void ask(struct rig *rig, struct asked *asked, enum ask_verb verb, uint64
 	assert_true(asked->is_done);
 }
 
+/* S29 */
 static void cancel_dismisses_readers_and_nothing_is_fetched(void **state)
 {
 	struct rig *rig = *state;

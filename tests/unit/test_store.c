@@ -392,9 +392,9 @@ static void a_full_disk_loses_nothing_and_can_be_emptied(void **state)
 {
 	struct rig *r = *state;
 	uint64_t size = 24 * MIB, off = 0, len;
-	_free_ uint8_t *bytes = bytes_new(size);
 	if (!small_mount(r->cache_dir))
 		skip();
+	_free_ uint8_t *bytes = bytes_new(size);
 	rig_open(r);
 	struct store *s = store_of(state);
 	struct fill f = begin(s, size);

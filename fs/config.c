@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
+#include "crash.h"
 #include "str.h"
 #include "treehash.h"
 #include "users.h"
@@ -108,7 +109,8 @@ static const struct option_row state_rows[] = {
 
 #ifdef THAW_CRASH_POINTS
 static const struct option_row debug_rows[] = {
-	ROW(debug_section, "crash-at", OPTION_STR, crash_at, NULL, "die at this step"),
+	ROW(debug_section, "crash-at", OPTION_STR, crash_at, NULL,
+	    "die at this step: PHASE/EVENT, + for after it"),
 };
 #endif
 
@@ -520,7 +522,8 @@ void config_for_engine(const struct config *cfg, struct engine_cfg *ret)
 		.n_budgets = cfg->n_budgets,
 	};
 #ifdef THAW_CRASH_POINTS
-	ret->crash_at = cfg->debug.crash_at;
+	ret->on_edge = crash_on_edge;
+	ret->on_edge_arg = cfg->debug.crash_at;
 #endif
 }
 

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGKILL of the daemon at each step of one restore: paid once, right bytes.
+
+tests/rig/test_crash.c kills the engine at every edge of its table; here the whole daemon dies,
+with its databases, its cache and its mount, and another one takes over.
+"""
+import re
+import subprocess
+
+import pytest
+from conftest import listed, pattern, restores, until
+
+MIB = 1 << 20
+# An hour in 36 ms: a Standard restore takes a fifth of a second, a deep one half.
+SPEED = 100000
+# More than one chunk of 1 MiB, with a tail.
+DATA = pattern(5 * MIB + 4097, 11)
+RESTORE = {"vault": "InitiateJob", "bucket": "RestoreObject"}
+FETCH = {"vault": "GetJobOutput", "bucket": "GetObject"}
+
+# The steps of an undisturbed restore, as [debug] crash-at names them.
+STEPS = [
+    "new/wanted",          # nothing known yet
+    "looking/cold",        # about to reserve: before the intent
+    "looking/cold+",       # the intent on its way to the journal
+    "reserving/committed",   # the intent is durable, nothing sent
+    "reserving/committed+",  # the request queued
+    "sending/accepted",    # the service has it, the journal does not know
+    "sending/accepted+",   # the note on its way to the journal
+    "restoring/noted",     # the charge is booked
+    "restoring/running",   # polled once
+    "restoring/ready",     # ready, and not written down
+    "restoring/ready+",
+    "fetching/noted",
+    "fetching/fetched",    # every byte is here, not all are proved
+    "proving/proved",
+    "proving/proved+",
+    "ending/committed",    # the end is durable
+]
+
+
+@pytest.fixture(params=RESTORE)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def mount(start_sim, start_mount, kind):
+    """One cold file of DATA, its name in a catalog that is here to stay."""
+    sim = start_sim("--speed", SPEED)
+    if kind == "vault":
+        sim.vault("photos")
+        sim.upload(DATA, "file")
+        sim.inventory("photos")
+        url = "glacier://us-east-1/photos"
+    else:
+        sim.s3("PUT", "/lab")
+        put = sim.s3("PUT", "/lab/file", DATA, {"x-amz-storage-class": "DEEP_ARCHIVE"})
+        assert put.status == 200, put.body
+        url = "s3://lab"
+    # A listing of its own accord would pass the same steps.
+    mount = start_mount(sim, url, "source.refresh=0", "cache.chunk=1M")
+    until(lambda: listed(mount.path), 30, "catalog")
+    mount.file = mount.path / "file"
+    mount.operation = RESTORE[kind]
+    mount.paid_before = paid(mount, restores(sim.bill()["lines"]))
+    return mount
+
+
+def paid(mount, totals):
+    """(restores of the operation, bytes retrieved), of a bill or a ledger."""
+    return totals.get((mount.operation, "request"), 0), \
+        totals.get((mount.operation, "retrieval"), 0)
+
+
+def transferred(mount, kind):
+    return sum(int(line["quantity"]) for line in mount.sim.bill()["lines"]
+               if line["component"] == "transfer" and line["operation"] == FETCH[kind])
+
+
+def gone(mount):
+    """Waits for the daemon to have been killed; takes away the mount it left."""
+    mount.process.wait(30)
+    assert mount.process.returncode == -9, mount.said()
+    mount.log.close()
+    mount.is_stopped = True
+    subprocess.run(["umount", "-l", mount.path], check=True)
+
+
+def check_paid_once(mount):
+    assert mount.file.read_bytes() == DATA
+    mount.wait_state(mount.file, "cached")
+    until(lambda: mount.booked() == restores(mount.sim.bill()["lines"]), 10,
+          "the ledger becoming the bill")
+    before, now = mount.paid_before, paid(mount, mount.booked())
+    assert (now[0] - before[0], now[1] - before[1]) == (1, len(DATA)), mount.ledger()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_daemon_killed_at_a_step_pays_once(mount, step):
+    """S12, S21: the next daemon finishes what this one began."""
+    mount.stop()
+    mount.words += (f"debug.crash-at={step}",)
+    mount.start()
+    reader = subprocess.Popen(["cat", mount.file], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+    gone(mount)
+    got, said = reader.communicate(timeout=10)
+    assert got == DATA or (DATA.startswith(got) and said), "wrong bytes, or not told"
+    mount.words = mount.words[:-1]
+    mount.start()
+    check_paid_once(mount)
+
+
+def test_a_daemon_killed_while_restoring_pays_once(mount):
+    """S12: the hours of waiting, seen from outside."""
+    mount.sim.admin("POST", "clock", {"speed": 1})
+    mount.ask(mount.file, "get")
+    mount.wait_state(mount.file, "restoring")
+    mount.kill()
+    mount.start()
+    mount.wait_state(mount.file, "restoring")
+    mount.sim.admin("POST", "clock", {"speed": SPEED})
+    check_paid_once(mount)
+
+
+def test_a_daemon_killed_in_a_fetch_uses_what_is_here(mount, kind):
+    """S12, S22: the chunks that were on disk are not fetched again."""
+    mount.sim.fault({"operation": FETCH[kind], "nth": 4, "times": 1000}, {"delay_ms": 5000})
+    fetched_before = transferred(mount, kind)
+    mount.ask(mount.file, "get")
+    # Rows are written within two seconds of their bytes.
+    until(lambda: held(mount) >= 3 * MIB, 30, "three chunks on disk")
+    mount.kill()
+    mount.sim.clear_faults()
+    sent = transferred(mount, kind)
+    mount.start()
+    check_paid_once(mount)
+    again = transferred(mount, kind) - sent
+    assert 0 < again <= len(DATA) - 3 * MIB, f"{again} bytes fetched after the crash"
+    assert sent - fetched_before <= len(DATA)
+
+
+def held(mount):
+    said = re.search(r"^thawfs_cache_used_bytes (\d+)$",
+                     (mount.path / ".thaw/metrics").read_text(), re.M)
+    return int(said[1])

@@ -98,7 +98,7 @@ def check_paid_once(mount):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_daemon_killed_at_a_step_pays_once(mount, step):
-    """S12, S21: the next daemon finishes what this one began."""
+    """S12, S22: the next daemon finishes what this one began."""
     mount.stop()
     mount.words += (f"debug.crash-at={step}",)
     mount.start()
@@ -113,7 +113,7 @@ def test_a_daemon_killed_at_a_step_pays_once(mount, step):
 
 
 def test_a_daemon_killed_while_restoring_pays_once(mount):
-    """S12: the hours of waiting, seen from outside."""
+    """S12, S22: the hours of waiting, seen from outside."""
     mount.sim.admin("POST", "clock", {"speed": 1})
     mount.ask(mount.file, "get")
     mount.wait_state(mount.file, "restoring")
@@ -125,7 +125,7 @@ def test_a_daemon_killed_while_restoring_pays_once(mount):
 
 
 def test_a_daemon_killed_in_a_fetch_uses_what_is_here(mount, kind):
-    """S12, S22: the chunks that were on disk are not fetched again."""
+    """S12, S50: the chunks that were on disk are not fetched again."""
     mount.sim.fault({"operation": FETCH[kind], "nth": 4, "times": 1000}, {"delay_ms": 5000})
     fetched_before = transferred(mount, kind)
     mount.ask(mount.file, "get")

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "log.h"
 #include "notify.h"
+#include "quirks.h"
 #include "server.h"
 #include "str.h"
 
@@ -173,6 +174,25 @@ static void notify_post(struct sim_req *req, struct sim_res *res)
 		buf_puts(&res->body, "{}\n");
 }
 
+static void quirks_get(struct sim_req *req, struct sim_res *res)
+{
+	sim_quirks_print(req->sim, &res->body);
+}
+
+static void quirks_post(struct sim_req *req, struct sim_res *res)
+{
+	_buf_ struct buf err;
+	_cleanup_(json_freep) struct json_object *o = admin_body(req);
+
+	buf_init(&err, BUF_TEXT_MAX);
+	if (!o)
+		admin_error(res, 400, "the body is not JSON");
+	else if (sim_quirks_set(req->sim, o, &err) < 0)
+		admin_error(res, 400, err.data ? err.data : "not written");
+	else
+		quirks_get(req, res);
+}
+
 static const struct verb {
 	const char *method, *path;
 	void (*run)(struct sim_req *req, struct sim_res *res);
@@ -185,6 +205,8 @@ static const struct verb {
 	{ "POST", "/_sim/faults", faults_post },
 	{ "DELETE", "/_sim/faults", faults_delete },
 	{ "POST", "/_sim/inventory", inventory_post },
+	{ "GET", "/_sim/quirks", quirks_get },
+	{ "POST", "/_sim/quirks", quirks_post },
 	{ "GET", "/_sim/topics", topics_get },
 	{ "POST", "/_sim/topics", topics_post },
 	{ "POST", "/_sim/notify", notify_post },

@@ -3,7 +3,7 @@
  *
  * An amount is a whole number of 1 / (10^10 * 2^30 * 30) USD: every price has at most ten
  * decimals and is per request, per GiB, or per GiB-month of thirty days. Lines are JSON objects,
- * appended and synchronised before the answer leaves. Prices: us-east-1, AWS protocol reference
+ * appended before the answer leaves. Prices: us-east-1, AWS protocol reference
  * 5.2, pages of 2026-05 to 2026-09; the vault's own and those marked K there from memory.
  */
 #include <fcntl.h>
@@ -36,6 +36,8 @@ static const struct tariff {
 	enum unit unit;
 } tariffs[] = {
 	{ "glacier.upload", 300000, UNIT_REQUEST },
+	{ "glacier.capacity", 1000000000000, UNIT_REQUEST }, /* a unit for a month */
+	{ "glacier.early-delete.gib-month", 36000000, UNIT_GIB_MONTH },
 	{ "glacier.retrieval.expedited.request", 100000000, UNIT_REQUEST },
 	{ "glacier.retrieval.expedited.gib", 300000000, UNIT_GIB },
 	{ "glacier.retrieval.standard.request", 500000, UNIT_REQUEST },
@@ -174,8 +176,7 @@ struct sim_bill *sim_bill_open(int dir_fd)
 	if (!b)
 		return NULL;
 	pthread_mutex_init(&b->mu, NULL);
-	b->fd = openat(dir_fd, "bill.jsonl", O_RDWR | O_CREAT | O_DSYNC | O_CLOEXEC,
-		       0600);
+	b->fd = openat(dir_fd, "bill.jsonl", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	int r = b->fd < 0 ? -errno : bill_load(b);
 	if (r < 0) {
 		sim_bill_close(b);

@@ -11,6 +11,7 @@
  */
 #include <fnmatch.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "json.h"
 #include "server.h"
@@ -93,7 +94,10 @@ static int act_parse(struct json_object *o, struct sim_fault *ret, struct buf *e
 	const char *tree_hash = word(o, "tree_hash");
 	const char *code = word(o, "code");
 
+	const char *job = word(o, "job_failure");
+
 	ret->status = (int)number(o, "status", 0);
+	snprintf(ret->job_failure, sizeof(ret->job_failure), "%s", job ? job : "");
 	if (code && strlen(code) < sizeof(ret->code))
 		memcpy(ret->code, code, strlen(code) + 1);
 	ret->delay_ms = (uint32_t)number(o, "delay_ms", 0);

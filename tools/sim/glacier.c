@@ -2,11 +2,13 @@
 #include "glacier.h"
 
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/random.h>
 
 #include "json.h"
+#include "quirks.h"
 #include "str.h"
 
 #define VAULTS_PAGE   10
@@ -133,13 +135,13 @@ void id_make(char *ret, size_t len)
 	ret[len] = 0;
 }
 
-char *description_take(struct sim_res *res, const char *s)
+char *description_take(struct sim_res *res, const char *s, bool keeps_trailing)
 {
 	if (!s)
 		s = "";
 	s += strspn(s, " ");
 	size_t len = strlen(s);
-	while (len > 0 && s[len - 1] == ' ')
+	while (!keeps_trailing && len > 0 && s[len - 1] == ' ')
 		len--;
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] < 0x20 || s[i] > 0x7e) {
@@ -167,6 +169,9 @@ uint64_t limit_take(const struct sim_req *req, struct sim_res *res, uint64_t max
 		bad_parameter(res, "Invalid limit: %s", word);
 		return 0;
 	}
+	uint64_t page = (uint64_t)sim_quirk(req->sim, QUIRK_PAGE_SIZE);
+	if (page && page < max)
+		max = page;
 	return n < max ? n : max;
 }
 
@@ -267,13 +272,14 @@ static void vault_describe(struct sim_req *req, struct sim_res *res,
 	pthread_mutex_unlock(&sim->mu);
 }
 
-/* The marker is the ARN of the last vault given. (1.2 leaves that open) */
+/* The marker is the ARN of the last vault given, or of the next. (1.2 leaves that open) */
 static void vault_list(struct sim_req *req, struct sim_res *res, const struct route *rt)
 {
 	struct sim *sim = req->sim;
 	const char *marker = sim_query(req, "marker");
 	const char *after = marker ? strrchr(marker, '/') : NULL;
 	const struct vault *last = NULL;
+	bool is_next = sim_quirk(sim, QUIRK_VAULTS_MARKER);
 	bool is_more = false;
 
 	(void)rt;
@@ -289,11 +295,13 @@ static void vault_list(struct sim_req *req, struct sim_res *res, const struct ro
 	pthread_mutex_lock(&sim->mu);
 	for (const struct vault *v = map_first(&sim->glacier->vaults); v;
 	     v = map_next(&v->item)) {
-		if (after && strcmp(v->name, after + 1) <= 0)
+		if (after && strcmp(v->name, after + 1) <= (is_next ? -1 : 0))
 			continue;
 		is_more = limit == 0;
-		if (is_more)
+		if (is_more) {
+			last = is_next ? v : last;
 			break;
+		}
 		if (last)
 			buf_putc(&res->body, ',');
 		vault_print(&res->body, sim, v);
@@ -356,6 +364,21 @@ static const struct operation {
 	{ "ListJobs", "GET", "vaults/*/jobs", job_list },
 	{ "DescribeJob", "GET", "vaults/*/jobs/*", job_describe },
 	{ "GetJobOutput", "GET", "vaults/*/jobs/*/output", job_output },
+	{ "SetVaultNotifications", "PUT", "vaults/*/notification-configuration",
+	  notices_put },
+	{ "GetVaultNotifications", "GET", "vaults/*/notification-configuration",
+	  notices_get },
+	{ "DeleteVaultNotifications", "DELETE", "vaults/*/notification-configuration",
+	  notices_delete },
+	{ "SetVaultAccessPolicy", "PUT", "vaults/*/access-policy", access_put },
+	{ "GetVaultAccessPolicy", "GET", "vaults/*/access-policy", access_get },
+	{ "DeleteVaultAccessPolicy", "DELETE", "vaults/*/access-policy", access_delete },
+	{ "ListTagsForVault", "GET", "vaults/*/tags", tags_list },
+	{ "ChangeTagsForVault", "POST", "vaults/*/tags", tags_change },
+	{ "SetDataRetrievalPolicy", "PUT", "policies/data-retrieval", retrieval_put },
+	{ "GetDataRetrievalPolicy", "GET", "policies/data-retrieval", retrieval_get },
+	{ "ListProvisionedCapacity", "GET", "provisioned-capacity", capacity_list },
+	{ "PurchaseProvisionedCapacity", "POST", "provisioned-capacity", capacity_buy },
 };
 
 static void route_done(struct route *rt)
@@ -425,6 +448,64 @@ void sim_glacier_route(struct sim_req *req)
 		snprintf(req->resource, sizeof(req->resource), "vaults/%.255s", rt.vault);
 }
 
+/* "2012-03-20T17:03:43.221Z" to "2012-03-20T17:03:43Z" */
+static struct json_object *time_shortened(const char *iso)
+{
+	char s[32];
+
+	snprintf(s, sizeof(s), "%.19sZ", iso);
+	return json_object_new_string(s);
+}
+
+/* An object's members as the quirks have them; nested ones too. */
+static struct json_object *respelled(const struct sim *sim, struct json_object *o)
+{
+	struct json_object *made = NULL;
+
+	if (json_object_is_type(o, json_type_array)) {
+		made = json_object_new_array();
+		for (size_t i = 0; i < json_object_array_length(o); i++)
+			json_object_array_add(
+				made, respelled(sim, json_object_array_get_idx(o, i)));
+		return made;
+	}
+	if (!json_object_is_type(o, json_type_object))
+		return json_object_get(o);
+	made = json_object_new_object();
+	json_object_object_foreach (o, name, value) {
+		const char *s = json_object_get_string(value);
+		bool is_time = s && strlen(s) == 24 && strlen(name) > 4 &&
+			       streq(name + strlen(name) - 4, "Date");
+		if (!value && sim_quirk(sim, QUIRK_NULL_MEMBERS))
+			continue;
+		if (is_time && sim_quirk(sim, QUIRK_TIMESTAMPS)) {
+			struct json_object *text = time_shortened(s);
+			json_object_object_add(made, name, text);
+			continue;
+		}
+		json_object_object_add(made, name, respelled(sim, value));
+	}
+	if (sim_quirk(sim, QUIRK_EXTRA_MEMBERS))
+		json_object_object_add(made, "SinceYesterday",
+				       json_object_new_string("x"));
+	return made;
+}
+
+/* Documents may have absent members for null ones, seconds, unknown members. (1.4, 8) */
+static void respell(const struct sim *sim, struct buf *body)
+{
+	if (!sim_quirk(sim, QUIRK_NULL_MEMBERS) && !sim_quirk(sim, QUIRK_TIMESTAMPS) &&
+	    !sim_quirk(sim, QUIRK_EXTRA_MEMBERS))
+		return;
+	_cleanup_(json_freep) struct json_object *o = json_parse(body->data, body->len);
+	if (!o)
+		return;
+	_cleanup_(json_freep) struct json_object *made = respelled(sim, o);
+	buf_reset(body);
+	buf_puts(body,
+		 json_object_to_json_string_ext(made, JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 void sim_glacier_handle(struct sim_req *req, struct sim_res *res)
 {
 	const char *version = sim_header(req, "x-amz-glacier-version");
@@ -433,6 +514,9 @@ void sim_glacier_handle(struct sim_req *req, struct sim_res *res)
 	int r = route_find(req, &rt);
 	if (r < 0)
 		answer_failed(res, r);
+	else if (sim_quirk(req->sim, QUIRK_NO_SERVICE))
+		sim_glacier_error(res, 400, "NoLongerSupportedException",
+				  "The vault service is no longer open to this account");
 	else if (!version)
 		missing_parameter(res, "API version");
 	else if (!streq(version, VERSION))
@@ -445,4 +529,6 @@ void sim_glacier_handle(struct sim_req *req, struct sim_res *res)
 				  "The account is not the caller's");
 	else
 		rt.op->run(req, res, &rt);
+	if (res->status == 200 && res->file_fd < 0 && res->body.len)
+		respell(req->sim, &res->body);
 }

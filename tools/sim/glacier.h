@@ -5,7 +5,8 @@
  *	glacier_store.c     the journal and the state it stands for
  *	glacier_archive.c   uploads in one piece, deletion, seeds
  *	glacier_multipart.c uploads in parts
- *	glacier_job.c       jobs
+ *	glacier_job.c       jobs                    glacier_describe.c  what is told of them
+ *	glacier_config.c    policies, notices, tags, capacity
  *	glacier_output.c    their output
  *	glacier_inventory.c snapshots and inventory documents
  *
@@ -18,6 +19,7 @@
 #include "sim.h"
 
 #include "map.h"
+#include "server.h"
 
 #define ARCHIVE_ID_LEN  138
 #define JOB_ID_LEN      92
@@ -68,6 +70,8 @@ struct job {
 	uint64_t output_size;
 	uint8_t archive_tree[32], range_tree[32];
 	int64_t created_ms, ready_ms;
+	char *failure;   /* how it ends where it ends badly; NULL: well */
+	bool is_noticed; /* its end was told to the topics */
 };
 
 struct vault {
@@ -78,10 +82,15 @@ struct vault {
 	uint64_t inventory_n, inventory_size;
 	int64_t changed_ms; /* the last change that no inventory has seen; 0: none */
 	struct map archives, uploads, jobs;
+	struct sim_fields config; /* documents by name (glacier_config.c) */
 };
 
 struct sim_glacier {
-	struct map vaults; /* sorted */
+	struct map vaults;        /* sorted */
+	struct sim_fields config; /* the account's */
+	uint32_t free_month;      /* Standard bytes asked for in a month */
+	uint64_t free_bytes;
+	int64_t due_ms; /* nothing happens by itself before; 0: not known */
 	int journal_fd;
 	uint64_t journal_len;
 	int archives_fd, uploads_fd, jobs_fd; /* directories */
@@ -127,8 +136,9 @@ void member_str(struct buf *out, const char *key, const char *value);
 void member_u64(struct buf *out, const char *key, uint64_t value);
 void member_time(struct buf *out, const char *key, int64_t ms);          /* 0: null */
 void member_hash(struct buf *out, const char *key, const uint8_t *hash); /* NULL: null */
-/* A description header or member: printable ASCII, trimmed; NULL after an error answer. */
-char *description_take(struct sim_res *res, const char *s);
+/* A description header or member: printable ASCII, trimmed (behind only
+ * without `keeps_trailing`); NULL after an error answer. */
+char *description_take(struct sim_res *res, const char *s, bool keeps_trailing);
 /* "limit" within [1, max]; 0 after an error answer. */
 uint64_t limit_take(const struct sim_req *req, struct sim_res *res, uint64_t max);
 /* Whether the spooled body has the tree hash its header says; else answers. */
@@ -140,6 +150,9 @@ glacier_fn archive_upload, archive_delete;
 glacier_fn multipart_initiate, multipart_part, multipart_complete, multipart_abort;
 glacier_fn multipart_list, multipart_list_parts;
 glacier_fn job_initiate, job_describe, job_list, job_output;
+glacier_fn notices_put, notices_get, notices_delete;
+glacier_fn access_put, access_get, access_delete, tags_list, tags_change;
+glacier_fn retrieval_put, retrieval_get, capacity_list, capacity_buy;
 
 /* What the money of a job request is about: "vaults/V/archives/ID", "vaults/V/inventory". */
 void job_resource(struct sim_req *req, const struct route *rt);
@@ -162,3 +175,14 @@ struct inventory_ask {
 /* Writes the document; `ret_next`: where the next page begins, NULL if none (caller frees). */
 int inventory_print(const struct sim *sim, const struct vault *v,
 		    const struct inventory_ask *ask, struct buf *out, char **ret_next);
+
+/* glacier_config.c, with `mu` held. */
+/* Whether the vault's own configuration wants to be told; gives the topic (caller frees). */
+bool notices_cover(const struct vault *v, bool is_inventory, char **ret_topic);
+/* The account's data retrieval policy, for a Standard job. */
+bool retrieval_allows(const struct sim *sim, uint64_t bytes, int64_t now_ms);
+bool capacity_is_there(const struct sim *sim, int64_t now_ms); /* for an Expedited job */
+uint32_t month_of(int64_t ms);
+
+/* glacier_describe.c, with `mu` held: tells the topics that the job is over. */
+void job_notice(struct sim *sim, const struct vault *v, struct job *j, int64_t now_ms);

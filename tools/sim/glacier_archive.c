@@ -7,9 +7,11 @@
 
 #include "json.h"
 #include "log.h"
+#include "quirks.h"
 #include "str.h"
 
 #define SINGLE_MAX ((uint64_t)4 << 30)
+#define STAY_DAYS  90 /* paid for in any case (5.1) */
 
 static bool vault_exists(struct sim *sim, struct sim_res *res, const char *name)
 {
@@ -47,7 +49,8 @@ void archive_upload(struct sim_req *req, struct sim_res *res, const struct route
 	if (!vault_exists(sim, res, rt->vault))
 		return;
 	_free_ char *description =
-		description_take(res, sim_header(req, "x-amz-archive-description"));
+		description_take(res, sim_header(req, "x-amz-archive-description"),
+				 sim_quirk(req->sim, QUIRK_BLANKS));
 	if (!description || !tree_hash_fits(req, res, a.tree))
 		return;
 	if (a.size > SINGLE_MAX) {
@@ -90,12 +93,18 @@ void archive_delete(struct sim_req *req, struct sim_res *res, const struct route
 	pthread_mutex_lock(&sim->mu);
 	const struct vault *v = glacier_vault(sim, rt->vault);
 	const struct archive *a = v ? glacier_archive(v, rt->id) : NULL;
+	uint64_t size = a ? a->size : 0;
+	int64_t age_days = a ? (req->now_ms - a->created_ms) / DAY_MS : 0;
+	bool is_early = a && !a->is_deleted && age_days < STAY_DAYS;
 	if (a && !a->is_deleted) {
 		r = line_commit(sim, &line);
 		if (!r)
 			unlinkat(sim->glacier->archives_fd, rt->id, 0);
 	}
 	pthread_mutex_unlock(&sim->mu);
+	if (!r && is_early)
+		r = sim_bill_add(sim, req, "storage", "glacier.early-delete.gib-month",
+				 size, (uint32_t)(STAY_DAYS - age_days));
 	if (r < 0)
 		answer_failed(res, r);
 	else if (!v)

@@ -11,9 +11,10 @@
 
 #include "io.h"
 #include "json.h"
+#include "quirks.h"
+#include "server.h"
 #include "str.h"
 
-#define JOBS_PAGE     50
 #define ASK_MAX       BUF_TEXT_MAX
 #define INVENTORY_MAX ((size_t)8 << 30)
 #define MINUTE_MS     INT64_C(60000)
@@ -165,7 +166,7 @@ static bool submission_begin(struct sim_req *req, struct sim_res *res,
 			     struct submission *s)
 {
 	const char *text = word(ask, "Description");
-	_free_ char *description = description_take(res, text);
+	_free_ char *description = description_take(res, text, true);
 
 	if (!description)
 		return false;
@@ -177,6 +178,9 @@ static bool submission_begin(struct sim_req *req, struct sim_res *res,
 	line_str(&s->line, "topic", word(ask, "SNSTopic"));
 	line_u64(&s->line, "ready",
 		 (uint64_t)(req->now_ms + duration_ms(s->tier, s->id)));
+	const struct sim_fault *act = sim_fault_of(req);
+	if (act && *act->job_failure)
+		line_str(&s->line, "failure", act->job_failure);
 	return true;
 }
 
@@ -217,6 +221,31 @@ static int output_link(struct sim *sim, struct submission *s, const char *archiv
 	if (!r)
 		line_hash(&s->line, "range_tree", tree);
 	return r;
+}
+
+/* Capacity for Expedited, the account's policy for Standard; else answers. (1.3, 1.8) */
+static bool submission_allowed(const struct sim_req *req, struct sim_res *res,
+			       const struct submission *s)
+{
+	struct sim *sim = req->sim;
+
+	pthread_mutex_lock(&sim->mu);
+	bool has_capacity =
+		s->tier != tier_find("Expedited") || capacity_is_there(sim, req->now_ms);
+	bool is_allowed = s->tier != tier_find("Standard") ||
+			  retrieval_allows(sim, s->bytes, req->now_ms);
+	pthread_mutex_unlock(&sim->mu);
+	if (!has_capacity)
+		sim_glacier_error(
+			res, (int)sim_quirk(sim, QUIRK_CAPACITY_STATUS),
+			"InsufficientCapacityException",
+			"There is not enough capacity available to process this "
+			"expedited request.");
+	else if (!is_allowed)
+		sim_glacier_error(res, 400, "PolicyEnforcedException",
+				  "InitiateJob request denied by current data retrieval "
+				  "policy.");
+	return has_capacity && is_allowed;
 }
 
 static bool archive_job(struct sim_req *req, struct sim_res *res, const struct route *rt,
@@ -261,6 +290,8 @@ static bool archive_job(struct sim_req *req, struct sim_res *res, const struct r
 		return false;
 	}
 	s->bytes = last - first + 1;
+	if (!submission_allowed(req, res, s))
+		return false;
 	line_str(&s->line, "tier", s->tier->name);
 	line_u64(&s->line, "first", first);
 	line_u64(&s->line, "last", last);
@@ -346,6 +377,8 @@ static bool inventory_job(struct sim_req *req, struct sim_res *res,
 	const struct vault *v = glacier_vault(sim, rt->vault);
 	if (!v)
 		vault_not_found(sim, res, rt->vault);
+	else if (!v->inventory_ms && sim_quirk(sim, QUIRK_FIRST_INVENTORY))
+		r = -ENODATA;
 	else if (!v->inventory_ms)
 		not_found(res, "The vault has no inventory yet: %s", rt->vault);
 	else
@@ -353,7 +386,9 @@ static bool inventory_job(struct sim_req *req, struct sim_res *res,
 	pthread_mutex_unlock(&sim->mu);
 	if (r == -ENOENT)
 		return false;
-	if (!r)
+	if (r == -ENODATA)
+		line_str(&s->line, "failure", "The vault has no inventory yet");
+	if (r == 0 || r == -ENODATA)
 		r = output_write(sim, s->id, &text);
 	line_str(&s->line, "format", want.is_csv ? "CSV" : "JSON");
 	line_str(&s->line, "start", word(parameters, "StartDate"));
@@ -410,178 +445,4 @@ void job_initiate(struct sim_req *req, struct sim_res *res, const struct route *
 	sim_res_header(res, "Location", "/" SIM_ACCOUNT "/vaults/%s/jobs/%s", rt->vault,
 		       s.id);
 	sim_res_header(res, "x-amz-job-id", "%s", s.id);
-}
-
-static void print_inventory_parameters(struct buf *out, const struct job *j)
-{
-	if (!j->is_inventory) {
-		buf_puts(out, ",\"InventoryRetrievalParameters\":null");
-		return;
-	}
-	buf_puts(out, ",\"InventoryRetrievalParameters\":{");
-	member_str(out, "Format", j->is_csv ? "CSV" : "JSON");
-	member_str(out, "StartDate", j->start);
-	member_str(out, "EndDate", j->end);
-	member_str(out, "Limit", j->limit);
-	member_str(out, "Marker", j->next_marker);
-	buf_putc(out, '}');
-}
-
-static void member_size(struct buf *out, const char *key, bool is_known, uint64_t size)
-{
-	if (is_known)
-		member_u64(out, key, size);
-	else
-		buf_printf(out, ",\"%s\":null", key);
-}
-
-static void job_print(struct buf *out, const struct sim *sim, const char *vault,
-		      const struct job *j, int64_t now_ms)
-{
-	bool is_done = now_ms >= j->ready_ms;
-	char range[48];
-	_buf_ struct buf arn;
-
-	buf_init(&arn, BUF_TEXT_MAX);
-	print_arn(&arn, sim, vault);
-	snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, j->first, j->last);
-	buf_putc(out, '{');
-	member_str(out, "Action",
-		   j->is_inventory ? "InventoryRetrieval" : "ArchiveRetrieval");
-	member_str(out, "ArchiveId", j->is_inventory ? NULL : j->archive_id);
-	member_hash(out, "ArchiveSHA256TreeHash",
-		    j->is_inventory ? NULL : j->archive_tree);
-	member_size(out, "ArchiveSizeInBytes", !j->is_inventory, j->archive_size);
-	buf_printf(out, ",\"Completed\":%s", is_done ? "true" : "false");
-	member_time(out, "CompletionDate", is_done ? j->ready_ms : 0);
-	member_time(out, "CreationDate", j->created_ms);
-	print_inventory_parameters(out, j);
-	member_size(out, "InventorySizeInBytes", j->is_inventory && is_done,
-		    j->output_size);
-	member_str(out, "JobDescription", j->description);
-	member_str(out, "JobId", j->id);
-	member_str(out, "JobOutputPath", NULL);
-	member_str(out, "OutputLocation", NULL);
-	member_str(out, "RetrievalByteRange", j->is_inventory ? NULL : range);
-	member_hash(out, "SHA256TreeHash",
-		    is_done && j->has_range_tree ? j->range_tree : NULL);
-	member_str(out, "SNSTopic", j->topic);
-	member_str(out, "SelectParameters", NULL);
-	member_str(out, "StatusCode", is_done ? "Succeeded" : "InProgress");
-	member_str(out, "StatusMessage",
-		   is_done ? "Succeeded" : "Operation in progress.");
-	member_str(out, "Tier", j->is_inventory ? NULL : j->tier);
-	member_str(out, "VaultARN", arn.data);
-	buf_putc(out, '}');
-}
-
-const struct job *job_find(struct sim *sim, struct sim_res *res, const struct route *rt)
-{
-	const struct vault *v = glacier_vault(sim, rt->vault);
-
-	if (!v) {
-		vault_not_found(sim, res, rt->vault);
-		return NULL;
-	}
-	const struct job *j = glacier_job(v, rt->id);
-	if (!j)
-		not_found(res, "The job ID was not found: %s", rt->id);
-	return j;
-}
-
-void job_describe(struct sim_req *req, struct sim_res *res, const struct route *rt)
-{
-	struct sim *sim = req->sim;
-
-	pthread_mutex_lock(&sim->mu);
-	const struct job *j = job_find(sim, res, rt);
-	if (j) {
-		answer_json(res, 200);
-		job_print(&res->body, sim, rt->vault, j, req->now_ms);
-	}
-	pthread_mutex_unlock(&sim->mu);
-}
-
-struct job_filter {
-	const char *status, *completed; /* NULL: any */
-	const char *marker;
-	uint64_t limit;
-};
-
-static bool filter_take(struct sim_req *req, struct sim_res *res, struct job_filter *f)
-{
-	f->status = sim_query(req, "statuscode");
-	f->completed = sim_query(req, "completed");
-	f->marker = sim_query(req, "marker");
-	f->limit = limit_take(req, res, JOBS_PAGE);
-	if (!f->limit)
-		return false;
-	if (f->status && !streq(f->status, "InProgress") &&
-	    !streq(f->status, "Succeeded") && !streq(f->status, "Failed")) {
-		bad_parameter(res, "The job status code is not valid: %s", f->status);
-		return false;
-	}
-	if (f->completed && !streq(f->completed, "true") &&
-	    !streq(f->completed, "false")) {
-		bad_parameter(res, "The completed flag is not valid: %s", f->completed);
-		return false;
-	}
-	return true;
-}
-
-static bool job_passes(const struct job *j, const struct job_filter *f, int64_t now_ms)
-{
-	bool is_done = now_ms >= j->ready_ms;
-
-	if (f->completed && streq(f->completed, "true") != is_done)
-		return false;
-	return !f->status || streq(f->status, is_done ? "Succeeded" : "InProgress");
-}
-
-/* The marker is the id of the last job given. */
-static void jobs_print(struct sim_req *req, struct buf *out, const struct vault *v,
-		       const struct job_filter *f)
-{
-	const struct job *j = map_first(&v->jobs);
-	const char *last = NULL;
-	uint64_t n = 0;
-	bool is_more = false;
-
-	if (f->marker && *f->marker) {
-		j = glacier_job(v, f->marker);
-		j = j ? map_next(&j->item) : NULL;
-	}
-	buf_puts(out, "{\"JobList\":[");
-	for (; j; j = map_next(&j->item)) {
-		if (!job_passes(j, f, req->now_ms))
-			continue;
-		is_more = n == f->limit;
-		if (is_more)
-			break;
-		if (n++)
-			buf_putc(out, ',');
-		job_print(out, req->sim, v->name, j, req->now_ms);
-		last = j->id;
-	}
-	buf_putc(out, ']');
-	member_str(out, "Marker", is_more ? last : NULL);
-	buf_putc(out, '}');
-}
-
-void job_list(struct sim_req *req, struct sim_res *res, const struct route *rt)
-{
-	struct sim *sim = req->sim;
-	struct job_filter f = { 0 };
-
-	if (!filter_take(req, res, &f))
-		return;
-	pthread_mutex_lock(&sim->mu);
-	const struct vault *v = glacier_vault(sim, rt->vault);
-	if (v) {
-		answer_json(res, 200);
-		jobs_print(req, &res->body, v, &f);
-	} else {
-		vault_not_found(sim, res, rt->vault);
-	}
-	pthread_mutex_unlock(&sim->mu);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "io.h"
+#include "quirks.h"
 #include "str.h"
 
 #define PARTS_MAX     10000
@@ -58,7 +59,8 @@ void multipart_initiate(struct sim_req *req, struct sim_res *res, const struct r
 		return;
 	}
 	_free_ char *description =
-		description_take(res, sim_header(req, "x-amz-archive-description"));
+		description_take(res, sim_header(req, "x-amz-archive-description"),
+				 sim_quirk(req->sim, QUIRK_BLANKS));
 	if (!description)
 		return;
 	id_make(id, JOB_ID_LEN);

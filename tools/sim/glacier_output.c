@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
+#include "quirks.h"
 #include "str.h"
 
 /* A job's output as it stands at the moment of the request. */
@@ -69,7 +70,7 @@ static bool output_find(struct sim_req *req, struct sim_res *res, const struct r
 
 	pthread_mutex_lock(&sim->mu);
 	const struct job *j = job_find(sim, res, rt);
-	if (j && req->now_ms < j->ready_ms) {
+	if (j && (req->now_ms < j->ready_ms || j->failure)) {
 		bad_parameter(res, "The job is not currently available for download: %s",
 			      j->id);
 		j = NULL;
@@ -127,7 +128,8 @@ void job_output(struct sim_req *req, struct sim_res *res, const struct route *rt
 		return;
 	struct span s = { .len = o.size };
 	if (range && !span_take(range, o.size, &s)) {
-		sim_glacier_error(res, 416, "InvalidParameterValueException",
+		sim_glacier_error(res, (int)sim_quirk(req->sim, QUIRK_PAST_END),
+				  "InvalidParameterValueException",
 				  "The requested range is not satisfiable");
 		return;
 	}

@@ -136,6 +136,7 @@ static void job_free(struct job *j)
 	free(j->limit);
 	free(j->marker);
 	free(j->next_marker);
+	free(j->failure);
 	free(j);
 }
 
@@ -154,6 +155,7 @@ static void vault_drop(struct sim_glacier *g, struct vault *v)
 	while (v->jobs.first)
 		glacier_job_drop(v, map_first(&v->jobs));
 	map_remove(&g->vaults, &v->item);
+	sim_fields_free(&v->config);
 	free(v);
 }
 
@@ -204,6 +206,20 @@ static int apply_archive(struct sim_glacier *g, struct vault *v, struct json_obj
 	return 0;
 }
 
+/* Accepted while the archive existed, the jobs that still run end badly. (1.3) */
+static int jobs_fail(struct vault *v, const char *archive, int64_t now_ms)
+{
+	for (struct job *j = map_first(&v->jobs); j; j = map_next(&j->item)) {
+		if (j->is_inventory || j->failure || now_ms >= j->ready_ms ||
+		    !streq(j->archive_id, archive))
+			continue;
+		j->failure = strdup("The archive has been deleted");
+		if (!j->failure)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int apply_archive_delete(struct sim_glacier *g, struct vault *v,
 				struct json_object *o)
 {
@@ -215,6 +231,9 @@ static int apply_archive_delete(struct sim_glacier *g, struct vault *v,
 		return 0;
 	v->changed_ms = (int64_t)get_u64(o, "time");
 	a->is_deleted = true;
+	int r = jobs_fail(v, id, v->changed_ms);
+	if (r < 0)
+		return r;
 	if (!a->is_listed)
 		archive_drop(v, a);
 	return 0;
@@ -295,6 +314,18 @@ static int apply_upload_delete(struct sim_glacier *g, struct vault *v,
 	return 0;
 }
 
+static void free_tier_count(struct sim_glacier *g, const struct job *j)
+{
+	uint32_t month = month_of(j->created_ms);
+
+	if (j->is_inventory || !streq(j->tier, "Standard"))
+		return;
+	if (g->free_month != month)
+		g->free_bytes = 0;
+	g->free_month = month;
+	g->free_bytes += j->output_size;
+}
+
 static int apply_job(struct sim_glacier *g, struct vault *v, struct json_object *o)
 {
 	(void)g;
@@ -312,6 +343,7 @@ static int apply_job(struct sim_glacier *g, struct vault *v, struct json_object 
 	j->limit = get_copy(o, "limit");
 	j->marker = get_copy(o, "marker");
 	j->next_marker = get_copy(o, "next_marker");
+	j->failure = get_copy(o, "failure");
 	j->archive_size = get_u64(o, "archive_size");
 	j->first = get_u64(o, "first");
 	j->last = get_u64(o, "last");
@@ -326,11 +358,46 @@ static int apply_job(struct sim_glacier *g, struct vault *v, struct json_object 
 		    get_hash(o, "archive_tree", j->archive_tree) < 0)
 			r = -EBADMSG;
 	}
-	if (r < 0)
+	if (r < 0) {
 		job_free(j);
-	else
-		map_add(&v->jobs, &j->item, j->id);
-	return r;
+		return r;
+	}
+	map_add(&v->jobs, &j->item, j->id);
+	free_tier_count(g, j);
+	return 0;
+}
+
+static int apply_job_noticed(struct sim_glacier *g, struct vault *v,
+			     struct json_object *o)
+{
+	const char *id = get_str(o, "id");
+	struct job *j = id ? glacier_job(v, id) : NULL;
+
+	(void)g;
+	if (j)
+		j->is_noticed = true;
+	return 0;
+}
+
+static int field_set(struct sim_fields *f, const char *name, const char *value)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (!streq(f->v[i].name, name))
+			continue;
+		free(f->v[i].name);
+		free(f->v[i].value);
+		f->v[i] = f->v[--f->n];
+		break;
+	}
+	return value ? sim_fields_add(f, name, strlen(name), value, strlen(value)) : 0;
+}
+
+static int apply_config(struct sim_glacier *g, struct vault *v, struct json_object *o)
+{
+	const char *name = get_str(o, "name");
+
+	return name ? field_set(v ? &v->config : &g->config, name, get_str(o, "text"))
+		    : -EBADMSG;
 }
 
 static const struct change {
@@ -347,6 +414,9 @@ static const struct change {
 	{ "upload-delete", true, apply_upload_delete },
 	{ "part", true, apply_part },
 	{ "job", true, apply_job },
+	{ "job-noticed", true, apply_job_noticed },
+	{ "config", true, apply_config },
+	{ "account", false, apply_config },
 };
 
 static int apply(struct sim *sim, const char *line, size_t len)
@@ -382,6 +452,7 @@ int glacier_commit(struct sim *sim, const struct buf *line)
 	if (r < 0)
 		return r;
 	g->journal_len += text.len;
+	g->due_ms = 0;
 	return apply(sim, line->data, line->len);
 }
 
@@ -438,8 +509,7 @@ int sim_glacier_open(struct sim *sim)
 	g->jobs_fd = sub_open(dir_fd, "jobs");
 	if (g->archives_fd < 0 || g->uploads_fd < 0 || g->jobs_fd < 0)
 		return -EIO;
-	g->journal_fd =
-		openat(dir_fd, "journal", O_RDWR | O_CREAT | O_DSYNC | O_CLOEXEC, 0600);
+	g->journal_fd = openat(dir_fd, "journal", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (g->journal_fd < 0)
 		return -errno;
 	return replay(sim);
@@ -458,6 +528,7 @@ void sim_glacier_close(struct sim *sim)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}
+	sim_fields_free(&g->config);
 	free(g);
 	sim->glacier = NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "io.h"
 #include "log.h"
+#include "quirks.h"
 #include "server.h"
 #include "str.h"
 
@@ -198,6 +199,8 @@ static int state_open(struct sim *sim, const struct options *o)
 		return errno ? -errno : -ENOMEM;
 	int r = sim_keys_open(sim->keys, sim->data_fd);
 	if (!r)
+		r = sim_quirks_open(sim);
+	if (!r)
 		r = sim_sqs_open(sim);
 	if (!r)
 		r = sim_notify_open(sim);
@@ -215,6 +218,7 @@ static void state_close(struct sim *sim)
 	sim_s3_close(sim);
 	sim_glacier_close(sim);
 	sim_notify_close(sim);
+	sim_quirks_close(sim);
 	sim_sqs_close(sim);
 	sim_faults_free(sim->faults);
 	sim_log_close(sim->log);

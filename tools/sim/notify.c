@@ -79,8 +79,7 @@ static struct json_object *subscription_new(const char *queue_arn, bool is_raw)
 
 static const char *subscription_of(struct json_object *topic, const char *queue_arn)
 {
-	json_object_object_foreach(topic, name, value)
-	{
+	json_object_object_foreach (topic, name, value) {
 		if (streq_ptr(api_word(value, "queue"), queue_arn))
 			return name;
 	}
@@ -154,8 +153,7 @@ static void topic_print(const char *arn, struct json_object *topic, struct buf *
 	buf_puts(out, "{\"arn\":");
 	json_quote(out, arn);
 	buf_puts(out, ",\"subscriptions\":[");
-	json_object_object_foreach(topic, name, value)
-	{
+	json_object_object_foreach (topic, name, value) {
 		bool is_raw = false;
 		(void)json_boolean(value, "raw", &is_raw);
 		buf_printf(out, "%s{\"arn\":", comma);
@@ -174,8 +172,7 @@ void topics_print(struct sim *sim, struct buf *out)
 
 	buf_puts(out, "{\"topics\":[");
 	pthread_mutex_lock(&sim->notify->mu);
-	json_object_object_foreach(sim->notify->topics, arn, topic)
-	{
+	json_object_object_foreach (sim->notify->topics, arn, topic) {
 		buf_puts(out, comma);
 		topic_print(arn, topic, out);
 		comma = ",";
@@ -241,8 +238,7 @@ static int deliver_topic(struct sim *sim, const char *arn, const char *body,
 	if (!topic)
 		r = -ENOENT;
 	else {
-		json_object_object_foreach(topic, name, value)
-		{
+		json_object_object_foreach (topic, name, value) {
 			_buf_ struct buf text;
 			bool is_raw = false;
 			(void)name;

@@ -99,6 +99,11 @@ const char *sim_form(const struct sim_req *req, const char *name)
 	return v ? v : sim_query(req, name);
 }
 
+const struct sim_fault *sim_fault_of(const struct sim_req *req)
+{
+	return ((const struct sim_conn *)req->connection)->act;
+}
+
 int sim_body(const struct sim_req *req, size_t max_len, struct buf *out)
 {
 	if (req->body_len > max_len)

@@ -204,6 +204,7 @@ struct sim_fault {
 	bool is_tree_hash_wrong;
 	enum fault_drop drop;
 	enum fault_delivery delivery; /* of a notification */
+	char job_failure[128];        /* how an accepted job ends */
 };
 
 struct sim_faults *sim_faults_new(void);
@@ -214,6 +215,9 @@ void sim_faults_clear(struct sim_faults *f);
 int sim_faults_print(struct sim_faults *f, struct buf *out);
 /* Counts the call with every rule that matches; gives the first that fires, or NULL. */
 struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *req);
+
+/* The rule that fired for this request, for what only its service can do; NULL: none. */
+const struct sim_fault *sim_fault_of(const struct sim_req *req);
 
 /* admin.c: /_sim/... */
 void sim_admin_handle(struct sim_req *req, struct sim_res *res);

@@ -9,7 +9,7 @@
  *	hash.c     tree hash, CRCs (own code)      glacier*.c s3*.c  the services
  *	dispatch.c service.c which service         keys.c   access keys, issued ones too
  *	sqs*.c     queues                          notify.c sns.c  topics
- *	api.c      the JSON and the query protocol
+ *	quirks.c   questions with two answers      api.c    JSON and query protocol
  *
  * The simulator shares no code with the client but base/'s idioms (cleanup, buf, str, io, log,
  * json): its signature check, tree hash, CRCs and prices are its own, so that a mistake made on
@@ -18,7 +18,7 @@
  * Threads: libmicrohttpd's (one a connection). `sim->mu` protects the state of the services;
  * they take it themselves around their state, never across file I/O of a body. Clock, bill,
  * faults and log have leaf locks of their own: call them with or without `mu`. State survives
- * SIGKILL: every change is on disk (DIR) before the answer leaves.
+ * SIGKILL (not a power failure): every change is written to DIR before the answer leaves.
  */
 #pragma once
 
@@ -48,6 +48,7 @@ struct sim {
 	struct sim_s3 *s3;
 	struct sim_sqs *sqs;
 	struct sim_notify *notify;
+	struct sim_quirks *quirks;
 	struct sim_server *server;
 };
 

@@ -57,7 +57,7 @@ struct sim_sqs {
 
 /* sqs_store.c: with `mu` held. */
 int64_t sqs_now_ms(void);
-struct queue *sqs_queue(struct sim_sqs *q, const char *name);
+struct queue *sqs_queue(struct sim_sqs *s, const char *name);
 /* A set attribute or its default, as a number. */
 int64_t queue_number(const struct queue *q, const char *name, int64_t fallback);
 /* {"op":"OP","queue":"NAME","time":NOW */

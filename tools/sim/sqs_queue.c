@@ -40,8 +40,7 @@ static bool attributes_check(const struct sqs_ask *a, struct json_object *attrib
 {
 	char text[160];
 
-	json_object_object_foreach(attributes, name, value)
-	{
+	json_object_object_foreach (attributes, name, value) {
 		const struct attribute *known = attribute_find(name);
 		const char *word = json_object_get_string(value);
 		int64_t n = 0;
@@ -66,8 +65,7 @@ static bool attributes_check(const struct sqs_ask *a, struct json_object *attrib
 static int attributes_commit(struct sim_sqs *s, const char *queue,
 			     struct json_object *attributes)
 {
-	json_object_object_foreach(attributes, name, value)
-	{
+	json_object_object_foreach (attributes, name, value) {
 		_buf_ struct buf line;
 		sqs_line_begin(&line, "attribute", queue);
 		sqs_line_str(&line, "name", name);
@@ -122,8 +120,7 @@ static bool attributes_fit(const struct queue *q, struct json_object *attributes
 {
 	if (!attributes)
 		return true;
-	json_object_object_foreach(attributes, name, value)
-	{
+	json_object_object_foreach (attributes, name, value) {
 		const char *have = sim_fields_get(&q->attributes, name);
 		const struct attribute *known = attribute_find(name);
 		if (!have && known)

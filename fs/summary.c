@@ -5,6 +5,7 @@
 #include "money.h"
 #include "str.h"
 #include "tree.h"
+#include <stdio.h>
 
 #define N_STATES (FILE_ONLINE + 1)
 
@@ -100,21 +101,28 @@ static int add_sources(struct mount *m, uint64_t ino, struct buf *out)
 	return r < 0 ? r : add_source(m, e.source, out);
 }
 
+static void add_row(const char *name, uint64_t files, uint64_t bytes, struct buf *out)
+{
+	char label[24];
+
+	snprintf(label, sizeof(label), "%s:", name);
+	buf_printf(out, "%-14s %12llu files %20llu bytes\n", label,
+		   (unsigned long long)files, (unsigned long long)bytes);
+}
+
 static int add_totals(const struct totals *t, struct buf *out)
 {
 	char dollars[48];
 
 	for (int s = 0; s < N_STATES; s++)
-		buf_printf(out, "%s: %*llu files %20llu bytes\n",
-			   file_state_word((enum file_state)s), 30,
-			   (unsigned long long)t->of[s].files,
-			   (unsigned long long)t->of[s].bytes);
-	buf_printf(out, "total: %30llu files %20llu bytes\n",
-		   (unsigned long long)t->all.files, (unsigned long long)t->all.bytes);
+		add_row(file_state_word((enum file_state)s), t->of[s].files,
+			t->of[s].bytes, out);
+	add_row("total", t->all.files, t->all.bytes, out);
 	money_words(t->estimate, dollars);
-	buf_printf(out, "cost.estimate: %30s USD to restore what is cold\n", dollars);
-	return buf_printf(out, "cost.unknown: %30llu files without a known price\n",
-			  (unsigned long long)t->unpriced);
+	buf_printf(out, "%-14s %30s USD to restore what is cold\n",
+		   "cost.estimate:", dollars);
+	return buf_printf(out, "%-14s %12llu files without a known price\n",
+			  "cost.unknown:", (unsigned long long)t->unpriced);
 }
 
 int summary_blank(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)

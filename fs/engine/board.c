@@ -116,6 +116,13 @@ void board_source(struct source *s, enum source_state state, const char *error)
 	pthread_mutex_unlock(&e->board_mu);
 }
 
+void board_progress(struct source *s)
+{
+	pthread_mutex_lock(&s->engine->board_mu);
+	source_progress(s);
+	pthread_mutex_unlock(&s->engine->board_mu);
+}
+
 int engine_source_status(struct engine *e, const char *source, struct source_status *ret)
 {
 	struct source *s = engine_source(e, source);

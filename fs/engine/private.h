@@ -302,3 +302,5 @@ void inventory_abandon(struct restore *r);
 /* ---- board.c ---- */
 void board_publish(struct engine *e, int64_t lag_ms);
 void board_source(struct source *s, enum source_state state, const char *error);
+/* A refresh has begun: shown at once, not only when the board is published next. */
+void board_progress(struct source *s);

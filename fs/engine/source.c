@@ -358,6 +358,7 @@ void source_refresh(struct source *s)
 		source_list(s);
 	else if (restore_wish_inventory(s, &r) < 0)
 		log_err("source=%s out of memory, no inventory", s->cfg.backend.name);
+	board_progress(s);
 }
 
 static bool catalog_is_due(struct source *s)

@@ -223,5 +223,6 @@ void sim_admin_handle(struct sim_req *req, struct sim_res *res)
 			return;
 		}
 	}
-	admin_error(res, 404, "no such endpoint");
+	if (!sim_s3_admin(req, res))
+		admin_error(res, 404, "no such endpoint");
 }

@@ -218,6 +218,10 @@ static void line_format(struct buf *out, uint64_t n, const struct sim_req *req,
 		   "\"component\":\"%s\",\"resource\":",
 		   n, service_of(t->name, req), req->operation, component);
 	json_quote(out, req->resource);
+	if (req->payer[0]) {
+		buf_puts(out, ",\"payer\":");
+		json_quote(out, req->payer);
+	}
 	buf_printf(out, ",\"quantity\":%" PRIu64, quantity);
 	if (t->unit == UNIT_GIB_MONTH)
 		buf_printf(out, ",\"days\":%" PRIu32, days);

@@ -14,6 +14,8 @@ static const struct error_text {
 	const char *code;
 	const char *message;
 } errors[S3_ERRORS] = {
+	[S3_ALREADY_ACTIVE] = { 403, "ObjectAlreadyInActiveTierError",
+				"This object is already in the active tier" },
 	[S3_BAD_DIGEST] = { 400, "BadDigest",
 			    "The Content-MD5 you specified did not match what we received." },
 	[S3_BUCKET_NOT_EMPTY] = { 409, "BucketNotEmpty",
@@ -24,6 +26,9 @@ static const struct error_text {
 	[S3_CONFLICT] = { 409, "ConditionalRequestConflict",
 			  "The conditional request cannot succeed due to a conflicting "
 			  "operation against this resource." },
+	[S3_DAYS_NOT_WANTED] = { 400, "InvalidArgument",
+				 "INTELLIGENT_TIERING objects are not subject to restore "
+				 "expiry. Do not specify Days in the request." },
 	[S3_ENTITY_TOO_SMALL] = { 400, "EntityTooSmall",
 				  "Your proposed upload is smaller than the minimum "
 				  "allowed size" },
@@ -60,12 +65,17 @@ static const struct error_text {
 	[S3_METHOD_NOT_ALLOWED] = { 405, "MethodNotAllowed",
 				    "The specified method is not allowed against this "
 				    "resource." },
+	[S3_NOT_ACTIVE] = { 403, "ObjectNotInActiveTierError",
+			    "The source object of the COPY operation is not in the active "
+			    "tier and is only stored in Amazon S3 Glacier." },
 	[S3_NOT_IMPLEMENTED] = { 501, "NotImplemented",
 				 "A header you provided implies functionality that is not "
 				 "implemented" },
 	[S3_NOT_MODIFIED] = { 304, "NotModified", "Not Modified" },
 	[S3_NO_SUCH_BUCKET] = { 404, "NoSuchBucket",
 				"The specified bucket does not exist" },
+	[S3_NO_SUCH_CONFIG] = { 404, "NoSuchConfiguration",
+				"The specified configuration does not exist." },
 	[S3_NO_SUCH_KEY] = { 404, "NoSuchKey", "The specified key does not exist." },
 	[S3_NO_SUCH_UPLOAD] = { 404, "NoSuchUpload",
 				"The specified upload does not exist. The upload ID may be "
@@ -112,16 +122,26 @@ static const struct route {
 	{ "GET", BUCKET, "inventory", "GetBucketInventoryConfiguration", NULL },
 	{ "GET", BUCKET, "lifecycle", "GetBucketLifecycleConfiguration", NULL },
 	{ "GET", BUCKET, "notification", "GetBucketNotificationConfiguration", NULL },
+	{ "GET", BUCKET, "intelligent-tiering",
+	  "GetBucketIntelligentTieringConfiguration", s3_get_bucket_tiering },
 	{ "GET", BUCKET, "policy", "GetBucketPolicy", NULL },
+	{ "GET", BUCKET, "requestPayment", "GetBucketRequestPayment",
+	  s3_get_bucket_request_payment },
 	{ "GET", BUCKET, "tagging", "GetBucketTagging", NULL },
 	{ "GET", BUCKET, "list-type", "ListObjectsV2", s3_list_objects_v2 },
 	{ "GET", BUCKET, NULL, "ListObjects", s3_list_objects_v1 },
 	{ "HEAD", BUCKET, NULL, "HeadBucket", s3_head_bucket },
 	{ "PUT", BUCKET, "versioning", "PutBucketVersioning", s3_put_bucket_versioning },
 	{ "PUT", BUCKET, "notification", "PutBucketNotificationConfiguration", NULL },
+	{ "PUT", BUCKET, "intelligent-tiering",
+	  "PutBucketIntelligentTieringConfiguration", s3_put_bucket_tiering },
 	{ "PUT", BUCKET, "policy", "PutBucketPolicy", NULL },
+	{ "PUT", BUCKET, "requestPayment", "PutBucketRequestPayment",
+	  s3_put_bucket_request_payment },
 	{ "PUT", BUCKET, "tagging", "PutBucketTagging", NULL },
 	{ "PUT", BUCKET, NULL, "CreateBucket", s3_create_bucket },
+	{ "DELETE", BUCKET, "intelligent-tiering",
+	  "DeleteBucketIntelligentTieringConfiguration", s3_delete_bucket_tiering },
 	{ "DELETE", BUCKET, NULL, "DeleteBucket", s3_delete_bucket },
 	{ "POST", BUCKET, "delete", "DeleteObjects", NULL },
 
@@ -286,13 +306,9 @@ static int dispatch(struct s3_call *call)
 		return S3_METHOD_NOT_ALLOWED;
 	if (!route->handler || sim_header(call->req, "x-amz-copy-source"))
 		return S3_NOT_IMPLEMENTED;
-	const char *owner = sim_header(call->req, "x-amz-expected-bucket-owner");
-	if (owner && !streq(owner, SIM_ACCOUNT)) {
-		sim_s3_error(call->req, call->res, 403, "AccessDenied", "Access Denied",
-			     NULL);
-		return 0;
-	}
-	return route->handler(call);
+	bool is_answered = false;
+	r = s3_access_check(call, route->operation, &is_answered);
+	return r || is_answered ? r : route->handler(call);
 }
 
 void sim_s3_handle(struct sim_req *req, struct sim_res *res)

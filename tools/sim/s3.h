@@ -10,6 +10,8 @@
  *	s3_version.c    objects and their versions    s3_versions.c   listings of these
  *	s3_record.c     records as JSON               s3_xml.c        XML in and out
  *	s3_config.c     what is set on a bucket       s3_seed.c       --seed FILE
+ *	s3_access.c     regions, who pays             s3_archive.c    Intelligent-Tiering
+ *	s3_admin.c      /_sim/s3/...                  s3_event.c      as time passes
  *
  * On disk, under DIR/s3:
  *
@@ -36,6 +38,8 @@
 
 #define S3_ID_LEN       32
 #define S3_KEY_MAX      1024
+#define S3_REGION_MAX   31
+#define S3_OWNER_MAX    128
 #define S3_BUCKET_MAX   63
 #define S3_PARTS_MAX    10000
 #define S3_PART_MIN     ((uint64_t)5 << 20)
@@ -61,6 +65,8 @@ struct s3_class {
 
 /* NULL for an unknown name; a NULL name is STANDARD. */
 const struct s3_class *s3_class_find(const char *name);
+
+bool s3_class_is_tiering(const struct s3_class *class);
 
 struct s3_algo {
 	const char *name;  /* "crc64nvme", as in x-amz-checksum-crc64nvme */
@@ -109,6 +115,14 @@ struct s3_restore {
 	uint32_t days;
 };
 
+/* Where Intelligent-Tiering keeps an object; the first two need no restore. */
+enum s3_access {
+	S3_FREQUENT,
+	S3_ARCHIVE_ACCESS,
+	S3_DEEP_ARCHIVE_ACCESS,
+	S3_ACCESSES,
+};
+
 struct s3_object {
 	struct s3_object *older; /* the version before this one, owned; NULL: none */
 	uint64_t seq;            /* grows with every version of a bucket */
@@ -124,7 +138,10 @@ struct s3_object {
 	struct s3_part *parts; /* of a multipart object, by number */
 	uint32_t n_parts;
 	char *headers; /* "Name: value\n" lines given back as they came; may be NULL */
+	bool is_kms;   /* SSE-KMS: the ETag says nothing about the bytes */
 	struct s3_restore restore;
+	enum s3_access access; /* as it was put there; what it is: s3_access_of() */
+	int64_t read_ms; /* last GET, for Intelligent-Tiering; 0: none. Not on disk */
 };
 
 struct s3_object *s3_object_new(const char *key);
@@ -137,9 +154,22 @@ enum s3_versioning {
 	S3_SUSPENDED,
 };
 
+enum s3_redirect {
+	S3_REDIRECT_PERMANENT, /* 301 PermanentRedirect */
+	S3_REDIRECT_TEMPORARY, /* 307 TemporaryRedirect */
+	S3_REDIRECT_MALFORMED, /* 400 AuthorizationHeaderMalformed */
+	S3_REDIRECTS,
+};
+
 /* What is set on a bucket. */
 struct s3_config {
 	enum s3_versioning versioning;
+	bool is_requester_paid;
+	char owner[S3_OWNER_MAX + 1];   /* an access key; "": nobody is a stranger */
+	char region[S3_REGION_MAX + 1]; /* "": the simulator's */
+	enum s3_redirect redirect;      /* what a call signed for another region gets */
+	uint32_t access_days[S3_ACCESSES]; /* unread for so long: moved there; 0: never */
+	char *tiering;                     /* the document that said so; NULL: none */
 };
 
 struct s3_bucket {
@@ -175,6 +205,7 @@ struct s3_upload {
 	const struct s3_class *class;
 	const struct s3_algo *algo; /* asked for at creation; NULL: none */
 	bool is_composite;
+	bool is_kms;
 	struct s3_upload_part *parts; /* by number */
 	uint32_t n_parts;
 };
@@ -197,10 +228,12 @@ struct sim_s3 {
  * -errno, which becomes InternalError. */
 enum s3_error {
 	S3_OK,
+	S3_ALREADY_ACTIVE,
 	S3_BAD_DIGEST,
 	S3_BUCKET_NOT_EMPTY,
 	S3_BUCKET_OWNED_BY_YOU,
 	S3_CONFLICT,
+	S3_DAYS_NOT_WANTED,
 	S3_ENTITY_TOO_SMALL,
 	S3_ILLEGAL_LOCATION,
 	S3_INTERNAL,
@@ -217,9 +250,11 @@ enum s3_error {
 	S3_KEY_TOO_LONG,
 	S3_MALFORMED_XML,
 	S3_METHOD_NOT_ALLOWED,
+	S3_NOT_ACTIVE,
 	S3_NOT_IMPLEMENTED,
 	S3_NOT_MODIFIED,
 	S3_NO_SUCH_BUCKET,
+	S3_NO_SUCH_CONFIG,
 	S3_NO_SUCH_KEY,
 	S3_NO_SUCH_UPLOAD,
 	S3_NO_SUCH_VERSION,
@@ -244,6 +279,10 @@ struct s3_call {
 
 typedef int (*s3_handler)(struct s3_call *call);
 
+/* Called at the end of each element with the path from the root, "A/B/C", namespaces left out,
+ * and its text. A non-zero answer stops with that answer. */
+typedef int (*s3_xml_fn)(void *arg, const char *path, const char *text);
+
 /* s3_bucket.c: what each is called in the API is in the table of s3.c. */
 int s3_list_buckets(struct s3_call *call);
 int s3_create_bucket(struct s3_call *call);
@@ -256,10 +295,44 @@ bool s3_bucket_name_is_valid(const char *name);
 /* s3_config.c */
 int s3_get_bucket_versioning(struct s3_call *call);
 int s3_put_bucket_versioning(struct s3_call *call);
+int s3_get_bucket_request_payment(struct s3_call *call);
+int s3_put_bucket_request_payment(struct s3_call *call);
+int s3_get_bucket_tiering(struct s3_call *call);
+int s3_put_bucket_tiering(struct s3_call *call);
+int s3_delete_bucket_tiering(struct s3_call *call);
+/* Replaces the configuration on disk and then in memory; `mu` is held. */
+int s3_config_store(struct s3_bucket *b, const struct s3_config *as);
+/* The request's XML document; 0, -errno, or an answer. */
+int s3_body_read_xml(struct s3_call *call, s3_xml_fn fn, void *arg);
 /* The whole configuration as JSON members, and back. 0, -EBADMSG, -errno. */
 int s3_config_write(struct buf *out, const struct s3_config *config);
 int s3_config_read(struct json_object *doc, struct s3_config *ret);
+/* The same, for the members that a seed or /_sim/s3/bucket may give. */
+int s3_config_set(struct s3_config *config, struct json_object *doc);
 void s3_config_done(struct s3_config *config);
+/* s3_access.c */
+/* Whether the call may go on: the region it is signed for, who pays; or an answer to that is in
+ * place. Takes `mu`. */
+int s3_access_check(struct s3_call *call, const char *operation, bool *ret_is_answered);
+/* The access key and region that the request is signed with, "" if it does not say. */
+void s3_signed_by(const struct sim_req *req, char ret_key[S3_OWNER_MAX + 1],
+		  char ret_region[S3_REGION_MAX + 1]);
+const char *s3_region_of(const struct sim *sim, const struct s3_bucket *b);
+/* By seed's and quirks' words: "301", "307", "400". */
+bool s3_redirect_read(const char *word, enum s3_redirect *ret);
+const char *s3_redirect_word(enum s3_redirect redirect);
+/* s3_archive.c */
+/* Where Intelligent-Tiering has the object now; S3_FREQUENT for other classes. */
+enum s3_access s3_access_of(const struct s3_bucket *b, const struct s3_object *o,
+			    int64_t now_ms);
+const char *s3_access_word(enum s3_access access);
+bool s3_access_read(const char *word, enum s3_access *ret);
+/* The class whose restores bring it back: its own, or that of its archive tier; NULL: it is
+ * readable without one. */
+const struct s3_class *s3_cold_class(const struct s3_bucket *b, const struct s3_object *o,
+				     int64_t now_ms);
+/* Whether its bytes can be had now. */
+bool s3_is_readable(const struct s3_bucket *b, const struct s3_object *o, int64_t now_ms);
 /* s3_object.c */
 int s3_put_object(struct s3_call *call);
 int s3_delete_object(struct s3_call *call);
@@ -280,6 +353,10 @@ int s3_delete_locked(struct s3_call *call, struct s3_bucket *b, const char *key,
 /* What an upload's head says about the object to be: class, headers to keep. */
 int s3_upload_class(struct s3_call *call, const struct s3_class **ret);
 int s3_upload_headers(struct s3_call *call, char **ret);
+int s3_upload_encryption(struct s3_call *call, bool *ret_is_kms);
+void s3_encryption_header(struct sim_res *res, bool is_kms);
+/* Makes a tag of no bytes of it, as SSE-KMS does; what follows the hash stays. */
+int s3_etag_hide(char etag[48]);
 /* Content-MD5, if sent. */
 int s3_body_verify_md5(struct s3_call *call);
 /* The checksum the request carries, decoded, checked against the body; `algo` NULL if none. */
@@ -427,9 +504,6 @@ int s3_xml_sum(struct buf *out, const struct s3_algo *algo, const uint8_t *value
 	       uint32_t n_parts);
 void s3_xml_begin(struct buf *out,
 		  const char *root); /* declaration and <root xmlns=...> */
-/* Called at the end of each element with the path from the root, "A/B/C", namespaces left out,
- * and its text. A non-zero answer stops with that answer. */
-typedef int (*s3_xml_fn)(void *arg, const char *path, const char *text);
 /* 0, S3_MALFORMED_XML, -errno, or what `fn` answered. Refuses document types. */
 int s3_xml_read(const char *data, size_t len, s3_xml_fn fn, void *arg);
 

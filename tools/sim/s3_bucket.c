@@ -3,6 +3,7 @@
 #include "s3.h"
 #include "str.h"
 #include <ctype.h>
+#include <stdio.h>
 
 bool s3_bucket_name_is_valid(const char *name)
 {
@@ -41,40 +42,65 @@ int s3_list_buckets(struct s3_call *call)
 	return s3_bill(call, "request", "s3.list", 1, 0);
 }
 
+struct location {
+	char region[S3_REGION_MAX + 1];
+};
+
 static int on_location(void *arg, const char *path, const char *text)
 {
-	struct s3_call *call = arg;
+	struct location *l = arg;
 
 	if (!streq(path, "CreateBucketConfiguration/LocationConstraint"))
 		return 0;
-	return streq(text, call->sim->region) ? 0 : S3_ILLEGAL_LOCATION;
+	if (strlen(text) >= sizeof(l->region))
+		return S3_ILLEGAL_LOCATION;
+	memcpy(l->region, text, strlen(text) + 1);
+	return 0;
 }
 
-static int check_location(struct s3_call *call)
+/* Calls signed for us-east-1 may create buckets in every region, others in their own. */
+static int read_location(struct s3_call *call, struct location *ret)
 {
-	_buf_ struct buf body = { 0 };
+	char key[S3_OWNER_MAX + 1], region[S3_REGION_MAX + 1];
 
-	if (call->req->body_len == 0)
-		return 0;
-	buf_init(&body, BUF_TEXT_MAX);
-	int r = sim_body(call->req, BUF_TEXT_MAX, &body);
-	if (r < 0)
-		return r == -EFBIG ? S3_MALFORMED_XML : r;
-	return s3_xml_read(body.data, body.len, on_location, call);
+	*ret = (struct location){ 0 };
+	s3_signed_by(call->req, key, region);
+	int r = call->req->body_len > 0 ? s3_body_read_xml(call, on_location, ret) : 0;
+	if (r)
+		return r;
+	if (!ret->region[0])
+		memcpy(ret->region, region, sizeof(region));
+	return streq(region, "us-east-1") || streq(ret->region, region)
+		       ? S3_OK
+		       : S3_ILLEGAL_LOCATION;
+}
+
+static int create_locked(struct s3_call *call, const struct location *location)
+{
+	struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
+
+	/* us-east-1 alone still answers 200 to an owner who asks again. */
+	if (b)
+		return streq(s3_region_of(call->sim, b), "us-east-1")
+			       ? S3_OK
+			       : S3_BUCKET_OWNED_BY_YOU;
+	int r = s3_bucket_add(call->s3, call->bucket, call->req->now_ms);
+	if (r < 0 || streq(location->region, call->sim->region))
+		return r;
+	b = s3_bucket_find(call->s3, call->bucket);
+	memcpy(b->config.region, location->region, sizeof(b->config.region));
+	return s3_bucket_save(b);
 }
 
 int s3_create_bucket(struct s3_call *call)
 {
-	int r = check_location(call);
+	struct location location;
+
+	int r = read_location(call, &location);
 	if (r)
 		return r;
-
 	pthread_mutex_lock(&call->sim->mu);
-	/* us-east-1 alone still answers 200 to an owner who asks again. */
-	if (!s3_bucket_find(call->s3, call->bucket))
-		r = s3_bucket_add(call->s3, call->bucket, call->req->now_ms);
-	else if (!streq(call->sim->region, "us-east-1"))
-		r = S3_BUCKET_OWNED_BY_YOU;
+	r = create_locked(call, &location);
 	pthread_mutex_unlock(&call->sim->mu);
 	if (r)
 		return r;
@@ -90,23 +116,37 @@ bool s3_bucket_exists(struct s3_call *call)
 	return found;
 }
 
+/* The bucket's region into `ret`; false: there is no such bucket. */
+static bool region_find(struct s3_call *call, char ret[S3_REGION_MAX + 1])
+{
+	pthread_mutex_lock(&call->sim->mu);
+	const struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
+	if (b)
+		snprintf(ret, S3_REGION_MAX + 1, "%s", s3_region_of(call->sim, b));
+	pthread_mutex_unlock(&call->sim->mu);
+	return b != NULL;
+}
+
 int s3_head_bucket(struct s3_call *call)
 {
-	if (!s3_bucket_exists(call))
+	char region[S3_REGION_MAX + 1];
+
+	if (!region_find(call, region))
 		return S3_NO_SUCH_BUCKET;
-	sim_res_header(call->res, "x-amz-bucket-region", "%s", call->sim->region);
+	sim_res_header(call->res, "x-amz-bucket-region", "%s", region);
 	return s3_bill(call, "request", "s3.head", 1, 0);
 }
 
 int s3_get_bucket_location(struct s3_call *call)
 {
+	char region[S3_REGION_MAX + 1];
 	struct buf *out = &call->res->body;
 
-	if (!s3_bucket_exists(call))
+	if (!region_find(call, region))
 		return S3_NO_SUCH_BUCKET;
 	s3_xml_begin(out, "LocationConstraint");
-	if (!streq(call->sim->region, "us-east-1"))
-		buf_puts(out, call->sim->region);
+	if (!streq(region, "us-east-1"))
+		buf_puts(out, region);
 	buf_puts(out, "</LocationConstraint>");
 	return 0;
 }

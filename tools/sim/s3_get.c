@@ -181,7 +181,7 @@ static void kept_headers(struct sim_res *res, const char *lines)
 }
 
 static void object_headers(struct s3_call *call, const struct s3_object *o,
-			   const struct span *span)
+			   const struct span *span, enum s3_access access)
 {
 	struct sim_res *res = call->res;
 	char modified[40];
@@ -190,9 +190,11 @@ static void object_headers(struct s3_call *call, const struct s3_object *o,
 	sim_res_header(res, "Last-Modified", "%s", modified);
 	sim_res_header(res, "ETag", "\"%s\"", o->etag);
 	sim_res_header(res, "Accept-Ranges", "bytes");
-	sim_res_header(res, "x-amz-server-side-encryption", "AES256");
+	s3_encryption_header(res, o->is_kms);
 	if (!streq(o->class->name, "STANDARD"))
 		sim_res_header(res, "x-amz-storage-class", "%s", o->class->name);
+	if (access != S3_FREQUENT)
+		sim_res_header(res, "x-amz-archive-status", "%s", s3_access_word(access));
 	s3_restore_header(res, o, call->req->now_ms);
 	sum_headers(call, o, span);
 	kept_headers(res, o->headers);
@@ -207,27 +209,33 @@ static void object_headers(struct s3_call *call, const struct s3_object *o,
 	}
 }
 
-static int find(struct s3_call *call, struct s3_object **ret)
+static int find(struct s3_call *call, const struct s3_bucket **ret_bucket,
+		struct s3_object **ret)
 {
 	const struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
 
+	*ret_bucket = b;
 	return b ? s3_object_named(call, b, ret) : (int)S3_NO_SUCH_BUCKET;
 }
 
 /* The body is not sent to a HEAD, but its length is. */
 static int answer_locked(struct s3_call *call, bool is_get)
 {
+	int64_t now_ms = call->req->now_ms;
+	const struct s3_bucket *b;
 	struct s3_object *o;
 	struct span span;
 
-	int r = find(call, &o);
+	int r = find(call, &b, &o);
 	if (r == 0)
 		r = check_conditions(call->req, o);
 	if (r)
 		return r;
-	if (is_get && o->class->is_archived &&
-	    s3_restore_state(o, call->req->now_ms) != S3_COPY) {
+	enum s3_access access = s3_access_of(b, o, now_ms);
+	if (is_get && !s3_is_readable(b, o, now_ms)) {
 		s3_xml_text(&call->extra, "StorageClass", o->class->name);
+		if (access != S3_FREQUENT)
+			s3_xml_text(&call->extra, "AccessTier", s3_access_word(access));
 		return S3_INVALID_OBJECT_STATE;
 	}
 	r = find_span(call, o, &span);
@@ -242,7 +250,9 @@ static int answer_locked(struct s3_call *call, bool is_get)
 			return fd;
 		call->res->file_fd = fd;
 	}
-	object_headers(call, o, &span);
+	object_headers(call, o, &span, access);
+	if (is_get)
+		o->read_ms = now_ms;
 	return 0;
 }
 
@@ -336,10 +346,11 @@ static uint64_t header_number(const struct sim_req *req, const char *name,
 static int attributes_locked(struct s3_call *call, const char *names)
 {
 	struct buf *out = &call->res->body;
+	const struct s3_bucket *b;
 	struct s3_object *o;
 	char modified[40];
 
-	int r = find(call, &o);
+	int r = find(call, &b, &o);
 	if (r)
 		return r;
 	sim_time_http(o->modified_ms, modified);

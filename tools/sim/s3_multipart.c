@@ -73,6 +73,8 @@ static int upload_new(struct s3_call *call, struct s3_upload **ret)
 	if (r == 0)
 		r = wanted_sum(call, u);
 	if (r == 0)
+		r = s3_upload_encryption(call, &u->is_kms);
+	if (r == 0)
 		r = s3_id_new(u->id);
 	if (r)
 		return r;
@@ -324,6 +326,10 @@ static int plan_object(struct s3_call *call, const struct s3_upload *u, struct p
 	if (!u->algo && !call->sim->has_no_default_sum)
 		o->sum.algo = s3_algo_find("crc64nvme");
 	s3_etag_of_parts(o->parts, o->n_parts, o->etag);
+	o->is_kms = u->is_kms;
+	int r = u->is_kms ? s3_etag_hide(o->etag) : 0;
+	if (r < 0)
+		return r;
 	return u->is_composite
 		       ? s3_sum_of_parts(u->algo, o->parts, o->n_parts, o->sum.value)
 		       : 0;
@@ -400,9 +406,19 @@ static int check_whole(struct s3_call *call, const struct s3_object *o)
 		return 0;
 	snprintf(name, sizeof(name), "x-amz-checksum-%s", o->sum.algo->name);
 	const char *text = sim_header(call->req, name);
-	/* A composite value carries "-N"; what it is made of has been checked. */
-	if (!text || strchr(text, '-'))
+	const char *type = sim_header(call->req, "x-amz-checksum-type");
+	if (type &&
+	    strcasecmp(type, o->sum.is_composite ? "COMPOSITE" : "FULL_OBJECT") != 0) {
+		call->message =
+			"The checksum type is not the one the upload was created with.";
+		return S3_INVALID_REQUEST;
+	}
+	if (!text)
 		return 0;
+	/* A composite value may carry "-N". */
+	char bare[64];
+	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(text, "-"), text);
+	text = bare;
 	if (base64_decode(text, value, o->sum.algo->len) == (ssize_t)o->sum.algo->len &&
 	    memcmp(value, o->sum.value, o->sum.algo->len) == 0)
 		return 0;

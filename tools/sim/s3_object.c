@@ -30,7 +30,8 @@ static bool is_kept(const char *name)
 		"Expires",
 	};
 
-	if (strncasecmp(name, "x-amz-meta-", 11) == 0)
+	if (strncasecmp(name, "x-amz-meta-", 11) == 0 ||
+	    strcasecmp(name, "x-amz-server-side-encryption-aws-kms-key-id") == 0)
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcasecmp(name, names[i]) == 0)
@@ -74,6 +75,36 @@ int s3_upload_headers(struct s3_call *call, char **ret)
 		return -ENOMEM;
 	*ret = headers;
 	return 0;
+}
+
+int s3_upload_encryption(struct s3_call *call, bool *ret_is_kms)
+{
+	const char *how = sim_header(call->req, "x-amz-server-side-encryption");
+
+	if (sim_header(call->req, "x-amz-server-side-encryption-customer-algorithm"))
+		return S3_NOT_IMPLEMENTED;
+	if (how && !streq(how, "AES256") && !streq(how, "aws:kms")) {
+		call->message = "The encryption method specified is not supported";
+		return S3_INVALID_ARGUMENT;
+	}
+	*ret_is_kms = how && streq(how, "aws:kms");
+	return 0;
+}
+
+void s3_encryption_header(struct sim_res *res, bool is_kms)
+{
+	sim_res_header(res, "x-amz-server-side-encryption", "%s",
+		       is_kms ? "aws:kms" : "AES256");
+}
+
+int s3_etag_hide(char etag[48])
+{
+	char other[S3_ID_LEN + 1];
+
+	int r = s3_id_new(other);
+	if (r == 0)
+		memcpy(etag, other, S3_ID_LEN);
+	return r;
 }
 
 int s3_body_verify_md5(struct s3_call *call)
@@ -200,6 +231,8 @@ static int object_from_head(struct s3_call *call, struct s3_object **ret)
 	if (r == 0)
 		r = s3_upload_headers(call, &o->headers);
 	if (r == 0)
+		r = s3_upload_encryption(call, &o->is_kms);
+	if (r == 0)
 		r = s3_body_verify(call, &o->sum);
 	if (r)
 		return r;
@@ -215,6 +248,9 @@ static int object_from_head(struct s3_call *call, struct s3_object **ret)
 	o->size_bytes = req->body_len;
 	o->modified_ms = req->now_ms - req->now_ms % 1000;
 	hex_encode(req->body_md5, sizeof(req->body_md5), o->etag);
+	r = o->is_kms ? s3_etag_hide(o->etag) : 0;
+	if (r < 0)
+		return r;
 	*ret = steal_ptr(o);
 	return 0;
 }
@@ -236,7 +272,7 @@ int s3_put_object(struct s3_call *call)
 
 	const struct s3_class *class = o->class;
 	sim_res_header(call->res, "ETag", "\"%s\"", o->etag);
-	sim_res_header(call->res, "x-amz-server-side-encryption", "AES256");
+	s3_encryption_header(call->res, o->is_kms);
 	s3_sum_headers(call->res, &o->sum, 0);
 	r = s3_object_store(call, steal_ptr(o));
 	if (r) {

@@ -72,6 +72,10 @@ int s3_record_object_write(struct buf *out, const struct s3_object *o)
 	put_ms(out, "modified", o->modified_ms);
 	put_text(out, "class", o->class->name);
 	put_text(out, "headers", o->headers);
+	if (o->is_kms)
+		buf_puts(out, ",\"kms\":true");
+	if (o->access != S3_FREQUENT)
+		buf_printf(out, ",\"access\":\"%s\"", s3_access_word(o->access));
 	put_sum(out, &o->sum);
 	put_restore(out, &o->restore);
 	if (o->n_parts > 0) {
@@ -94,6 +98,8 @@ int s3_record_upload_write(struct buf *out, const struct s3_upload *u)
 	put_text(out, "class", u->class->name);
 	put_text(out, "headers", u->headers);
 	put_ms(out, "initiated", u->initiated_ms);
+	if (u->is_kms)
+		buf_puts(out, ",\"kms\":true");
 	if (u->algo)
 		buf_printf(out, ",\"algorithm\":\"%s\",\"composite\":%s", u->algo->name,
 			   u->is_composite ? "true" : "false");
@@ -247,6 +253,10 @@ static bool get_object(struct json_object *doc, struct s3_object *o)
 	/* Older records have neither. */
 	json_u64(doc, "seq", &o->seq);
 	json_boolean(doc, "marker", &o->is_marker);
+	json_boolean(doc, "kms", &o->is_kms);
+	const char *access;
+	if (json_str(doc, "access", &access) == 0 && !s3_access_read(access, &o->access))
+		return false;
 	return get_restore(doc, &o->restore) && get_parts(doc, o);
 }
 
@@ -279,6 +289,7 @@ int s3_record_upload_read(const char *data, size_t len, struct s3_upload **ret)
 		return -ENOMEM;
 	u->key = get_text(doc, "key");
 	u->headers = get_text(doc, "headers");
+	json_boolean(doc, "kms", &u->is_kms);
 	if (!u->key || !get_id(doc, "id", u->id, sizeof(u->id)) ||
 	    !get_id(doc, "bucket", u->bucket, sizeof(u->bucket)) ||
 	    !get_ms(doc, "initiated", &u->initiated_ms) || !get_class(doc, &u->class) ||

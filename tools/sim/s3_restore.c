@@ -56,6 +56,11 @@ const struct s3_class *s3_class_find(const char *name)
 	return NULL;
 }
 
+bool s3_class_is_tiering(const struct s3_class *class)
+{
+	return streq(class->name, "INTELLIGENT_TIERING");
+}
+
 enum s3_restore_state s3_restore_state(const struct s3_object *o, int64_t now_ms)
 {
 	const struct s3_restore *r = &o->restore;
@@ -152,9 +157,7 @@ static int read_wanted(struct s3_call *call, struct wanted *ret)
 		return r;
 	if (w.is_select)
 		return S3_NOT_IMPLEMENTED;
-	if (!w.has_days)
-		return S3_MALFORMED_XML;
-	if (w.days < 1) {
+	if (w.has_days && w.days < 1) {
 		call->message =
 			"restoration days must be positive"; /* wording not known */
 		s3_xml_text(&call->extra, "ArgumentName", "Days");
@@ -172,11 +175,20 @@ enum verdict {
 };
 
 /* A verdict, or the enum s3_error that refuses. */
-static int judge(const struct s3_object *o, const struct wanted *w, int64_t now_ms)
+static int judge(const struct s3_object *o, const struct s3_class *cold,
+		 const struct wanted *w, int64_t now_ms)
 {
-	if (!o->class->is_archived)
+	if (s3_class_is_tiering(o->class)) {
+		if (!cold)
+			return S3_ALREADY_ACTIVE;
+		if (w->has_days)
+			return S3_DAYS_NOT_WANTED;
+	} else if (!cold) {
 		return S3_RESTORE_NOT_ALLOWED;
-	if (o->class->ready_ms[w->tier] == 0)
+	} else if (!w->has_days) {
+		return S3_MALFORMED_XML;
+	}
+	if (cold->ready_ms[w->tier] == 0)
 		return S3_TIER_NOT_SUPPORTED;
 	switch (s3_restore_state(o, now_ms)) {
 	case S3_COLD:
@@ -197,9 +209,10 @@ static int64_t midnight_behind(int64_t ms)
 	return (ms + S3_DAY_MS - 1) / S3_DAY_MS * S3_DAY_MS;
 }
 
-static int64_t ready_at(const struct s3_object *o, enum s3_tier tier, int64_t now_ms)
+static int64_t ready_at(const struct s3_object *o, const struct s3_class *cold,
+			enum s3_tier tier, int64_t now_ms)
 {
-	int64_t ms = o->class->ready_ms[tier];
+	int64_t ms = cold->ready_ms[tier];
 
 	if (tier == S3_EXPEDITED && o->size_bytes > EXPEDITED_SMALL)
 		ms += (int64_t)((o->size_bytes - EXPEDITED_SMALL) /
@@ -208,8 +221,8 @@ static int64_t ready_at(const struct s3_object *o, enum s3_tier tier, int64_t no
 }
 
 /* The restore after a verdict; pure. */
-static struct s3_restore after(const struct s3_object *o, int verdict,
-			       const struct wanted *w, int64_t now_ms,
+static struct s3_restore after(const struct s3_object *o, const struct s3_class *cold,
+			       int verdict, const struct wanted *w, int64_t now_ms,
 			       bool is_from_request)
 {
 	struct s3_restore r = o->restore;
@@ -220,7 +233,7 @@ static struct s3_restore after(const struct s3_object *o, int verdict,
 		r.expiry_ms = midnight_behind(now_ms + kept_ms);
 		return r;
 	}
-	int64_t done_ms = ready_at(o, w->tier, now_ms);
+	int64_t done_ms = ready_at(o, cold, w->tier, now_ms);
 	if (verdict == UPGRADE && r.done_ms < done_ms)
 		done_ms = r.done_ms;
 	if (verdict == START)
@@ -228,6 +241,11 @@ static struct s3_restore after(const struct s3_object *o, int verdict,
 	r.done_ms = done_ms;
 	r.tier = w->tier;
 	r.days = (uint32_t)w->days;
+	/* Intelligent-Tiering moves the object itself: there is no copy that could expire. */
+	if (s3_class_is_tiering(o->class)) {
+		r.expiry_ms = done_ms;
+		return r;
+	}
 	r.expiry_ms =
 		midnight_behind((is_from_request ? r.requested_ms : done_ms) + kept_ms);
 	/* A slow tier may outlast a short count from the request. */
@@ -254,19 +272,24 @@ static int restore_held(struct s3_call *call, struct s3_bucket *b, const struct 
 	if (r)
 		return r;
 	int64_t now_ms = call->req->now_ms;
-	int verdict = judge(o, w, now_ms);
+	const struct s3_class *cold = s3_cold_class(b, o, now_ms);
+	int verdict = judge(o, cold, w, now_ms);
 	if (verdict == S3_RESTORE_NOT_ALLOWED)
 		s3_xml_text(&call->extra, "StorageClass", o->class->name);
 	if (verdict < S3_ERRORS)
 		return verdict;
 	struct s3_restore before = o->restore;
 	struct s3_object as = *o;
-	as.restore = after(o, verdict, w, now_ms, call->sim->is_expiry_from_request);
+	as.access = s3_access_of(b, o, now_ms);
+	as.restore =
+		after(o, cold, verdict, w, now_ms, call->sim->is_expiry_from_request);
 	r = s3_object_change(call->sim, b, o, &as);
 	if (r < 0)
 		return r;
 	int64_t added_ms = o->restore.expiry_ms - before.expiry_ms;
 	*ret = (struct charge){ verdict, o->class, w->tier, o->size_bytes, 0 };
+	if (s3_class_is_tiering(o->class))
+		return 0;
 	if (verdict == START)
 		ret->copy_days = o->restore.days + 1;
 	else if (verdict == EXTEND && added_ms > 0)
@@ -289,8 +312,15 @@ static int restore_locked(struct s3_call *call, const struct wanted *w,
 
 static int charge(struct s3_call *call, const struct charge *c)
 {
+	const struct s3_class *class = c->class;
 	char tariff[96];
-	int n = snprintf(tariff, sizeof(tariff), "s3.%s.%s.", c->class->name,
+
+	/* Intelligent-Tiering takes money for Expedited only, as GLACIER does. */
+	if (s3_class_is_tiering(class) && c->tier != S3_EXPEDITED)
+		return 0;
+	if (s3_class_is_tiering(class))
+		class = s3_class_find("GLACIER");
+	int n = snprintf(tariff, sizeof(tariff), "s3.%s.%s.", class->name,
 			 tier_names[c->tier]);
 
 	for (char *p = strchr(tariff + 3, '.'); *p; p++)

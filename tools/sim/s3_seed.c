@@ -5,7 +5,12 @@
  *	   "file": "path" | "size": N, "fill": "text",
  *	   "part-size": N,                       as if uploaded in parts of that size
  *	   "checksum": "crc64nvme" | "sha256-composite" | "none" | any full-object algorithm,
- *	   "last-modified": "2020-01-02T03:04:05Z"}]}]
+ *	   "sse": "aws:kms", "archive-tier": "ARCHIVE_ACCESS" | "DEEP_ARCHIVE_ACCESS",
+ *	   "last-modified": "2020-01-02T03:04:05Z"}],
+ *	  "versioning": "Enabled" | "Suspended", "region": "eu-west-1", "redirect": "301",
+ *	  "owner": access key, "requester-pays": true}]
+ *
+ * A key that stands there twice has two versions.
  *
  * What is there already is left alone, so a restart with the same file changes nothing.
  */
@@ -19,7 +24,8 @@ struct seeding {
 	struct sim *sim;
 	const char *base_dir;
 	const char *bucket;
-	int fd; /* the object's bytes */
+	uint64_t last_seq; /* of what was there before */
+	int fd;            /* the object's bytes */
 };
 
 /* "sha256-composite" -> sha256 over the parts. */
@@ -91,20 +97,32 @@ static int make_sums(struct seeding *s, struct s3_object *o, uint64_t part_bytes
 	return s3_sum_file(o->sum.algo, s->fd, 0, o->size_bytes, o->sum.value);
 }
 
+static int read_storage(struct json_object *doc, struct s3_object *o)
+{
+	const char *class = NULL, *sse = "AES256", *access = "";
+
+	json_str(doc, "storage-class", &class);
+	json_str(doc, "sse", &sse);
+	json_str(doc, "archive-tier", &access);
+	o->class = s3_class_find(class);
+	o->is_kms = streq(sse, "aws:kms");
+	if (!o->class || !s3_access_read(access, &o->access))
+		return -EINVAL;
+	return 0;
+}
+
 static int make_object(struct seeding *s, struct json_object *doc, const char *key,
 		       struct s3_object **ret)
 {
-	const char *class = NULL, *modified = NULL;
+	const char *modified = NULL;
 	uint64_t part_bytes = 0;
 
 	_cleanup_(s3_object_freep) struct s3_object *o = s3_object_new(key);
 	if (!o)
 		return -ENOMEM;
-	json_str(doc, "storage-class", &class);
-	o->class = s3_class_find(class);
 	o->headers = strdup("Content-Type: binary/octet-stream\n");
-	if (!o->class || !o->headers)
-		return o->class ? -ENOMEM : -EINVAL;
+	if (!o->headers)
+		return -ENOMEM;
 	o->modified_ms = sim_clock_now(s->sim->clock);
 	if (json_str(doc, "last-modified", &modified) == 0 &&
 	    time_parse_rfc3339(modified, &o->modified_ms) < 0)
@@ -112,11 +130,15 @@ static int make_object(struct seeding *s, struct json_object *doc, const char *k
 	o->modified_ms -= o->modified_ms % 1000;
 	json_u64(doc, "part-size", &part_bytes);
 
-	int r = read_sum(doc, &o->sum);
+	int r = read_storage(doc, o);
+	if (r == 0)
+		r = read_sum(doc, &o->sum);
 	if (r == 0)
 		r = sim_seed_bytes(s->sim, doc, s->base_dir, &s->fd, &o->size_bytes);
 	if (r == 0)
 		r = make_sums(s, o, part_bytes);
+	if (r == 0 && o->is_kms)
+		r = s3_etag_hide(o->etag);
 	if (r == 0)
 		r = s3_data_keep(s->sim, s->fd, o->size_bytes, o->data_id);
 	cleanup_close(&s->fd);
@@ -126,6 +148,16 @@ static int make_object(struct seeding *s, struct json_object *doc, const char *k
 	return r;
 }
 
+static bool is_there(const struct seeding *s, const char *key)
+{
+	const struct s3_object *o =
+		s3_object_newest(s3_bucket_find(s->sim->s3, s->bucket), key);
+
+	while (o && o->older)
+		o = o->older;
+	return o && o->seq <= s->last_seq;
+}
+
 static int seed_object(struct seeding *s, struct json_object *doc)
 {
 	struct sim_s3 *s3 = s->sim->s3;
@@ -133,7 +165,7 @@ static int seed_object(struct seeding *s, struct json_object *doc)
 	const char *key = "?";
 
 	int r = json_str(doc, "key", &key);
-	if (r == 0 && s3_object_find(s3_bucket_find(s3, s->bucket), key))
+	if (r == 0 && is_there(s, key))
 		return 0;
 	if (r == 0)
 		r = make_object(s, doc, key, &o);
@@ -159,8 +191,18 @@ static int seed_bucket(struct seeding *s, struct json_object *doc)
 		return -EINVAL;
 	}
 	pthread_mutex_lock(&s->sim->mu);
-	if (!s3_bucket_find(s->sim->s3, s->bucket))
+	bool is_new = !s3_bucket_find(s->sim->s3, s->bucket);
+	if (is_new)
 		r = s3_bucket_add(s->sim->s3, s->bucket, sim_clock_now(s->sim->clock));
+	if (is_new && r == 0) {
+		struct s3_bucket *b = s3_bucket_find(s->sim->s3, s->bucket);
+
+		r = s3_config_set(&b->config, doc);
+		if (r == 0)
+			r = s3_bucket_save(b);
+	}
+	if (r == 0)
+		s->last_seq = s3_bucket_find(s->sim->s3, s->bucket)->last_seq;
 	pthread_mutex_unlock(&s->sim->mu);
 	if (r < 0 || json_array(doc, "objects", &objects, &n) < 0)
 		return r;

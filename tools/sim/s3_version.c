@@ -330,8 +330,10 @@ int s3_object_change(struct sim *sim, struct s3_bucket *b, struct s3_object *o,
 {
 	int r = record_write(sim, b, as);
 
-	if (r == 0)
+	if (r == 0) {
 		o->restore = as->restore;
+		o->access = as->access;
+	}
 	return r;
 }
 

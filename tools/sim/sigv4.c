@@ -237,7 +237,8 @@ static int scope_check(const struct sim_conn *c, const struct auth *a,
 	/* Some have one endpoint for all regions, which is us-east-1's. (4.4, 5.4) */
 	bool is_global = c->service == SIM_STS || c->service == SIM_PRICING;
 	if (!streq(a->region, c->req.sim->region) &&
-	    !(is_global && streq(a->region, "us-east-1"))) {
+	    !(is_global && streq(a->region, "us-east-1")) &&
+	    !(c->service == SIM_S3 && sim_s3_has_region(c->req.sim, a->region))) {
 		if (c->service != SIM_S3)
 			return refuse(c, WHY_SCOPE, ret,
 				      "Credential should be scoped to a valid region, "

@@ -71,6 +71,7 @@ struct sim_req {
 	char operation[40];  /* as the API names it: "InitiateJob" */
 	char resource[1400]; /* "vaults/photos/archives/ID", "bucket/key" */
 	char tier[16];       /* "Bulk", for the log; "" if the request has none */
+	char payer[132];     /* access key that the bill goes to; "": does not matter */
 
 	void *connection; /* the server's */
 };
@@ -132,6 +133,10 @@ void sim_glacier_tick(struct sim *sim, int64_t now_ms);
 void sim_s3_tick(struct sim *sim, int64_t now_ms);
 int sim_glacier_open(struct sim *sim); /* loads state from disk; 0 or -errno */
 int sim_s3_open(struct sim *sim);
+/* Whether a bucket is in that region: calls may be signed for it. Takes `mu`. */
+bool sim_s3_has_region(struct sim *sim, const char *region);
+/* /_sim/s3/...; false: not one of these. */
+bool sim_s3_admin(struct sim_req *req, struct sim_res *res);
 void sim_glacier_close(struct sim *sim); /* frees the memory; no thread is left */
 void sim_s3_close(struct sim *sim);
 /* Error documents of the services, also used by the server for signature and fault answers. */

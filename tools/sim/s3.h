@@ -12,6 +12,7 @@
  *	s3_config.c     what is set on a bucket       s3_seed.c       --seed FILE
  *	s3_access.c     regions, who pays             s3_archive.c    Intelligent-Tiering
  *	s3_admin.c      /_sim/s3/...                  s3_event.c      as time passes
+ *	s3_notify.c     notifications                 s3_inventory.c  S3 Inventory
  *
  * On disk, under DIR/s3:
  *
@@ -161,6 +162,31 @@ enum s3_redirect {
 	S3_REDIRECTS,
 };
 
+/* Restores, as they are told about. */
+enum s3_event_kind {
+	S3_EVENT_POST,
+	S3_EVENT_COMPLETED,
+	S3_EVENT_DELETE,
+	S3_EVENTS,
+};
+
+/* Who is told of what. */
+struct s3_target {
+	char id[256];
+	char *arn;           /* of a queue or a topic */
+	unsigned int events; /* bits of enum s3_event_kind */
+	char prefix[256], suffix[256];
+};
+
+struct s3_notify {
+	char *document; /* as it was put */
+	struct s3_target *targets;
+	size_t n_targets;
+	bool is_bridged; /* EventBridge is told, too */
+};
+
+struct s3_inventory; /* s3_inventory.c */
+
 /* What is set on a bucket. */
 struct s3_config {
 	enum s3_versioning versioning;
@@ -170,6 +196,9 @@ struct s3_config {
 	enum s3_redirect redirect;      /* what a call signed for another region gets */
 	uint32_t access_days[S3_ACCESSES]; /* unread for so long: moved there; 0: never */
 	char *tiering;                     /* the document that said so; NULL: none */
+	struct s3_notify *notify;          /* NULL: none */
+	char bridge_arn[256]; /* where EventBridge's documents go; "": nowhere */
+	struct s3_inventory *inventories; /* a list */
 };
 
 struct s3_bucket {
@@ -214,14 +243,16 @@ void s3_upload_free(struct s3_upload *u);
 DEFINE_CLEANUP(struct s3_upload, s3_upload_free)
 
 struct sim_s3 {
-	int data_fd, buckets_fd, uploads_fd;
+	int root_fd, data_fd, buckets_fd, uploads_fd;
 	struct s3_bucket **buckets; /* by name */
 	size_t n_buckets;
 	struct s3_upload **uploads; /* in no order */
 	size_t n_uploads;
 	struct s3_hold *holds;
 	pthread_cond_t released; /* a hold or an upload's writer is gone */
-	int64_t next_change_ms; /* no copy is finished or expires before; INT64_MAX: none */
+	int64_t next_change_ms;  /* nothing happens by itself before; INT64_MAX: at all */
+	int64_t told_ms;         /* up to here it has been told, if not sent */
+	uint64_t sequencer;      /* of the last record */
 };
 
 /* Answers that are not the call's success. Handlers return 0 (answered), one of these, or
@@ -302,7 +333,9 @@ int s3_put_bucket_tiering(struct s3_call *call);
 int s3_delete_bucket_tiering(struct s3_call *call);
 /* Replaces the configuration on disk and then in memory; `mu` is held. */
 int s3_config_store(struct s3_bucket *b, const struct s3_config *as);
-/* The request's XML document; 0, -errno, or an answer. */
+/* The request's document, a text; 0, -errno, or an answer. */
+int s3_body_read_text(struct s3_call *call, struct buf *body);
+/* The same, read. */
 int s3_body_read_xml(struct s3_call *call, s3_xml_fn fn, void *arg);
 /* The whole configuration as JSON members, and back. 0, -EBADMSG, -errno. */
 int s3_config_write(struct buf *out, const struct s3_config *config);
@@ -410,6 +443,55 @@ int s3_restore_object(struct s3_call *call);
 void s3_restore_xml(struct buf *out, const struct s3_object *o, int64_t now_ms);
 /* x-amz-restore, nothing while cold. */
 void s3_restore_header(struct sim_res *res, const struct s3_object *o, int64_t now_ms);
+
+/* s3_notify.c */
+struct s3_letter {
+	char *arn, *document;
+	struct s3_letter *next;
+};
+
+/* What is to be sent, in order. */
+struct s3_outbox {
+	struct s3_letter *first, *last;
+};
+
+struct s3_event {
+	struct sim *sim;
+	const struct s3_bucket *bucket;
+	const struct s3_object *object;
+	enum s3_event_kind kind;
+	int64_t time_ms;
+	int64_t expiry_ms;   /* of the copy */
+	char request_id[64]; /* "": of the service's own */
+	char who[160];       /* principal of a request; "": the service */
+};
+
+int s3_get_bucket_notification(struct s3_call *call);
+int s3_put_bucket_notification(struct s3_call *call);
+/* From the document; 0, -errno, or an answer. */
+int s3_notify_read(const char *document, struct s3_notify **ret);
+void s3_notify_free(struct s3_notify *n);
+/* Makes the documents that the bucket's targets want; `mu` is held. */
+void s3_event_post(const struct s3_event *event, struct s3_outbox *box);
+/* Without `mu`. Empties the box; -errno of the last that failed, which is logged. */
+int s3_outbox_send(struct sim *sim, struct s3_outbox *box);
+/* s3_event.c, with `mu` held */
+/* Something will happen by itself then. */
+void s3_change_at(struct sim_s3 *s3, int64_t ms);
+int s3_told_save(struct sim_s3 *s3);
+int s3_told_load(struct sim_s3 *s3, int64_t now_ms);
+/* s3_inventory.c */
+int s3_get_bucket_inventory(struct s3_call *call);
+int s3_put_bucket_inventory(struct s3_call *call);
+int s3_delete_bucket_inventory(struct s3_call *call);
+/* JSON array of all, and back. 0, -EBADMSG, -errno. */
+void s3_inventories_write(struct buf *out, const struct s3_inventory *list);
+int s3_inventories_read(struct json_object *doc, struct s3_inventory **ret);
+void s3_inventories_free(struct s3_inventory *list);
+/* Takes those that are due; `mu` is held, and released meanwhile. */
+void s3_inventories_run(struct sim *sim, int64_t now_ms);
+/* One now, whatever is due; the same. */
+int s3_inventory_now(struct sim *sim, struct s3_bucket *b, const char *id);
 
 /* s3_version.c. All with `mu` held; who writes a record releases it meanwhile, and holds the
  * key. */

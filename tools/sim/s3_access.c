@@ -72,7 +72,7 @@ void s3_signed_by(const struct sim_req *req, char ret_key[S3_OWNER_MAX + 1],
 }
 
 static void redirect(struct s3_call *call, const struct s3_config *config,
-		     const char *region, const char *signed_region)
+		     const char *region, const char *signed_for)
 {
 	char text[256];
 
@@ -82,7 +82,7 @@ static void redirect(struct s3_call *call, const struct s3_config *config,
 			text, sizeof(text),
 			"The authorization header is malformed; the region '%s' is wrong; "
 			"expecting '%s'",
-			signed_region, region);
+			signed_for, region);
 		s3_xml_text(&call->extra, "Region", region);
 		sim_s3_error(call->req, call->res, 400, "AuthorizationHeaderMalformed",
 			     text, call->extra.data);
@@ -116,11 +116,6 @@ static bool is_said_to_pay(const struct sim_req *req)
 	return payer && streq(payer, "requester");
 }
 
-static void refuse(struct s3_call *call)
-{
-	sim_s3_error(call->req, call->res, 403, "AccessDenied", "Access Denied", NULL);
-}
-
 /* False: refused. */
 static bool settle_payer(struct s3_call *call, const struct s3_config *config,
 			 const char *key)
@@ -142,27 +137,27 @@ static bool settle_payer(struct s3_call *call, const struct s3_config *config,
 int s3_access_check(struct s3_call *call, const char *operation, bool *ret_is_answered)
 {
 	const char *expected = sim_header(call->req, "x-amz-expected-bucket-owner");
-	char key[S3_OWNER_MAX + 1], region[S3_REGION_MAX + 1];
-	char of_bucket[S3_REGION_MAX + 1];
+	char key[S3_OWNER_MAX + 1], signed_for[S3_REGION_MAX + 1];
+	char region[S3_REGION_MAX + 1];
 
-	s3_signed_by(call->req, key, region);
+	s3_signed_by(call->req, key, signed_for);
 	snprintf(call->req->payer, sizeof(call->req->payer), "%s", key);
 	pthread_mutex_lock(&call->sim->mu);
 	const struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
 	struct s3_config config = b ? b->config : (struct s3_config){ 0 };
 	if (b)
-		snprintf(of_bucket, sizeof(of_bucket), "%s", s3_region_of(call->sim, b));
+		snprintf(region, sizeof(region), "%s", s3_region_of(call->sim, b));
 	pthread_mutex_unlock(&call->sim->mu);
 	if (!b || streq(operation, "CreateBucket"))
 		return 0;
 
 	*ret_is_answered = true;
-	if (!streq(region, of_bucket) && !streq(operation, "GetBucketLocation"))
-		redirect(call, &config, of_bucket, region);
-	else if (expected && !streq(expected, SIM_ACCOUNT))
-		refuse(call);
-	else if (!settle_payer(call, &config, key))
-		refuse(call);
+	if (!streq(signed_for, region) && !streq(operation, "GetBucketLocation"))
+		redirect(call, &config, region, signed_for);
+	else if ((expected && !streq(expected, SIM_ACCOUNT)) ||
+		 !settle_payer(call, &config, key))
+		sim_s3_error(call->req, call->res, 403, "AccessDenied", "Access Denied",
+			     NULL);
 	else
 		*ret_is_answered = false;
 	return 0;

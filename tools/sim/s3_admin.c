@@ -5,7 +5,8 @@
  *	              where Intelligent-Tiering has the object from now on
  *	vanish        {"bucket":B,"key":K}: the temporary copy is gone before its time
  *	bucket        {"bucket":B,"owner":KEY,"requester-pays":BOOL,"redirect":"301"|"307"|"400"}:
- *	              sets what is given
+ *	              sets what is given; "eventbridge": ARN of a queue for its documents
+ *	inventory     {"bucket":B,"id":ID}: takes it now
  *
  * The objects' documents may name a "versionId".
  */
@@ -40,7 +41,8 @@ static int vanish(struct order *order)
 
 	if (s3_restore_state(&as, order->now_ms) != S3_COPY)
 		return -EINVAL;
-	as.restore.expiry_ms = order->now_ms;
+	as.restore.expiry_ms = order->now_ms + 1; /* behind what has been told */
+	s3_change_at(order->sim->s3, as.restore.expiry_ms);
 	return s3_object_change(order->sim, order->bucket, order->object, &as);
 }
 
@@ -52,6 +54,15 @@ static int bucket(struct order *order)
 	return r < 0 ? r : s3_config_store(order->bucket, &as);
 }
 
+static int inventory(struct order *order)
+{
+	const char *id;
+
+	return json_str(order->doc, "id", &id) < 0
+		       ? -EINVAL
+		       : s3_inventory_now(order->sim, order->bucket, id);
+}
+
 static const struct verb {
 	const char *path;
 	bool is_on_object;
@@ -60,6 +71,7 @@ static const struct verb {
 	{ "/_sim/s3/archive-tier", true, archive_tier },
 	{ "/_sim/s3/vanish", true, vanish },
 	{ "/_sim/s3/bucket", false, bucket },
+	{ "/_sim/s3/inventory", false, inventory },
 };
 
 /* With the key held. */

@@ -26,6 +26,10 @@ int s3_config_write(struct buf *out, const struct s3_config *config)
 	if (config->redirect)
 		put_text(out, "redirect", s3_redirect_word(config->redirect));
 	put_text(out, "tiering", config->tiering);
+	put_text(out, "notification", config->notify ? config->notify->document : NULL);
+	put_text(out, "eventbridge", config->bridge_arn);
+	if (config->inventories)
+		s3_inventories_write(out, config->inventories);
 	return out->err;
 }
 
@@ -115,7 +119,8 @@ int s3_config_set(struct s3_config *config, struct json_object *doc)
 	    !s3_redirect_read(text, &as.redirect))
 		return -EBADMSG;
 	if (!word_read(doc, "owner", as.owner, sizeof(as.owner)) ||
-	    !word_read(doc, "region", as.region, sizeof(as.region)))
+	    !word_read(doc, "region", as.region, sizeof(as.region)) ||
+	    !word_read(doc, "eventbridge", as.bridge_arn, sizeof(as.bridge_arn)))
 		return -EBADMSG;
 	json_boolean(doc, "requester-pays", &as.is_requester_paid);
 	*config = as;
@@ -131,16 +136,20 @@ int s3_config_read(struct json_object *doc, struct s3_config *ret)
 		return r;
 	if (json_str(doc, "tiering", &text) == 0 && tiering_set(ret, text) != 0)
 		return -EBADMSG;
-	return 0;
+	if (json_str(doc, "notification", &text) == 0 &&
+	    s3_notify_read(text, &ret->notify) != 0)
+		return -EBADMSG;
+	return s3_inventories_read(doc, &ret->inventories);
 }
 
 void s3_config_done(struct s3_config *config)
 {
 	free(config->tiering);
+	s3_notify_free(config->notify);
+	s3_inventories_free(config->inventories);
 }
 
-/* The request's document; 0 or an answer. */
-static int body_read(struct s3_call *call, struct buf *body)
+int s3_body_read_text(struct s3_call *call, struct buf *body)
 {
 	int r = s3_body_verify_md5(call);
 	if (r)
@@ -156,7 +165,7 @@ int s3_body_read_xml(struct s3_call *call, s3_xml_fn fn, void *arg)
 {
 	_buf_ struct buf body = { 0 };
 
-	int r = body_read(call, &body);
+	int r = s3_body_read_text(call, &body);
 	return r ? r : s3_xml_read(body.data, body.len, fn, arg);
 }
 
@@ -218,7 +227,7 @@ static int config_change(struct s3_call *call, s3_xml_fn fn)
 {
 	_buf_ struct buf body = { 0 };
 
-	int r = body_read(call, &body);
+	int r = s3_body_read_text(call, &body);
 	if (r)
 		return r;
 	pthread_mutex_lock(&call->sim->mu);
@@ -262,7 +271,7 @@ int s3_put_bucket_tiering(struct s3_call *call)
 {
 	_buf_ struct buf body = { 0 };
 
-	int r = body_read(call, &body);
+	int r = s3_body_read_text(call, &body);
 	if (r)
 		return r;
 	pthread_mutex_lock(&call->sim->mu);

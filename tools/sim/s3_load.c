@@ -234,9 +234,10 @@ static int make_dir(int dir_fd, const char *name)
 
 static int open_dirs(struct sim *sim, struct sim_s3 *s3)
 {
-	_close_ int root = make_dir(sim->data_fd, "s3");
+	int root = make_dir(sim->data_fd, "s3");
 	if (root < 0)
 		return root;
+	s3->root_fd = root;
 	s3->data_fd = make_dir(root, "data");
 	if (s3->data_fd < 0)
 		return s3->data_fd;
@@ -252,12 +253,14 @@ int sim_s3_open(struct sim *sim)
 	struct sim_s3 *s3 = calloc(1, sizeof(*s3));
 	if (!s3)
 		return -ENOMEM;
-	s3->data_fd = s3->buckets_fd = s3->uploads_fd = -1;
+	s3->root_fd = s3->data_fd = s3->buckets_fd = s3->uploads_fd = -1;
 	s3->next_change_ms = 0; /* the first tick looks at every object */
 	pthread_cond_init(&s3->released, NULL);
 	sim->s3 = s3;
 
 	int r = open_dirs(sim, s3);
+	if (r == 0)
+		r = s3_told_load(s3, sim_clock_now(sim->clock));
 	if (r == 0)
 		r = each_name(s3->buckets_fd, load_bucket, s3);
 	if (r == 0)

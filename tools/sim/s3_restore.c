@@ -254,14 +254,31 @@ static struct s3_restore after(const struct s3_object *o, const struct s3_class 
 	return r;
 }
 
-/* Copied out from under the lock, for the bill. */
+/* Copied out from under the lock: for the bill, and to be told. */
 struct charge {
 	int verdict;
 	const struct s3_class *class;
 	enum s3_tier tier;
 	uint64_t size_bytes;
 	uint32_t copy_days;
+	struct s3_outbox box;
 };
+
+static void post_event(struct s3_call *call, const struct s3_bucket *b,
+		       const struct s3_object *o, struct s3_outbox *box)
+{
+	struct s3_event e = { .sim = call->sim,
+			      .bucket = b,
+			      .object = o,
+			      .kind = S3_EVENT_POST,
+			      .time_ms = call->req->now_ms };
+	char key[S3_OWNER_MAX + 1], region[S3_REGION_MAX + 1];
+
+	s3_signed_by(call->req, key, region);
+	snprintf(e.who, sizeof(e.who), "AWS:%s", key);
+	memcpy(e.request_id, call->req->request_id, sizeof(e.request_id));
+	s3_event_post(&e, box);
+}
 
 static int restore_held(struct s3_call *call, struct s3_bucket *b, const struct wanted *w,
 			struct charge *ret)
@@ -286,8 +303,15 @@ static int restore_held(struct s3_call *call, struct s3_bucket *b, const struct 
 	r = s3_object_change(call->sim, b, o, &as);
 	if (r < 0)
 		return r;
+	s3_change_at(call->s3, o->restore.done_ms > now_ms ? o->restore.done_ms
+							   : o->restore.expiry_ms);
+	if (verdict == START)
+		post_event(call, b, o, &ret->box);
 	int64_t added_ms = o->restore.expiry_ms - before.expiry_ms;
-	*ret = (struct charge){ verdict, o->class, w->tier, o->size_bytes, 0 };
+	ret->verdict = verdict;
+	ret->class = o->class;
+	ret->tier = w->tier;
+	ret->size_bytes = o->size_bytes;
 	if (s3_class_is_tiering(o->class))
 		return 0;
 	if (verdict == START)
@@ -339,7 +363,7 @@ static int charge(struct s3_call *call, const struct charge *c)
 
 int s3_restore_object(struct s3_call *call)
 {
-	struct charge c;
+	struct charge c = { 0 };
 	struct wanted w;
 
 	int r = read_wanted(call, &w);
@@ -350,6 +374,7 @@ int s3_restore_object(struct s3_call *call)
 	pthread_mutex_unlock(&call->sim->mu);
 	if (r)
 		return r;
+	s3_outbox_send(call->sim, &c.box);
 	call->res->status = c.verdict == EXTEND ? 200 : 202;
 	return charge(call, &c);
 }

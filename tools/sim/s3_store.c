@@ -168,6 +168,7 @@ void sim_s3_close(struct sim *sim)
 	free(s3->buckets);
 	free(s3->uploads);
 	pthread_cond_destroy(&s3->released);
+	cleanup_close(&s3->root_fd);
 	cleanup_close(&s3->data_fd);
 	cleanup_close(&s3->buckets_fd);
 	cleanup_close(&s3->uploads_fd);

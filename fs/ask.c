@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ask.h"
+#include "open.h"
 #include "sidecar.h"
 #include "str.h"
 #include "tree.h"
@@ -18,7 +19,7 @@ static const struct verb {
 } verbs[] = {
 	{ "get", true, ASK_GET },         { "cancel", true, ASK_CANCEL },
 	{ "refresh", true, ASK_REFRESH }, { "pin", false, ASK_GET },
-	{ "unpin", false, ASK_GET },      { "evict", false, ASK_GET },
+	{ "unpin", false, ASK_GET },      { "evict", true, ASK_EVICT },
 	{ "approve", false, ASK_GET },
 };
 
@@ -112,7 +113,7 @@ struct asking {
 	uint64_t ino;
 	uint32_t uid, gid, pid;
 	bool is_answered; /* the engine's, once anything was asked */
-	int worst;        /* likewise: the first refusal */
+	int worst;        /* likewise: the first refusal, but for files that are open */
 	size_t pending;   /* likewise */
 	uint64_t *inos;   /* owned */
 	size_t n, room;
@@ -161,7 +162,7 @@ static void asking_post(struct asking *a)
 	struct ask *asks = calloc(n ? n : 1, sizeof(*asks));
 	if (!asks || !n) {
 		free(asks);
-		asking_answer(a, n ? -ENOMEM : 0);
+		asking_answer(a, n ? -ENOMEM : a->worst);
 		asking_free(a);
 		return;
 	}
@@ -189,6 +190,11 @@ static int asking_add(void *arg, uint64_t ino)
 
 	if (a->n == FILES_MAX)
 		return -E2BIG;
+	/* Of a directory the others are evicted all the same. */
+	if (a->line.verb == ASK_EVICT && !open_retire(a->mount->opens, ino)) {
+		a->worst = -EBUSY;
+		return 0;
+	}
 	if (a->n == a->room) {
 		size_t room = a->room ? a->room * 2 : 64;
 		uint64_t *grown = reallocarray(a->inos, room, sizeof(*grown));
@@ -235,7 +241,7 @@ static int check_rights(struct mount *m, const struct ask_line *line, struct nod
 			return -EINVAL;
 		return mount_is_admin(m, who->uid) ? 0 : -EACCES;
 	}
-	if (line->verb != ASK_CANCEL || mount_is_admin(m, who->uid))
+	if (line->verb == ASK_GET || mount_is_admin(m, who->uid))
 		return 0;
 	if (node.kind == NODE_DIR_REQUEST)
 		return -EACCES;

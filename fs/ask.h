@@ -3,6 +3,7 @@
  *
  *	get [tier=expedited|standard|bulk] [days=N]
  *	cancel
+ *	evict			(-EBUSY while open, or under way)
  *	refresh			(a source's root only)
  *
  * A write is answered when the engine has decided: 0, or the errno of the refusal.

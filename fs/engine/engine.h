@@ -134,6 +134,7 @@ enum ask_verb {
 	ASK_GET,
 	ASK_CANCEL,
 	ASK_REFRESH, /* `ino`: any of the source */
+	ASK_EVICT,   /* the caller has seen that nobody has it open */
 };
 
 struct ask {

@@ -27,6 +27,10 @@ static enum file_state state_at_rest(const struct facts *f, const struct storage
 		return FILE_ONLINE;
 	if (f->entry.copy_expires_ms > f->now_ms)
 		return FILE_READY;
+	/* Evicted while the service's copy lasts. */
+	if (f->has_request && f->request.state == REQUEST_DONE &&
+	    f->request.expires_ms > f->now_ms)
+		return FILE_READY;
 	return f->entry.is_restoring ? FILE_RESTORING : FILE_COLD;
 }
 

@@ -194,6 +194,10 @@ void waiters_sweep(struct engine *e, int64_t now_ms);
 void ask_take(struct engine *e, struct ask *a);
 void asks_answer(struct restore *r, int result);
 
+/* ---- evict.c ---- */
+/* 0: nothing is here; -EBUSY: a restore is under way; -ENOMEM; -EINPROGRESS: answered later. */
+int ask_evict(struct engine *e, struct ask *a);
+
 /* ---- wish.c ---- */
 /* All restores: NULL ends. The next one may be asked for before this one goes. */
 struct restore *restore_first(struct engine *e);

@@ -223,6 +223,9 @@ void ask_take(struct engine *e, struct ask *a)
 	case ASK_REFRESH:
 		r = ask_refresh(e, a);
 		break;
+	case ASK_EVICT:
+		r = ask_evict(e, a);
+		break;
 	}
 	if (r != -EINPROGRESS)
 		a->done(a, r);

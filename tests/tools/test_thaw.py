@@ -110,7 +110,7 @@ def plain(text):
 def test_help_lists_every_verb_and_each_has_an_example():
     said = thaw("--help")
     assert said.returncode == 0
-    for verb in ("status", "get", "wait", "cancel", "refresh"):
+    for verb in ("status", "get", "wait", "cancel", "evict", "refresh"):
         assert re.search(rf"^  {verb} ", said.stdout, re.M)
         own = thaw(verb, "--help")
         assert own.returncode == 0 and f"example: thaw {verb}" in own.stdout
@@ -139,7 +139,7 @@ def test_bad_usage_exits_2_and_says_what_is_wrong(args, words):
 
 # ---- which files are meant ----
 
-@pytest.mark.parametrize("verb", ["status", "get", "wait", "cancel", "refresh"])
+@pytest.mark.parametrize("verb", ["status", "get", "wait", "cancel", "evict", "refresh"])
 def test_a_path_outside_any_mount_is_one_clear_line(verb, tmp_path):
     said = thaw(verb, tmp_path)
     assert said.returncode == 1
@@ -408,6 +408,17 @@ def test_a_failure_while_the_bar_stands_gets_a_line_of_its_own(mount):
     os.kill(terminal.pid, signal.SIGINT)
     terminal.end()
     assert re.search(r"\r(\x1b\[K)?thaw: \S+a\.dat: failed: gone wrong\r\n", terminal.text)
+
+
+# ---- evict ----
+
+def test_evict_gives_up_what_is_here_and_nothing_else(mount):
+    mount.file("a.dat", state="cached", here=3 << 20)
+    mount.file("b.dat")
+    said = thaw("evict", mount.root)
+    assert said.returncode == 0, said.stderr
+    assert mount.asked("a.dat") == "evict\n" and mount.asked("b.dat") == ""
+    assert "a.dat: evicted" in said.stdout and "b.dat: cold, nothing to evict" in said.stdout
 
 
 # ---- cancel, refresh ----

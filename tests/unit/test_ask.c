@@ -34,7 +34,10 @@ static void other_verbs_stand_alone(void **state)
 	assert_int_equal(line.verb, ASK_CANCEL);
 	assert_int_equal(parse("refresh\n", &line), 0);
 	assert_int_equal(line.verb, ASK_REFRESH);
+	assert_int_equal(parse("evict\n", &line), 0);
+	assert_int_equal(line.verb, ASK_EVICT);
 	assert_int_equal(parse("cancel tier=bulk\n", &line), -EINVAL);
+	assert_int_equal(parse("evict days=1\n", &line), -EINVAL);
 	assert_int_equal(parse("refresh days=1\n", &line), -EINVAL);
 }
 
@@ -69,7 +72,7 @@ static void what_is_no_request_is_invalid_and_changes_nothing(void **state)
 static void words_of_later_versions_are_known_but_refused(void **state)
 {
 	static const char *const lines[] = {
-		"pin days=7",    "unpin",         "evict",          "approve 12",
+		"pin days=7",    "unpin",         "approve 12",
 		"get email=a@b", "get group=lab", "get range=0-10",
 	};
 	struct ask_line line;

@@ -44,6 +44,7 @@ int status_run(const struct settings *set, char **paths, size_t n);
 int get_run(const struct settings *set, char **paths, size_t n);
 int wait_run(const struct settings *set, char **paths, size_t n);
 int cancel_run(const struct settings *set, char **paths, size_t n);
+int evict_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);
 
 /* Reads the options of `verb` (argv[0] is its name). 0 and settings and paths, or -EINVAL after

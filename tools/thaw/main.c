@@ -51,6 +51,16 @@ static const struct verb verbs[] = {
 		false,
 	},
 	{
+		"evict",
+		evict_run,
+		"give up the local copy (reading it again may be charged again)",
+		"r",
+		"PATH...",
+		"Frees room in the mount's cache. Files that are open, or on their way, stay.\n\n"
+		"example: thaw evict /mnt/archive/run-07.tar\n",
+		false,
+	},
+	{
 		"refresh",
 		refresh_run,
 		"ask the service again what files there are",

@@ -298,7 +298,10 @@ static int url_take(struct backend *b, struct glacier *g, struct buf *err)
 		return -EINVAL;
 	}
 	if (endpoint_of_region("glacier", u.first, &g->site) < 0) {
-		buf_printf(err, "url %s: \"%s\" is not a region", b->cfg.url, u.first);
+		buf_printf(
+			err,
+			"url %s: \"%s\" is not a region: one is written like eu-central-1",
+			b->cfg.url, u.first);
 		return -EINVAL;
 	}
 	memcpy(g->site.region, u.first, strlen(u.first) + 1); /* fits: it is a region */

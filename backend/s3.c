@@ -391,7 +391,28 @@ static int region_find(struct backend *b, struct s3 *s, struct buf *err)
 		return -ENOKEY;
 	}
 	if (region_set(&s->site, region) < 0) {
-		buf_printf(err, "%s: \"%s\" is not a region", b->cfg.url, region);
+		buf_printf(err,
+			   "%s: \"%s\" is not a region: one is written like eu-central-1",
+			   b->cfg.url, region);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int classes_check(const char *list, struct buf *err)
+{
+	if (!list || streq(list, "archive") || streq(list, "all"))
+		return 0;
+
+	_free_ char *copy = strdup_ptr(list);
+	char *rest = copy, *word;
+	while (rest && (word = strsep(&rest, ", \t"))) {
+		if (!*word || streq(storage_class_find(word)->name, word))
+			continue;
+		buf_printf(err,
+			   "storage-classes: \"%s\" is none: archive, all, or a list "
+			   "of GLACIER, DEEP_ARCHIVE, STANDARD, ...",
+			   word);
 		return -EINVAL;
 	}
 	return 0;
@@ -415,6 +436,8 @@ static int s3_open(struct backend *b, struct buf *err)
 	if (!s->site.creds)
 		return -ENOMEM;
 	int r = url_take(b, s, err);
+	if (r == 0)
+		r = classes_check(b->cfg.storage_classes, err);
 	if (r == 0)
 		r = region_find(b, s, err);
 	if (r < 0)

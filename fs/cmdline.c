@@ -15,8 +15,8 @@ static const char usage[] =
 	"  -v       log more; twice: everything\n"
 	"  -o WORD  section.key=value: any option of the configuration;\n"
 	"           for a single URL source.key=value is enough;\n"
-	"           allow_other, default_permissions, fsname=NAME, and mount(8)'s own words\n"
-	"  --print-config   the effective values, with what they mean\n"
+	"           allow_other, default_permissions, nonempty, fsname=NAME, and mount(8)'s own\n"
+	"  --print-config   the effective values, with what they mean; alone: the defaults\n"
 	"  --help, --version\n"
 	"\n"
 	"Without a [budget NAME], 10 USD a day are allowed, and 5 a user.\n"
@@ -39,6 +39,11 @@ static void want_noexec(struct config *cfg)
 	cfg->has_noexec = true;
 }
 
+static void want_nonempty(struct config *cfg)
+{
+	cfg->has_nonempty = true;
+}
+
 /* mount(8)'s words. The tree is read-only and without devices and set-uid as it is; requests are
  * writes, so the mount itself is not MS_RDONLY. NULL: nothing to do. */
 static const struct word {
@@ -48,6 +53,7 @@ static const struct word {
 	{ "allow_other", want_allow_other },
 	{ "default_permissions", want_default_permissions },
 	{ "noexec", want_noexec },
+	{ "nonempty", want_nonempty },
 	{ "ro", NULL },
 	{ "rw", NULL },
 	{ "dev", NULL },
@@ -184,22 +190,6 @@ static int take_source(struct config *cfg, const char *arg, struct buf *err)
 	return s->url ? 0 : -ENOMEM;
 }
 
-static int take_mountpoint(struct config *cfg, const char *arg, struct buf *err)
-{
-	cfg->mountpoint = realpath(arg, NULL);
-	if (cfg->mountpoint)
-		return 0;
-	int r = -errno;
-	if (r == -ENOTCONN)
-		buf_printf(err,
-			   "%s: a mount whose daemon is gone; "
-			   "unmount it first: fusermount3 -u %s (as root: umount %s)",
-			   arg, arg, arg);
-	else
-		buf_printf(err, "%s: %m", arg);
-	return r;
-}
-
 enum { OPT_HELP = 256, OPT_VERSION, OPT_PRINT };
 
 static const struct option longs[] = {
@@ -268,6 +258,16 @@ static int take_args(int argc, char **argv, struct config *cfg, struct args *arg
 	return optind < argc ? config_refuse(err, "too many operands; thawfs --help") : 0;
 }
 
+/* Of every section there is, also of those that want a name. */
+static int print_defaults(struct config *cfg, struct buf *out, struct buf *err)
+{
+	if (!config_source(cfg, "NAME") ||
+	    config_set(cfg, "budget.NAME.each=no", err) < 0)
+		return -ENOMEM;
+	int r = config_finish_dirs(cfg);
+	return r < 0 ? r : config_print(cfg, out);
+}
+
 int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *ret,
 		 struct buf *ret_text, struct buf *err)
 {
@@ -282,6 +282,8 @@ int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *r
 		return buf_puts(ret_text, usage);
 	if (what == CMDLINE_VERSION)
 		return buf_puts(ret_text, "thawfs " THAWFS_VERSION "\n");
+	if (what == CMDLINE_PRINT && !args.source)
+		return print_defaults(cfg, ret_text, err);
 	if (!args.source || (what == CMDLINE_MOUNT && !args.mountpoint))
 		return config_refuse(err,
 				     "SOURCE and MOUNTPOINT are needed; thawfs --help");
@@ -291,8 +293,10 @@ int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *r
 		r = take_words(cfg, args.words[i], err);
 	if (!r)
 		r = config_finish(cfg, err);
-	if (!r && what == CMDLINE_MOUNT)
-		r = take_mountpoint(cfg, args.mountpoint, err);
+	if (!r && what == CMDLINE_MOUNT) {
+		cfg->mountpoint = strdup(args.mountpoint);
+		r = cfg->mountpoint ? 0 : -ENOMEM;
+	}
 	if (!r && what == CMDLINE_PRINT)
 		r = config_print(cfg, ret_text);
 	return r;

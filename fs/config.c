@@ -271,8 +271,13 @@ void config_free(struct config *cfg)
 int config_load(struct config *cfg, const char *path, struct buf *err)
 {
 	int r = option_load(&schema, cfg, path, err);
-	if (r == -ENOENT)
-		buf_printf(err, "%s: no such configuration file", path);
+	if (r == -ENOENT) {
+		buf_reset(err);
+		buf_printf(err,
+			   "%s: no such configuration file; a URL begins with glacier:// "
+			   "or s3://",
+			   path);
+	}
 	return r;
 }
 
@@ -391,7 +396,9 @@ static int finish_budget(struct config *cfg, const struct budget_section *s,
 	if (!s->money)
 		return config_refuse(err, "[budget %s] money is missing", s->name);
 	if (money_parse(s->money, &b.money) < 0 || b.money < 0)
-		return config_refuse(err, "[budget %s] money: \"%s\" is not an amount",
+		return config_refuse(err,
+				     "[budget %s] money: \"%s\" is not an amount of USD "
+				     "like 25 or 0.50",
 				     s->name, s->money);
 	while (!r && rest && (word = strsep(&rest, ", "))) {
 		if (!*word)
@@ -490,6 +497,16 @@ static int check_values(const struct config *cfg, struct buf *err)
 	return 0;
 }
 
+int config_finish_dirs(struct config *cfg)
+{
+	int r = finish_dir(&cfg->state.dir, "/var/lib/thawfs", "XDG_STATE_HOME",
+			   ".local/state");
+	if (!r)
+		r = finish_dir(&cfg->cache.dir, "/var/cache/thawfs", "XDG_CACHE_HOME",
+			       ".cache");
+	return r;
+}
+
 int config_finish(struct config *cfg, struct buf *err)
 {
 	int r = check_sources(cfg, err);
@@ -501,13 +518,7 @@ int config_finish(struct config *cfg, struct buf *err)
 		r = finish_admins(cfg, err);
 	if (!r)
 		r = finish_budgets(cfg, err);
-	if (!r)
-		r = finish_dir(&cfg->state.dir, "/var/lib/thawfs", "XDG_STATE_HOME",
-			       ".local/state");
-	if (!r)
-		r = finish_dir(&cfg->cache.dir, "/var/cache/thawfs", "XDG_CACHE_HOME",
-			       ".cache");
-	return r;
+	return r < 0 ? r : config_finish_dirs(cfg);
 }
 
 void config_for_engine(const struct config *cfg, struct engine_cfg *ret)

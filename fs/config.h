@@ -92,7 +92,7 @@ struct config {
 	bool is_single;   /* SOURCE is a URL: its tree is the mount's */
 	bool is_foreground;
 	int verbosity; /* -v, -v -v */
-	bool has_default_permissions, has_noexec;
+	bool has_default_permissions, has_noexec, has_nonempty;
 
 	/* What follows (config_finish). */
 	uid_t uid;
@@ -120,6 +120,8 @@ struct source_section *config_source(struct config *cfg, const char *name);
 /* Once, when everything was read: checks, names to numbers, default budgets and directories.
  * 0, or -EINVAL with a line for people in `err`. */
 int config_finish(struct config *cfg, struct buf *err);
+/* The directories' part of it alone: makes them absolute. 0 or -ENOMEM. */
+int config_finish_dirs(struct config *cfg);
 /* The effective values in INI form. */
 int config_print(const struct config *cfg, struct buf *out);
 

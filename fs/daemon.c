@@ -3,11 +3,13 @@
 #include "io.h"
 #include "log.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#define READY '\n' /* no line for people begins with it */
+/* The child's word: this byte; or the digit of the exit status, then a line for people. */
+#define READY '\n'
 
 /* The parent's part. Does not return. */
 static void wait_for_word(int fd)
@@ -25,10 +27,11 @@ static void wait_for_word(int fd)
 	}
 	if (len && text[0] == READY)
 		_exit(0);
-	if (len)
-		fprintf(stderr, "thawfs: %.*s\n", (int)len, text);
-	else
-		fprintf(stderr, "thawfs: died while starting\n");
+	if (len > 1) {
+		fprintf(stderr, "thawfs: %.*s\n", (int)len - 1, text + 1);
+		_exit(text[0] - '0');
+	}
+	fprintf(stderr, "thawfs: died while starting\n");
 	_exit(1);
 }
 
@@ -74,12 +77,22 @@ void daemon_ready(int fd, const char *log_path)
 	close(fd);
 }
 
-void daemon_failed(int fd, const char *text)
+void daemon_failed(int fd, int status, const char *text)
 {
+	char digit = (char)('0' + status);
+
 	if (fd < 0) {
 		fprintf(stderr, "thawfs: %s\n", text);
 		return;
 	}
-	(void)write_all(fd, text, strlen(text));
+	if (write_all(fd, &digit, 1) == 0)
+		(void)write_all(fd, text, strlen(text));
 	close(fd);
+}
+
+bool daemon_is_orphan(int fd)
+{
+	struct pollfd end = { .fd = fd };
+
+	return fd >= 0 && poll(&end, 1, 0) > 0 && (end.revents & POLLERR);
 }

@@ -12,17 +12,21 @@
 #include "log.h"
 #include "loop.h"
 #include "mount.h"
+#include "place.h"
 #include "session.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
-/* A mount may stand before a slow service has answered; this long we wait for its word. */
+/* A mount may stand before a slow service has answered; this long we wait for its word, and look
+ * this often whether we are still wanted. */
 #define FIRST_CONTACT_MS 30000
+#define LOOK_MS          50
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
 
@@ -38,6 +42,7 @@ struct program {
 	struct fuse_session *session;
 	struct loop *loop;
 	int signal_fd, end_fd;
+	int ready_fd; /* of daemon_begin(), or -1 */
 };
 
 /* ---- start ---- */
@@ -80,7 +85,6 @@ static void tell_limits(const struct config *cfg)
 		 (unsigned long long)cfg->cache.reserve_bytes,
 		 (unsigned long long)cfg->cache.chunk_bytes,
 		 (long long)cfg->restore.max_wait_ms, (unsigned long long)files.rlim_cur);
-	tell_budgets(cfg);
 }
 
 /* Signals are taken by poll() in the main thread alone; threads inherit the mask. */
@@ -101,6 +105,30 @@ static int open_signals(struct program *p)
 	return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+/* A signal, or whoever started us has gone: a start ends at once. */
+static int check_wanted(const struct program *p, struct buf *err)
+{
+	struct pollfd fd = { .fd = p->signal_fd, .events = POLLIN };
+
+	if (poll(&fd, 1, 0) <= 0 && !daemon_is_orphan(p->ready_fd))
+		return 0;
+	buf_reset(err);
+	buf_puts(err, "stopped while starting: nothing is mounted");
+	return -EINTR;
+}
+
+static int first_contact(const struct program *p, struct buf *err)
+{
+	int r = -EAGAIN;
+
+	for (int ms = 0; r == -EAGAIN && ms < FIRST_CONTACT_MS; ms += LOOK_MS) {
+		r = check_wanted(p, err);
+		if (!r)
+			r = engine_first_contact(p->engine, LOOK_MS, err);
+	}
+	return r == -EAGAIN ? 0 : r;
+}
+
 static int start_engine(struct program *p, struct buf *err)
 {
 	struct engine_cfg cfg;
@@ -117,7 +145,7 @@ static int start_engine(struct program *p, struct buf *err)
 	if (r < 0)
 		return r;
 	p->is_engine_running = true;
-	return engine_first_contact(p->engine, FIRST_CONTACT_MS, err);
+	return first_contact(p, err);
 }
 
 static int start(struct program *p, struct buf *err)
@@ -138,9 +166,14 @@ static int start(struct program *p, struct buf *err)
 	if (!r)
 		r = state_open(&where, &p->state, err);
 	if (!r)
+		r = place_cache(cfg->cache.dir, cfg->cache.size_bytes,
+				cfg->cache.reserve_bytes, cfg->cache.chunk_bytes, err);
+	if (!r)
 		r = start_engine(p, err);
 	if (!r)
 		r = mount_new(cfg, p->clock, p->state, p->engine, &p->mount);
+	if (!r)
+		r = check_wanted(p, err);
 	if (!r)
 		r = session_new(p->mount, &p->session, err);
 	if (!r)
@@ -190,37 +223,52 @@ static void wait_for_end(const struct program *p)
 	}
 }
 
+/* Tells the failure, once, to whoever started us; gives the exit status. */
+static int fail(const struct program *p, int r, struct buf *err)
+{
+	int status = r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+
+	if (!err->len)
+		buf_printf(err, "cannot start: %s", strerrordesc_np(-r));
+	daemon_failed(p->ready_fd, status, err->data);
+	return status;
+}
+
+/* Before there is a fork to be undone. */
+static int check_places(struct config *cfg, struct buf *err)
+{
+	_free_ char *arg = steal_ptr(cfg->mountpoint);
+
+	int r = place_mountpoint(arg, cfg->has_nonempty, &cfg->mountpoint, err);
+	return r < 0 ? r : place_device(err);
+}
+
 static int run(struct config *cfg)
 {
-	struct program p = { .cfg = cfg, .signal_fd = -1, .end_fd = -1 };
+	struct program p = { .cfg = cfg, .signal_fd = -1, .end_fd = -1, .ready_fd = -1 };
 	_buf_ struct buf err;
 	_free_ char *log_path = NULL;
-	int ready_fd = -1;
 
 	buf_init(&err, BUF_TEXT_MAX);
 	if (asprintf(&log_path, "%s/thawfs.log", cfg->state.dir) < 0)
 		return STATUS_FAILED;
-	if (!cfg->is_foreground) {
-		ready_fd = daemon_begin();
-		if (ready_fd < 0) {
-			daemon_failed(-1, "cannot fork");
-			return STATUS_FAILED;
-		}
+	int r = check_places(cfg, &err);
+	if (!r && !cfg->is_foreground) {
+		p.ready_fd = daemon_begin();
+		r = p.ready_fd < 0 ? p.ready_fd : 0;
 	}
+	if (r < 0)
+		return fail(&p, r, &err);
 	tell_limits(cfg);
 	session_check_kernel();
-	int r = start(&p, &err);
+	r = start(&p, &err);
 	if (r < 0) {
-		if (!err.len) {
-			errno = -r;
-			buf_printf(&err, "cannot start: %m");
-		}
 		stop(&p);
-		daemon_failed(ready_fd, err.data);
-		return STATUS_FAILED;
+		return fail(&p, r, &err);
 	}
+	tell_budgets(cfg);
 	log_notice("mounted source=%s at=%s", cfg->source_arg, cfg->mountpoint);
-	daemon_ready(ready_fd, log_path);
+	daemon_ready(p.ready_fd, log_path);
 	wait_for_end(&p);
 	stop(&p);
 	log_notice("stopped");

@@ -68,7 +68,7 @@ int session_new(struct mount *m, struct fuse_session **ret, struct buf *err)
 	fuse_opt_free_args(&args);
 	if (!se) {
 		buf_printf(err, "libfuse refuses: %s", last_words);
-		return -EINVAL;
+		return -EPROTO;
 	}
 	if (fuse_session_mount(se, m->cfg->mountpoint) < 0) {
 		fuse_session_destroy(se);

@@ -291,12 +291,16 @@ int engine_first_contact(struct engine *e, int64_t timeout_ms, struct buf *err)
 	int r = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000;
+	int64_t nsec = until.tv_nsec + timeout_ms % 1000 * 1000000;
+	until.tv_sec += timeout_ms / 1000 + nsec / 1000000000;
+	until.tv_nsec = nsec % 1000000000;
 	pthread_mutex_lock(&e->board_mu);
 	while (!first_contact_made(e, &r, err))
 		if (pthread_cond_timedwait(&e->board_changed, &e->board_mu, &until) ==
-		    ETIMEDOUT)
+		    ETIMEDOUT) {
+			r = -EAGAIN;
 			break;
+		}
 	pthread_mutex_unlock(&e->board_mu);
 	return r;
 }

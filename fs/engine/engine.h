@@ -78,8 +78,8 @@ int engine_add_source(struct engine *e, const struct source_cfg *cfg, struct buf
 /* Starts the thread: reconciles open requests, checks the sources, refreshes old catalogs. */
 int engine_start(struct engine *e);
 /* Waits (at most `timeout_ms`) until every source has been reached or has a catalog, and, where
- * a listing is all it takes, until the first catalog is there. 0; or -errno with a line in `err`
- * for a source that has neither catalog nor service: the mount should not start. */
+ * a listing is all it takes, until the first catalog is there. 0; -EAGAIN: not yet; or -errno with
+ * a line in `err` for a source that has neither catalog nor service: the mount should not start. */
 int engine_first_contact(struct engine *e, int64_t timeout_ms, struct buf *err);
 /* Answers every reader -ETIMEDOUT and lets what is being written finish. Whoever asks after that
  * is turned away, until engine_free(): call it when nobody can ask any more. */
@@ -174,7 +174,7 @@ struct source_status {
 	int64_t catalog_ms; /* date of the catalog, 0: none yet */
 	int64_t expected_ms; /* service time the catalog on its way is expected; 0 unknown */
 	bool is_refreshing;
-	char error[256];
+	char error[512];
 };
 /* 0 or -ENOENT. */
 int engine_source_status(struct engine *e, const char *source, struct source_status *ret);

@@ -3,6 +3,7 @@
  *
  * An S3 source is listed. A vault's catalog is the output of an inventory job: a restore like any
  * other (journal, budget, adoption), whose bytes go into an import instead of the store. */
+#include "advice.h"
 #include "json.h"
 #include "log.h"
 #include "pace.h"
@@ -160,13 +161,18 @@ static int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
 
 static void source_failed(struct source *s, const struct fault *f)
 {
-	char text[256];
+	/* At first contact the start fails with these very words. */
+	bool is_start = !s->is_settled && !s->info.taken_ms;
+	_buf_ struct buf text;
 
-	snprintf(text, sizeof(text), "%.80s: %.170s", s->cfg.backend.name, f->text);
-	if (strcmp(text, s->status.error) != 0)
-		log_warning("source=%s code=%s %s", s->cfg.backend.name, f->code,
-			    f->text);
-	source_again(s, text);
+	buf_init(&text, BUF_TEXT_MAX);
+	buf_printf(&text, "%s (%s): ", s->cfg.backend.name, s->cfg.backend.url);
+	if (advice_for(f, &text) < 0)
+		text.len = 0;
+	const char *words = text.len ? text.data : f->text;
+	if (!is_start && strcmp(words, s->status.error) != 0)
+		log_warning("source=%s code=%s %s", s->cfg.backend.name, f->code, words);
+	source_again(s, words);
 }
 
 /* Listings cost a little: metered, outside any request. */

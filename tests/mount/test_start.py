@@ -24,6 +24,7 @@ def thawfs(*words, env=None):
     (["s3://b", "/tmp", "-o", "budget.b.each=yes"], 2, "[budget b] money is missing"),
     (["/nowhere/thawfs.conf", "/tmp"], 1, "/nowhere/thawfs.conf"),
     (["s3://b", "/nowhere/at/all"], 1, "/nowhere/at/all"),
+    (["photos", "/tmp"], 1, "begins with glacier:// or s3://"),
 ])
 def test_bad_usage_is_named(words, status, said):
     """S40"""
@@ -39,6 +40,14 @@ def test_print_config_shows_what_holds():
     assert done.returncode == 0
     assert "[source photos]" in done.stdout and "tier = bulk" in done.stdout
     assert "mode = 0440" in done.stdout and "chunk = 16M" in done.stdout
+
+
+def test_print_config_alone_shows_the_defaults():
+    """S41"""
+    done = thawfs("--print-config")
+    assert done.returncode == 0, done.stderr
+    for words in ("[source NAME]", "[budget NAME]", "chunk = 16M", "tier = standard"):
+        assert words in done.stdout
 
 
 def test_a_configuration_can_be_read_back(tmp_path):
@@ -62,7 +71,8 @@ def test_a_daemon_tells_its_caller_how_it_went(tmp_path, sim):
     assert done.returncode == 0, done.stderr
     assert "budget=default usd=10.00 per=day" in done.stderr
     assert is_mounted(mnt) and os.listdir(mnt) == ["runs"]
-    again = thawfs("s3://lab", mnt, "-o", words, env=sim.env)
+    (tmp_path / "again").mkdir()
+    again = thawfs("s3://lab", tmp_path / "again", "-o", words, env=sim.env)
     assert again.returncode == 1 and "state" in again.stderr
     subprocess.run(["umount", mnt], check=True)
     until(lambda: "stopped\n" in (tmp_path / "state/thawfs.log").read_text())

@@ -44,6 +44,13 @@ static const struct {
 	[QUIRK_RETRY_AFTER] = { "retry-after-ms", { NULL }, 0, 0, 600000 },
 	[QUIRK_S3_EXPIRY] = { "s3-expiry", { "completion", "request" }, 0, 0, 1 },
 	[QUIRK_S3_CHECKSUM] = { "s3-default-checksum", { "yes", "no" }, 0, 0, 1 },
+	[QUIRK_S3_REDIRECT] = { "s3-redirect", { "301", "307", "400" }, 0, 0, 2 },
+	[QUIRK_S3_DEEP_EXPEDITED] = { "s3-expedited-deep", { "400", "403" }, 0, 0, 1 },
+	[QUIRK_S3_RANGE_SUM] = { "s3-range-checksum",
+				 { "none", "part", "whole" },
+				 0,
+				 0,
+				 2 },
 };
 
 int64_t sim_quirk(const struct sim *sim, enum sim_quirk q)
@@ -64,8 +71,8 @@ static int value_parse(int i, struct json_object *value, int64_t *ret)
 {
 	const char *word = json_object_get_string(value);
 
-	for (int k = 0; quirks[i].words[0] && k < 2; k++) {
-		if (word && streq(quirks[i].words[k], word)) {
+	for (int k = 0; k < (int)ARRAY_SIZE(quirks[i].words); k++) {
+		if (word && streq_ptr(quirks[i].words[k], word)) {
 			*ret = k;
 			return 0;
 		}

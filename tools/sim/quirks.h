@@ -30,6 +30,9 @@ enum sim_quirk {
 	QUIRK_RETRY_AFTER,   /* x-amz-retry-after of throttled answers, ms; 0: none */
 	QUIRK_S3_EXPIRY,     /* 0: days count from completion, 1: from the request */
 	QUIRK_S3_CHECKSUM,   /* 0: uploads without one get a checksum, 1: they get none */
+	QUIRK_S3_REDIRECT,   /* a call for another region; 0: 301, 1: 307, 2: 400 */
+	QUIRK_S3_DEEP_EXPEDITED, /* on DEEP_ARCHIVE; 0: 400, 1: 403 InvalidTier */
+	QUIRK_S3_RANGE_SUM, /* of a range that is a part; 0: none, 1: its, 2: the whole's */
 	QUIRKS,
 };
 

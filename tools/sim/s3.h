@@ -2,7 +2,7 @@
 /* s3 - the simulator's S3, inside: objects, uploads, and how a call is answered.
  *
  *	s3.c            routes, error documents       s3_bucket.c     buckets
- *	s3_object.c     put, delete                   s3_get.c        head, get, attributes
+ *	s3_object.c     put                           s3_get.c        head, get, attributes
  *	s3_list.c       listings                      s3_restore.c    RestoreObject, expiry
  *	s3_multipart.c  uploads in parts              s3_sum.c        checksum algorithms
  *	s3_upload.c     what is in them               s3_parts.c      listings of these
@@ -13,6 +13,8 @@
  *	s3_access.c     regions, who pays             s3_archive.c    Intelligent-Tiering
  *	s3_admin.c      /_sim/s3/...                  s3_event.c      as time passes
  *	s3_notify.c     notifications                 s3_inventory.c  S3 Inventory
+ *	s3_copy.c       CopyObject                    s3_delete.c     deletes
+ *	s3_report.c     the files of an inventory
  *
  * On disk, under DIR/s3:
  *
@@ -156,6 +158,7 @@ enum s3_versioning {
 };
 
 enum s3_redirect {
+	S3_REDIRECT_BY_QUIRK,
 	S3_REDIRECT_PERMANENT, /* 301 PermanentRedirect */
 	S3_REDIRECT_TEMPORARY, /* 307 TemporaryRedirect */
 	S3_REDIRECT_MALFORMED, /* 400 AuthorizationHeaderMalformed */
@@ -277,6 +280,7 @@ enum s3_error {
 	S3_INVALID_RANGE,
 	S3_INVALID_REQUEST,
 	S3_INVALID_STORAGE_CLASS,
+	S3_INVALID_TIER,
 	S3_INVALID_URI,
 	S3_KEY_TOO_LONG,
 	S3_MALFORMED_XML,
@@ -368,21 +372,10 @@ const struct s3_class *s3_cold_class(const struct s3_bucket *b, const struct s3_
 bool s3_is_readable(const struct s3_bucket *b, const struct s3_object *o, int64_t now_ms);
 /* s3_object.c */
 int s3_put_object(struct s3_call *call);
-int s3_delete_object(struct s3_call *call);
 /* Takes `o` and puts it where the call says, under the conditions of its head, with the answer's
  * version header. */
 int s3_object_store(struct s3_call *call, struct s3_object *o);
 
-struct s3_deleted {
-	char version_id[S3_ID_LEN + 1]; /* removed, or of the new marker; "": none */
-	bool is_marker;                 /* removed one, or made one */
-	bool is_new_marker;
-};
-
-/* Deletes as the bucket's versioning wants it; `mu` and the key are held. `version_id`: NULL
- * for the newest. What is not there is deleted already. */
-int s3_delete_locked(struct s3_call *call, struct s3_bucket *b, const char *key,
-		     const char *version_id, struct s3_deleted *ret);
 /* What an upload's head says about the object to be: class, headers to keep. */
 int s3_upload_class(struct s3_call *call, const struct s3_class **ret);
 int s3_upload_headers(struct s3_call *call, char **ret);
@@ -394,7 +387,14 @@ int s3_etag_hide(char etag[48]);
 int s3_body_verify_md5(struct s3_call *call);
 /* The checksum the request carries, decoded, checked against the body; `algo` NULL if none. */
 int s3_body_verify(struct s3_call *call, struct s3_sum *ret);
+/* s3_delete.c */
+int s3_delete_object(struct s3_call *call);
+int s3_delete_objects(struct s3_call *call);
+/* s3_copy.c */
+int s3_copy_object(struct s3_call *call);
 /* s3_get.c */
+/* Whether an If-Match names the object's tag. */
+bool s3_etag_fits(const char *wanted, const struct s3_object *o);
 int s3_get_object(struct s3_call *call);
 int s3_head_object(struct s3_call *call);
 int s3_get_object_attributes(struct s3_call *call);

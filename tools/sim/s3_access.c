@@ -9,11 +9,12 @@
  *
  * Source: AWS protocol reference section 2.1, 2026-09.
  */
+#include "quirks.h"
 #include "s3.h"
 #include "str.h"
 #include <stdio.h>
 
-static const char *const redirect_words[S3_REDIRECTS] = { "301", "307", "400" };
+static const char *const redirect_words[S3_REDIRECTS] = { "", "301", "307", "400" };
 
 const char *s3_redirect_word(enum s3_redirect redirect)
 {
@@ -76,8 +77,13 @@ static void redirect(struct s3_call *call, const struct s3_config *config,
 {
 	char text[256];
 
+	enum s3_redirect how = config->redirect;
+
+	if (how == S3_REDIRECT_BY_QUIRK)
+		how = (enum s3_redirect)(S3_REDIRECT_PERMANENT +
+					 sim_quirk(call->sim, QUIRK_S3_REDIRECT));
 	sim_res_header(call->res, "x-amz-bucket-region", "%s", region);
-	if (config->redirect == S3_REDIRECT_MALFORMED) {
+	if (how == S3_REDIRECT_MALFORMED) {
 		snprintf(
 			text, sizeof(text),
 			"The authorization header is malformed; the region '%s' is wrong; "
@@ -91,7 +97,7 @@ static void redirect(struct s3_call *call, const struct s3_config *config,
 	snprintf(text, sizeof(text), "%s.s3.%s.amazonaws.com", call->bucket, region);
 	s3_xml_text(&call->extra, "Endpoint", text);
 	s3_xml_text(&call->extra, "Bucket", call->bucket);
-	if (config->redirect == S3_REDIRECT_PERMANENT) {
+	if (how == S3_REDIRECT_PERMANENT) {
 		sim_s3_error(
 			call->req, call->res, 301, "PermanentRedirect",
 			"The bucket you are attempting to access must be addressed "

@@ -4,6 +4,7 @@
  * Source: AWS protocol reference sections 2.3 and 2.4, 2026-09.
  */
 #include "clock.h"
+#include "quirks.h"
 #include "s3.h"
 #include "str.h"
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct span {
 	const struct s3_part *part; /* asked for by number, of a multipart object */
 };
 
-static bool etag_fits(const char *wanted, const struct s3_object *o)
+bool s3_etag_fits(const char *wanted, const struct s3_object *o)
 {
 	size_t len = strlen(o->etag);
 
@@ -42,11 +43,11 @@ static int check_conditions(const struct sim_req *req, const struct s3_object *o
 	const char *until = sim_header(req, "If-Unmodified-Since");
 	int64_t ms;
 
-	if (match && !etag_fits(match, o))
+	if (match && !s3_etag_fits(match, o))
 		return S3_PRECONDITION_FAILED;
 	if (!match && until && time_parse_http(until, &ms) == 0 && o->modified_ms > ms)
 		return S3_PRECONDITION_FAILED;
-	if (none && etag_fits(none, o))
+	if (none && s3_etag_fits(none, o))
 		return S3_NOT_MODIFIED;
 	if (!none && since && time_parse_http(since, &ms) == 0 && o->modified_ms <= ms)
 		return S3_NOT_MODIFIED;
@@ -160,8 +161,24 @@ static void sum_headers(struct s3_call *call, const struct s3_object *o,
 
 		memcpy(sum.value, span->part->sum, sizeof(sum.value));
 		s3_sum_headers(call->res, &sum, 0);
-	} else if (span->len == o->size_bytes && !sim_header(call->req, "Range")) {
+	} else if ((span->len == o->size_bytes && !sim_header(call->req, "Range")) ||
+		   sim_quirk(call->sim, QUIRK_S3_RANGE_SUM) == 2) {
 		s3_sum_headers(call->res, &o->sum, o->n_parts);
+	}
+}
+
+/* The part that a range is, where the service would know it. */
+static void find_range_part(struct s3_call *call, const struct s3_object *o,
+			    struct span *span)
+{
+	uint64_t off = 0;
+
+	if (sim_quirk(call->sim, QUIRK_S3_RANGE_SUM) != 1)
+		return;
+	for (uint32_t i = 0; i < o->n_parts; i++) {
+		if (off == span->off && o->parts[i].size_bytes == span->len)
+			span->part = &o->parts[i];
+		off += o->parts[i].size_bytes;
 	}
 }
 
@@ -198,7 +215,7 @@ static void object_headers(struct s3_call *call, const struct s3_object *o,
 	s3_restore_header(res, o, call->req->now_ms);
 	sum_headers(call, o, span);
 	kept_headers(res, o->headers);
-	if (span->part)
+	if (span->part && sim_query(call->req, "partNumber"))
 		sim_res_header(res, "x-amz-mp-parts-count", "%u", o->n_parts);
 	if (span->is_part_of_it) {
 		res->status = 206;
@@ -241,6 +258,8 @@ static int answer_locked(struct s3_call *call, bool is_get)
 	r = find_span(call, o, &span);
 	if (r)
 		return r;
+	if (!span.part && span.is_part_of_it)
+		find_range_part(call, o, &span);
 	/* A HEAD has the length without the file. */
 	call->res->file_off = span.off;
 	call->res->file_len = span.len;

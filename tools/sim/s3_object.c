@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* s3_object - PutObject and DeleteObject, and what every upload's head and body must hold.
+/* s3_object - PutObject, and what every upload's head and body must hold.
  *
  * Source: AWS protocol reference sections 2.4 and 2.8, 2026-09.
  */
@@ -281,62 +281,4 @@ int s3_put_object(struct s3_call *call)
 		return r;
 	}
 	return s3_bill_put(call, class);
-}
-
-/* Leaves a marker as the newest version. */
-static int put_marker(struct s3_call *call, struct s3_bucket *b, const char *key)
-{
-	struct s3_object *o = s3_object_new(key);
-	if (!o)
-		return -ENOMEM;
-	o->is_marker = true;
-	o->modified_ms = call->req->now_ms - call->req->now_ms % 1000;
-	return s3_object_put(call->sim, b, o);
-}
-
-int s3_delete_locked(struct s3_call *call, struct s3_bucket *b, const char *key,
-		     const char *version_id, struct s3_deleted *ret)
-{
-	struct s3_object *o =
-		s3_version_find(b, key, version_id ? version_id : S3_NULL_VERSION);
-	int r = 0;
-
-	*ret = (struct s3_deleted){ 0 };
-	if (version_id || b->config.versioning == S3_UNVERSIONED) {
-		if (version_id)
-			snprintf(ret->version_id, sizeof(ret->version_id), "%s",
-				 version_id);
-		ret->is_marker = o && o->is_marker;
-		return o ? s3_object_remove(call->sim, b, o) : 0;
-	}
-	r = put_marker(call, b, key);
-	if (r < 0)
-		return r;
-	ret->is_marker = ret->is_new_marker = true;
-	memcpy(ret->version_id, s3_object_newest(b, key)->version_id,
-	       sizeof(ret->version_id));
-	return 0;
-}
-
-int s3_delete_object(struct s3_call *call)
-{
-	struct s3_deleted d = { 0 };
-	struct s3_hold hold;
-
-	pthread_mutex_lock(&call->sim->mu);
-	int r = s3_hold_take(call, false, &hold);
-	if (r == 0) {
-		r = s3_delete_locked(call, hold.bucket, call->key,
-				     sim_query(call->req, "versionId"), &d);
-		s3_hold_drop(call->sim, &hold);
-	}
-	pthread_mutex_unlock(&call->sim->mu);
-	if (r)
-		return r;
-	call->res->status = 204; /* also for what was never there */
-	if (d.version_id[0])
-		sim_res_header(call->res, "x-amz-version-id", "%s", d.version_id);
-	if (d.is_marker)
-		sim_res_header(call->res, "x-amz-delete-marker", "true");
-	return 0;
 }

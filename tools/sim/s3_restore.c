@@ -19,6 +19,7 @@
  */
 #include "clock.h"
 #include "log.h"
+#include "quirks.h"
 #include "s3.h"
 #include "str.h"
 #include <ctype.h>
@@ -293,6 +294,9 @@ static int restore_held(struct s3_call *call, struct s3_bucket *b, const struct 
 	int verdict = judge(o, cold, w, now_ms);
 	if (verdict == S3_RESTORE_NOT_ALLOWED)
 		s3_xml_text(&call->extra, "StorageClass", o->class->name);
+	if (verdict == S3_TIER_NOT_SUPPORTED &&
+	    sim_quirk(call->sim, QUIRK_S3_DEEP_EXPEDITED))
+		return S3_INVALID_TIER;
 	if (verdict < S3_ERRORS)
 		return verdict;
 	struct s3_restore before = o->restore;

@@ -141,7 +141,6 @@ static void topics_post(struct sim_req *req, struct sim_res *res)
 {
 	const char *arn = NULL;
 	const char *queue = NULL;
-	char subscription[ARN_LEN];
 	bool is_raw = false;
 	_cleanup_(json_freep) struct json_object *o = admin_body(req);
 
@@ -151,8 +150,10 @@ static void topics_post(struct sim_req *req, struct sim_res *res)
 	}
 	(void)json_boolean(o, "raw", &is_raw);
 	int r = topic_create(req->sim, arn);
-	if (!r && json_str(o, "queue", &queue) == 0)
+	if (!r && json_str(o, "queue", &queue) == 0) {
+		char subscription[ARN_LEN];
 		r = topic_subscribe(req->sim, arn, queue, is_raw, subscription);
+	}
 	if (r < 0)
 		admin_error(res, 500, strerrorname_np(-r));
 	else

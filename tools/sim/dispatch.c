@@ -6,10 +6,13 @@
  * a target header, the version header of the vaults, the service in the signature's scope, and
  * for what is not signed its path. Everything else is S3's.
  */
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <strings.h>
 #include <sys/random.h>
 
+#include "quirks.h"
 #include "server.h"
 #include "sigv4.h"
 #include "str.h"
@@ -44,6 +47,10 @@ static const struct service {
 			  glacier_error },
 	[SIM_SQS] = { UUID, sim_sqs_route, sim_sqs_handle, sim_api_error },
 	[SIM_SNS] = { UUID, sim_sns_route, sim_sns_handle, sim_api_error },
+	[SIM_STS] = { UUID, sim_sts_route, sim_sts_handle, sim_api_error },
+	[SIM_PRICING] = { UUID, sim_pricing_route, sim_pricing_handle, sim_api_error },
+	[SIM_METADATA] = { UUID, sim_metadata_route, sim_metadata_handle,
+			   sim_metadata_error },
 };
 
 static int form_read(struct sim_conn *c)
@@ -68,6 +75,27 @@ static bool scope_names(const char *scope, const char *name)
 	       strncmp(at - len, name, len) == 0;
 }
 
+static bool is_signed(const struct sim_req *req)
+{
+	const char *authorization = sim_header(req, "authorization");
+
+	return sim_query(req, "X-Amz-Credential") ||
+	       (authorization && str_after(authorization, "AWS4-"));
+}
+
+static bool is_web_identity(const struct sim_req *req)
+{
+	return streq_ptr(sim_form(req, "Action"), "AssumeRoleWithWebIdentity");
+}
+
+/* What nobody signs. */
+static bool is_open(const struct sim_conn *c)
+{
+	return c->service == SIM_METADATA ||
+	       (c->service == SIM_PRICING && sim_pricing_is_path(c->req.raw_path)) ||
+	       (c->service == SIM_STS && is_web_identity(&c->req));
+}
+
 static enum sim_service service_find(const struct sim_req *req)
 {
 	const char *target = sim_header(req, "x-amz-target");
@@ -76,6 +104,14 @@ static enum sim_service service_find(const struct sim_req *req)
 
 	if (target && str_after(target, "AmazonSQS."))
 		return SIM_SQS;
+	if (target && str_after(target, "AWSPriceListService."))
+		return SIM_PRICING;
+	if (!is_signed(req) && sim_metadata_is_path(req->raw_path))
+		return SIM_METADATA;
+	if (!is_signed(req) && sim_pricing_is_path(req->raw_path))
+		return SIM_PRICING;
+	if (is_web_identity(req))
+		return SIM_STS;
 	if (sim_header(req, "x-amz-glacier-version"))
 		return SIM_GLACIER;
 	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
@@ -128,17 +164,67 @@ static bool answer_refusal(struct sim_conn *c)
 	return r < 0 || refusal.status;
 }
 
-/* The answer of a fault that has a status; a code is made up where the rule has none. */
+static const char html[] = "<html>\r\n<head><title>%d</title></head>\r\n<body>\r\n"
+			   "<center><h1>%d Service Trouble</h1></center>\r\n"
+			   "</body>\r\n</html>\r\n";
+
+/* What S3 says to who asks in the wrong region: 301, 307, or 400 with the right one. (2.1) */
+static void answer_region(struct sim_conn *c)
+{
+	const struct sim_fault *act = c->act;
+	char extra[256];
+	const char *code = act->status == 301   ? "PermanentRedirect"
+			   : act->status == 307 ? "TemporaryRedirect"
+						: "AuthorizationHeaderMalformed";
+
+	if (act->status == 400)
+		snprintf(extra, sizeof(extra), "<Region>%s</Region>", act->region);
+	else
+		snprintf(extra, sizeof(extra), "<Endpoint>s3.%s.amazonaws.com</Endpoint>",
+			 act->region);
+	sim_s3_error(
+		&c->req, &c->res, act->status, code,
+		"The bucket you are attempting to access must be addressed using the "
+		"specified endpoint.",
+		extra);
+	sim_res_header(&c->res, "x-amz-bucket-region", "%s", act->region);
+	if (act->status != 400)
+		sim_res_header(&c->res, "Location", "http://s3.%s.amazonaws.com%s",
+			       act->region, c->req.raw_path);
+}
+
+static bool is_throttling(const char *code)
+{
+	return strstr(code, "Throttl") || streq(code, "SlowDown");
+}
+
+/* A whole answer of the fault's own; a code is made up where the rule has none. */
 static void answer_fault(struct sim_conn *c)
 {
 	const struct sim_fault *act = c->act;
 	const char *code = act->code;
+	int64_t retry_ms = sim_quirk(c->req.sim, QUIRK_RETRY_AFTER);
 
+	c->res.sent = NULL;
+	if (c->res.file_fd >= 0)
+		close(c->res.file_fd);
+	c->res.file_fd = -1;
 	if (!*code)
 		code = act->status < 500           ? "BadRequest"
 		       : c->service == SIM_GLACIER ? "ServiceUnavailableException"
 						   : "InternalError";
 	answer_error(c, act->status, code, "We encountered an internal error.");
+	if (retry_ms && is_throttling(code))
+		sim_res_header(&c->res, "x-amz-retry-after", "%" PRId64, retry_ms);
+	if (act->body == BODY_REGION)
+		answer_region(c);
+	if (act->body != BODY_HTML && act->body != BODY_EMPTY)
+		return;
+	buf_reset(&c->res.body);
+	buf_reset(&c->res.headers);
+	c->res.content_type = act->body == BODY_HTML ? "text/html" : NULL;
+	if (act->body == BODY_HTML)
+		buf_printf(&c->res.body, html, act->status, act->status);
 }
 
 /* Fills the answer; gives a word for the log about what a fault did, or NULL. */
@@ -148,7 +234,7 @@ static const char *serve(struct sim_conn *c)
 	struct sim_req *req = &c->req;
 
 	s->route(req);
-	if (answer_refusal(c))
+	if (!is_open(c) && answer_refusal(c))
 		return NULL;
 	c->act = sim_faults_match(req->sim->faults, req);
 	const struct sim_fault *act = c->act;
@@ -156,11 +242,15 @@ static const char *serve(struct sim_conn *c)
 		poll(NULL, 0, (int)act->delay_ms);
 	if (act && act->drop == DROP_BEFORE)
 		return "drop before";
-	if (act && act->status) {
+	if (act && act->status && !act->is_after) {
 		answer_fault(c);
 		return "status";
 	}
 	s->handle(req, &c->res);
+	if (act && act->status) {
+		answer_fault(c);
+		return "status after";
+	}
 	if (!act)
 		return NULL;
 	return act->drop == DROP_AFTER ? "drop after" : "body";

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fault - rules that make a call fail.
  *
- *	{"rules":[{"match":{"operation":"GetJobOutput","resource":"vaults/v/","nth":2,"times":1},
- *	           "act":{"status":500,"code":"InternalFailure","delay_ms":100,"cut_after":N,
- *	                  "flip":OFFSET,"tree_hash":"wrong","drop":"before"}}]}
+ *	{"rules":[{"match":{"operation":"GetJobOutput","resource":"vaults/v/","nth":2,"times":1,
+ *	                    "probability":0.1,"seed":7},
+ *	           "act":{"status":500,"code":"InternalFailure","when":"after","body":"html",
+ *	                  "delay_ms":100,"stall_ms":5000,"stall_after":N,"cut_after":N,
+ *	                  "flip":OFFSET,"tree_hash":"wrong","without":"ETag","drop":"before",
+ *	                  "region":"eu-west-1","deliver":"twice","job_failure":"why"}}]}
  *
  * operation and resource are globs; a rule counts the calls that match, fires from the nth one
- * on (1 if absent) and `times` times (once if nth is given, else always). Of several that match,
- * the first added fires.
+ * on (1 if absent) and `times` times (once if nth is given, else always). With a probability it
+ * fires by lot instead, drawn from the seed: the same calls, the same lots. Of several that match,
+ * the first added fires. docs/SIMULATOR.md explains each act.
  */
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -23,6 +27,8 @@ struct rule {
 	char *operation, *resource; /* owned globs; NULL: any */
 	uint64_t nth, times;
 	uint64_t seen, fired;
+	double probability; /* 1: always */
+	uint64_t lot;       /* state of the generator */
 	struct sim_fault act;
 };
 
@@ -88,40 +94,78 @@ static const struct {
 	{ "ahead", DELIVER_AHEAD },
 };
 
-static int act_parse(struct json_object *o, struct sim_fault *ret, struct buf *err)
+static const struct {
+	const char *name;
+	enum fault_body body;
+} bodies[] = {
+	{ "html", BODY_HTML },
+	{ "empty", BODY_EMPTY },
+	{ "error", BODY_ERROR },
+};
+
+static void copy(char *ret, size_t room, const char *s)
+{
+	snprintf(ret, room, "%s", s ? s : "");
+}
+
+static int bad(struct buf *err, const char *text)
+{
+	buf_puts(err, text);
+	return -EINVAL;
+}
+
+/* The members that are one of a few words. */
+static int words_parse(struct json_object *o, struct sim_fault *ret, struct buf *err)
 {
 	const char *drop = word(o, "drop");
-	const char *tree_hash = word(o, "tree_hash");
-	const char *code = word(o, "code");
-
-	const char *job = word(o, "job_failure");
-
-	ret->status = (int)number(o, "status", 0);
-	snprintf(ret->job_failure, sizeof(ret->job_failure), "%s", job ? job : "");
-	if (code && strlen(code) < sizeof(ret->code))
-		memcpy(ret->code, code, strlen(code) + 1);
-	ret->delay_ms = (uint32_t)number(o, "delay_ms", 0);
-	ret->cut_after = number(o, "cut_after", UINT64_MAX);
-	ret->flip = number(o, "flip", UINT64_MAX);
-	ret->is_tree_hash_wrong = tree_hash && streq(tree_hash, "wrong");
-	if (drop && streq(drop, "before"))
-		ret->drop = DROP_BEFORE;
-	else if (drop && streq(drop, "after"))
-		ret->drop = DROP_AFTER;
-	else if (drop)
-		return buf_printf(err, "drop is \"before\" or \"after\""), -EINVAL;
 	const char *deliver = word(o, "deliver");
-	for (size_t i = 0; deliver && !ret->delivery; i++) {
-		if (i == ARRAY_SIZE(deliveries))
-			return buf_printf(err, "deliver is \"never\", \"twice\" or "
-					       "\"ahead\""),
-			       -EINVAL;
+	const char *body = word(o, "body");
+	const char *when = word(o, "when");
+	size_t i = 0;
+
+	if (drop && !streq(drop, "before") && !streq(drop, "after"))
+		return bad(err, "drop is \"before\" or \"after\"");
+	if (drop)
+		ret->drop = streq(drop, "before") ? DROP_BEFORE : DROP_AFTER;
+	if (when && !streq(when, "before") && !streq(when, "after"))
+		return bad(err, "when is \"before\" or \"after\"");
+	ret->is_after = when && streq(when, "after");
+	for (i = 0; deliver && i < ARRAY_SIZE(deliveries); i++) {
 		if (streq(deliveries[i].name, deliver))
 			ret->delivery = deliveries[i].delivery;
 	}
+	if (deliver && !ret->delivery)
+		return bad(err, "deliver is \"never\", \"twice\" or \"ahead\"");
+	for (i = 0; body && i < ARRAY_SIZE(bodies); i++) {
+		if (!streq(bodies[i].name, body))
+			continue;
+		ret->body = bodies[i].body;
+		return 0;
+	}
+	return body ? bad(err, "body is \"html\", \"empty\" or \"error\"") : 0;
+}
+
+static int act_parse(struct json_object *o, struct sim_fault *ret, struct buf *err)
+{
+	const char *tree_hash = word(o, "tree_hash");
+
+	ret->status = (int)number(o, "status", 0);
+	copy(ret->code, sizeof(ret->code), word(o, "code"));
+	copy(ret->without, sizeof(ret->without), word(o, "without"));
+	copy(ret->region, sizeof(ret->region), word(o, "region"));
+	copy(ret->job_failure, sizeof(ret->job_failure), word(o, "job_failure"));
+	ret->delay_ms = (uint32_t)number(o, "delay_ms", 0);
+	ret->stall_ms = (uint32_t)number(o, "stall_ms", 0);
+	ret->stall_after = number(o, "stall_after", 0);
+	ret->cut_after = number(o, "cut_after", UINT64_MAX);
+	ret->flip = number(o, "flip", UINT64_MAX);
+	ret->is_tree_hash_wrong = tree_hash && streq(tree_hash, "wrong");
 	if (ret->status && (ret->status < 200 || ret->status > 599))
-		return buf_printf(err, "status is 200 to 599"), -EINVAL;
-	return 0;
+		return bad(err, "status is 200 to 599");
+	int r = words_parse(o, ret, err);
+	if (!r && *ret->region)
+		ret->body = BODY_REGION;
+	return r;
 }
 
 static int rule_parse(struct json_object *o, struct rule *ret, struct buf *err)
@@ -146,6 +190,10 @@ static int rule_parse(struct json_object *o, struct rule *ret, struct buf *err)
 	ret->times = number(match, "times", ret->nth ? 1 : UINT64_MAX);
 	if (!ret->nth)
 		ret->nth = 1;
+	ret->probability = 1;
+	if (match && json_number(match, "probability", &ret->probability) == -EINVAL)
+		return bad(err, "probability is a number");
+	ret->lot = number(match, "seed", 1);
 	return 0;
 }
 
@@ -197,6 +245,26 @@ static bool rule_matches(const struct rule *r, const struct sim_req *req)
 	       (!r->resource || fnmatch(r->resource, req->resource, 0) == 0);
 }
 
+/* splitmix64: a lot in [0, 1). */
+static double lot_draw(uint64_t *state)
+{
+	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	z ^= z >> 31;
+	return (double)(z >> 11) / 9007199254740992.0;
+}
+
+static bool rule_fires(struct rule *r)
+{
+	/* Every call draws, so that the lots do not depend on other rules. */
+	bool is_drawn = r->probability >= 1 || lot_draw(&r->lot) < r->probability;
+
+	r->seen++;
+	return is_drawn && r->seen >= r->nth && r->fired < r->times;
+}
+
 struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *req)
 {
 	struct sim_fault *act = NULL;
@@ -206,8 +274,7 @@ struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *r
 		struct rule *r = &f->rules[i];
 		if (!rule_matches(r, req))
 			continue;
-		r->seen++;
-		if (act || r->seen < r->nth || r->fired >= r->times)
+		if (!rule_fires(r) || act)
 			continue;
 		act = malloc(sizeof(*act));
 		if (!act)

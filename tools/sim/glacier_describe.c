@@ -145,8 +145,12 @@ static bool job_passes(const struct job *j, const struct job_filter *f, int64_t 
 	return !f->status || streq(f->status, job_status(j, now_ms));
 }
 
+struct entry {
+	const struct job *job;
+};
+
 struct listing {
-	const struct job **v; /* all jobs of a vault in the order they are given */
+	struct entry *v; /* all jobs of a vault in the order they are given */
 	size_t n;
 };
 
@@ -167,8 +171,8 @@ static uint32_t shuffled(const struct job *j)
 
 static int by_shuffle(const void *a, const void *b)
 {
-	uint32_t x = shuffled(*(const struct job *const *)a);
-	uint32_t y = shuffled(*(const struct job *const *)b);
+	uint32_t x = shuffled(((const struct entry *)a)->job);
+	uint32_t y = shuffled(((const struct entry *)b)->job);
 
 	return x < y ? -1 : x > y;
 }
@@ -181,7 +185,7 @@ static int listing_make(const struct sim *sim, const struct vault *v, struct lis
 	if (!ret->v)
 		return -ENOMEM;
 	for (const struct job *j = map_first(&v->jobs); j; j = map_next(&j->item))
-		ret->v[ret->n++] = j;
+		ret->v[ret->n++].job = j;
 	if (sim_quirk(sim, QUIRK_JOB_ORDER))
 		qsort(ret->v, ret->n, sizeof(*ret->v), by_shuffle);
 	return 0;
@@ -201,21 +205,21 @@ static int jobs_print(struct sim_req *req, struct buf *out, const struct vault *
 	if (r < 0)
 		return r;
 	if (f->marker && *f->marker) {
-		while (i < all.n && !streq(all.v[i]->id, f->marker))
+		while (i < all.n && !streq(all.v[i].job->id, f->marker))
 			i++;
 		i++;
 	}
 	buf_puts(out, "{\"JobList\":[");
 	for (; i < all.n; i++) {
-		if (!job_passes(all.v[i], f, req->now_ms))
+		if (!job_passes(all.v[i].job, f, req->now_ms))
 			continue;
 		is_more = n == f->limit;
 		if (is_more)
 			break;
 		if (n++)
 			buf_putc(out, ',');
-		job_print(out, req->sim, v->name, all.v[i], req->now_ms);
-		last = all.v[i]->id;
+		job_print(out, req->sim, v->name, all.v[i].job, req->now_ms);
+		last = all.v[i].job->id;
 	}
 	buf_putc(out, ']');
 	member_str(out, "Marker", is_more ? last : NULL);

@@ -221,30 +221,41 @@ void signing_key_make(const char *secret, const char *day, const char *region,
 	hmac(ret, 32, "aws4_request", ret);
 }
 
+/* The signing key of a scope "DAY/REGION/SERVICE", made if it is not among the last few. */
+static void remembered(struct key *key, const char *scope, uint8_t ret[32])
+{
+	char words[SCOPE_MAX];
+	char *at = words;
+
+	for (size_t i = 0; i < SCOPES; i++) {
+		if (streq(key->made[i].scope, scope)) {
+			memcpy(ret, key->made[i].key, 32);
+			return;
+		}
+	}
+	memcpy(words, scope, sizeof(words));
+	const char *day = strsep(&at, "/");
+	const char *region = strsep(&at, "/");
+	signing_key_make(key->secret, day, region ? region : "", at ? at : "", ret);
+	memcpy(key->made[key->next].scope, scope, SCOPE_MAX);
+	memcpy(key->made[key->next].key, ret, 32);
+	key->next = (key->next + 1) % SCOPES;
+}
+
 void sim_keys_signing_key(struct sim_keys *k, const char *id, const char *day,
 			  const char *region, const char *service, uint8_t ret[32])
 {
-	char scope[SCOPE_MAX];
+	char scope[SCOPE_MAX] = "";
 	int n = snprintf(scope, sizeof(scope), "%s/%s/%s", day, region, service);
 	bool is_kept = n < (int)sizeof(scope);
 
 	memset(ret, 0, 32);
 	pthread_mutex_lock(&k->mu);
 	struct key *key = map_find(&k->keys, id);
-	for (size_t i = 0; key && is_kept && i < SCOPES; i++) {
-		if (!streq(key->made[i].scope, scope))
-			continue;
-		memcpy(ret, key->made[i].key, 32);
-		key = NULL;
-	}
-	if (key) {
+	if (key && is_kept)
+		remembered(key, scope, ret);
+	else if (key)
 		signing_key_make(key->secret, day, region, service, ret);
-		if (is_kept) {
-			memcpy(key->made[key->next].scope, scope, sizeof(scope));
-			memcpy(key->made[key->next].key, ret, 32);
-			key->next = (key->next + 1) % SCOPES;
-		}
-	}
 	pthread_mutex_unlock(&k->mu);
 }
 

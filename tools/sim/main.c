@@ -27,6 +27,7 @@ static const char usage[] =
 	"  --key ID:SECRET        one more access key (default " DEFAULT_KEY
 	":" DEFAULT_SECRET ")\n"
 	"  --seed FILE            JSON with vaults and buckets to start with\n"
+	"  --prices DIR           files of the price list (default " THAW_SIM_PRICES ")\n"
 	"  --no-default-checksum  S3 uploads without a checksum get none, as before 2024\n"
 	"  --expiry-from-request  days of a restored copy count from the request\n"
 	"  --allow-remote         listen beyond loopback\n"
@@ -48,6 +49,7 @@ enum {
 	OPT_KEY,
 	OPT_SEED,
 	OPT_NO_SUM,
+	OPT_PRICES,
 	OPT_EXPIRY,
 	OPT_REMOTE,
 	OPT_HELP,
@@ -61,6 +63,7 @@ static const struct option longs[] = {
 	{ "region", required_argument, NULL, OPT_REGION },
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "prices", required_argument, NULL, OPT_PRICES },
 	{ "no-default-checksum", no_argument, NULL, OPT_NO_SUM },
 	{ "expiry-from-request", no_argument, NULL, OPT_EXPIRY },
 	{ "allow-remote", no_argument, NULL, OPT_REMOTE },
@@ -123,6 +126,9 @@ static int option_take(int opt, struct options *o, struct sim *sim)
 		return 0;
 	case OPT_EXPIRY:
 		sim->is_expiry_from_request = true;
+		return 0;
+	case OPT_PRICES:
+		sim->prices_dir = optarg;
 		return 0;
 	case OPT_REMOTE:
 		o->is_remote_allowed = true;
@@ -201,6 +207,8 @@ static int state_open(struct sim *sim, const struct options *o)
 	if (!r)
 		r = sim_quirks_open(sim);
 	if (!r)
+		r = sim_metadata_open(sim);
+	if (!r)
 		r = sim_sqs_open(sim);
 	if (!r)
 		r = sim_notify_open(sim);
@@ -219,6 +227,7 @@ static void state_close(struct sim *sim)
 	sim_glacier_close(sim);
 	sim_notify_close(sim);
 	sim_quirks_close(sim);
+	sim_metadata_close(sim);
 	sim_sqs_close(sim);
 	sim_faults_free(sim->faults);
 	sim_log_close(sim->log);
@@ -270,7 +279,9 @@ static int serve(struct sim *sim, const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = { .region = "us-east-1", .speed = -1 };
-	struct sim sim = { .data_fd = -1, .mu = PTHREAD_MUTEX_INITIALIZER };
+	struct sim sim = { .data_fd = -1,
+			   .prices_dir = THAW_SIM_PRICES,
+			   .mu = PTHREAD_MUTEX_INITIALIZER };
 	int status = 0;
 	int opt = 0;
 

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -125,10 +126,16 @@ static ssize_t body_read(void *cls, uint64_t pos, char *out, size_t max)
 	const struct sim_fault *act = c->act;
 	uint64_t left = c->body_bytes - pos;
 
+	if (act->stall_ms && !c->is_stalled && pos >= act->stall_after) {
+		c->is_stalled = true;
+		poll(NULL, 0, (int)act->stall_ms);
+	}
 	if (pos >= act->cut_after)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (act->cut_after - pos < left)
 		left = act->cut_after - pos;
+	if (act->stall_ms && pos < act->stall_after && act->stall_after - pos < left)
+		left = act->stall_after - pos;
 	size_t n = left < max ? (size_t)left : max;
 	if (res->file_fd >= 0) {
 		ssize_t got =
@@ -159,7 +166,8 @@ static struct MHD_Response *response_make(struct sim_conn *c)
 	struct sim_res *res = &c->res;
 	const struct sim_fault *act = c->act;
 
-	c->is_read = act && (act->cut_after < c->body_bytes || act->flip < c->body_bytes);
+	c->is_read = act && (act->cut_after < c->body_bytes ||
+			     act->flip < c->body_bytes || act->stall_ms);
 	if (c->is_read && !c->is_head)
 		return MHD_create_response_from_callback(c->body_bytes, BLOCK, body_read,
 							 c, NULL);
@@ -198,6 +206,8 @@ static void response_headers(struct sim_conn *c, struct MHD_Response *response)
 			continue;
 		*value = 0;
 		value += 2;
+		if (c->act && strcasecmp(c->act->without, line) == 0)
+			continue;
 		spoil(c, line, value);
 		MHD_add_response_header(response, line, value);
 	}

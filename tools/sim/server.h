@@ -55,7 +55,7 @@ struct sim_spool {
 	int err; /* -errno of the first failure; -EBADMSG: bad framing */
 };
 
-struct sim_fault; /* fault.c */
+struct sim_fault;
 
 enum sim_service {
 	SIM_S3,
@@ -87,6 +87,7 @@ struct sim_conn {
 	enum sim_service service;
 	bool is_counted; /* billed when sent: sim_server_settle() waits for it */
 	bool is_head;
+	bool is_stalled;       /* it has been, as a fault wanted */
 	bool is_read;          /* the body goes through our reader: a fault touches it */
 	struct sim_fault *act; /* the rule that fired, owned; NULL: none */
 	uint64_t body_bytes;   /* of the answer, as they go out */
@@ -195,13 +196,28 @@ enum fault_delivery {
 	DELIVER_AHEAD, /* before what was sent earlier */
 };
 
+/* How an answer with a fault's status is worded. */
+enum fault_body {
+	BODY_ERROR, /* as the service words errors */
+	BODY_HTML,  /* as a load balancer does */
+	BODY_EMPTY,
+	BODY_REGION, /* S3: the bucket is in another region (2.1) */
+};
+
 struct sim_fault {
 	int status; /* 0: the service answers itself */
 	char code[64];
-	uint32_t delay_ms;
+	enum fault_body body;
+	char region[32];   /* of BODY_REGION */
+	bool is_after;     /* the effect happens, then the status is answered */
+	uint32_t delay_ms; /* of a notification: until it is there */
+	uint32_t
+		stall_ms; /* no byte for so long, behind the head and `stall_after` bytes */
+	uint64_t stall_after;
 	uint64_t cut_after; /* UINT64_MAX: not */
 	uint64_t flip;      /* offset; UINT64_MAX: not */
 	bool is_tree_hash_wrong;
+	char without[64]; /* a header that is left out; "": none */
 	enum fault_drop drop;
 	enum fault_delivery delivery; /* of a notification */
 	char job_failure[128];        /* how an accepted job ends */
@@ -233,6 +249,18 @@ void sim_sqs_wake(struct sim *sim); /* long polls end at once, from now on */
 void sim_sqs_close(struct sim *sim);
 void sim_sns_route(struct sim_req *req);
 void sim_sns_handle(struct sim_req *req, struct sim_res *res);
+void sim_sts_route(struct sim_req *req);
+void sim_sts_handle(struct sim_req *req, struct sim_res *res);
+bool sim_pricing_is_path(const char *path); /* of the offers */
+void sim_pricing_route(struct sim_req *req);
+void sim_pricing_handle(struct sim_req *req, struct sim_res *res);
+int sim_metadata_open(struct sim *sim);
+void sim_metadata_close(struct sim *sim);
+bool sim_metadata_is_path(const char *path);
+void sim_metadata_route(struct sim_req *req);
+void sim_metadata_handle(struct sim_req *req, struct sim_res *res);
+void sim_metadata_error(struct sim_req *req, struct sim_res *res, int status,
+			const char *code, const char *message);
 int sim_notify_open(struct sim *sim);
 void sim_notify_close(struct sim *sim);
 /* api.c: the error document of a service with the JSON or the query protocol. */

@@ -9,6 +9,7 @@
  *	hash.c     tree hash, CRCs (own code)      glacier*.c s3*.c  the services
  *	dispatch.c service.c which service         keys.c   access keys, issued ones too
  *	sqs*.c     queues                          notify.c sns.c  topics
+ *	sts.c metadata.c  temporary credentials    pricing.c  the price list
  *	quirks.c   questions with two answers      api.c    JSON and query protocol
  *
  * The simulator shares no code with the client but base/'s idioms (cleanup, buf, str, io, log,
@@ -35,6 +36,7 @@ struct sim {
 	char *data_dir; /* absolute */
 	int data_fd;
 	char *region;
+	const char *prices_dir; /* of the price list's files; NULL: there is none */
 	/* S3's questions with two answers, chosen at start. */
 	bool has_no_default_sum; /* uploads without a checksum stay so, as before 2024 */
 	bool is_expiry_from_request; /* a copy's days count from there, not from completion */
@@ -49,6 +51,7 @@ struct sim {
 	struct sim_sqs *sqs;
 	struct sim_notify *notify;
 	struct sim_quirks *quirks;
+	struct sim_metadata *metadata;
 	struct sim_server *server;
 };
 

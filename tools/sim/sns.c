@@ -41,10 +41,10 @@ static void create(struct sns_ask *a)
 {
 	const char *name = word(a, "Name");
 	size_t len = strlen(name);
-	char arn[ARN_LEN];
 	int r = -EINVAL;
 
 	if (len >= 1 && len <= 200 && !strpbrk(name, ":/ ")) {
+		char arn[ARN_LEN];
 		snprintf(arn, sizeof(arn), "arn:aws:sns:%.40s:" SIM_ACCOUNT ":%s",
 			 a->req->sim->region, name);
 		r = topic_create(a->req->sim, arn);

@@ -43,7 +43,7 @@ struct queue {
 	int64_t created_ms, modified_ms;
 	struct sim_fields attributes; /* those that were set */
 	struct map messages;
-	TAILQ_HEAD(, message) order;
+	TAILQ_HEAD(message_list, message) order;
 };
 
 struct sim_sqs {

@@ -206,6 +206,7 @@ static void answer_fault(struct sim_conn *c)
 	int64_t retry_ms = sim_quirk(c->req.sim, QUIRK_RETRY_AFTER);
 
 	c->res.sent = NULL;
+	c->res.read = NULL;
 	if (c->res.file_fd >= 0)
 		close(c->res.file_fd);
 	c->res.file_fd = -1;

@@ -6,6 +6,7 @@
  *	glacier_archive.c   uploads in one piece, deletion, seeds
  *	glacier_multipart.c uploads in parts
  *	glacier_job.c       jobs                    glacier_describe.c  what is told of them
+ *	glacier_generate.c  vaults of made-up archives
  *	glacier_config.c    policies, notices, tags, capacity
  *	glacier_output.c    their output
  *	glacier_inventory.c snapshots and inventory documents
@@ -70,8 +71,9 @@ struct job {
 	uint64_t output_size;
 	uint8_t archive_tree[32], range_tree[32];
 	int64_t created_ms, ready_ms;
-	char *failure;   /* how it ends where it ends badly; NULL: well */
-	bool is_noticed; /* its end was told to the topics */
+	char *failure; /* how it ends where it ends badly; NULL: well */
+	uint64_t generated_first, generated_n; /* of the inventory of a generated vault */
+	bool is_noticed;                       /* its end was told to the topics */
 };
 
 struct vault {
@@ -82,7 +84,8 @@ struct vault {
 	uint64_t inventory_n, inventory_size;
 	int64_t changed_ms; /* the last change that no inventory has seen; 0: none */
 	struct map archives, uploads, jobs;
-	struct sim_fields config; /* documents by name (glacier_config.c) */
+	struct sim_fields config;             /* documents by name (glacier_config.c) */
+	uint64_t generated_n, generated_seed; /* archives that are made up; 0: none */
 };
 
 struct sim_glacier {
@@ -186,3 +189,25 @@ uint32_t month_of(int64_t ms);
 
 /* glacier_describe.c, with `mu` held: tells the topics that the job is over. */
 void job_notice(struct sim *sim, const struct vault *v, struct job *j, int64_t now_ms);
+
+/* glacier_inventory.c: what stands before the first entry. */
+void inventory_head(struct buf *out, const struct sim *sim, const struct vault *v,
+		    bool is_csv, const char *line_end);
+
+/* glacier_generate.c */
+/* The number of an archive of a generated vault. */
+bool generated_find(const struct vault *v, const char *id, uint64_t *ret_i);
+/* All but its item; the caller frees the description. 0 or -ENOMEM. */
+int generated_archive(const struct vault *v, uint64_t i, struct archive *ret);
+int generated_write(uint64_t seed, uint64_t i, int fd);
+uint64_t generated_total(uint64_t seed, uint64_t n); /* bytes */
+/* The archives that an inventory job asks for. */
+void generated_span(const struct vault *v, const struct inventory_ask *ask,
+		    uint64_t *ret_first, uint64_t *ret_n);
+void generated_marker(const struct vault *v, uint64_t i, char ret[ARCHIVE_ID_LEN + 1]);
+/* Bytes of the document of a job; 0 when out of memory. */
+uint64_t generated_inventory_len(const struct sim *sim, const struct vault *v,
+				 const struct job *j);
+/* Has the answer read the document as it is made. 0 or -ENOMEM. */
+int generated_inventory_send(const struct sim *sim, const struct vault *v,
+			     const struct job *j, struct sim_res *res);

@@ -13,14 +13,19 @@
 #define SINGLE_MAX ((uint64_t)4 << 30)
 #define STAY_DAYS  90 /* paid for in any case (5.1) */
 
+/* And takes changes. */
 static bool vault_exists(struct sim *sim, struct sim_res *res, const char *name)
 {
 	pthread_mutex_lock(&sim->mu);
-	bool is_there = glacier_vault(sim, name);
+	const struct vault *v = glacier_vault(sim, name);
+	bool is_generated = v && v->generated_n;
 	pthread_mutex_unlock(&sim->mu);
-	if (!is_there)
+	if (!v)
 		vault_not_found(sim, res, name);
-	return is_there;
+	else if (is_generated)
+		sim_glacier_error(res, 403, "AccessDeniedException",
+				  "A generated vault does not change");
+	return v && !is_generated;
 }
 
 /* The bytes are kept under the id already; from here on the archive exists. */
@@ -89,6 +94,8 @@ void archive_delete(struct sim_req *req, struct sim_res *res, const struct route
 	int r = 0;
 
 	line_begin(&line, "archive-delete", rt->vault, req->now_ms);
+	if (!vault_exists(sim, res, rt->vault))
+		return;
 	line_str(&line, "id", rt->id);
 	pthread_mutex_lock(&sim->mu);
 	const struct vault *v = glacier_vault(sim, rt->vault);

@@ -209,21 +209,29 @@ void tags_list(struct sim_req *req, struct sim_res *res, const struct route *rt)
 	pthread_mutex_unlock(&sim->mu);
 }
 
-static void tags_merge(struct json_object *all, struct json_object *ask)
+static void tags_add(struct json_object *all, struct json_object *ask)
 {
 	struct json_object *list = NULL;
 
-	if (json_object_object_get_ex(ask, "Tags", &list) &&
-	    json_object_is_type(list, json_type_object)) {
-		json_object_object_foreach (list, name, value)
-			json_object_object_add(all, name, json_object_get(value));
+	if (!json_object_object_get_ex(ask, "Tags", &list) ||
+	    !json_object_is_type(list, json_type_object))
+		return;
+	json_object_object_foreach (list, name, value) {
+		json_object_object_add(all, name, json_object_get(value));
 	}
-	if (json_object_object_get_ex(ask, "TagKeys", &list) &&
-	    json_object_is_type(list, json_type_array)) {
-		for (size_t i = 0; i < json_object_array_length(list); i++)
-			json_object_object_del(
-				all, json_object_get_string(
-					     json_object_array_get_idx(list, i)));
+}
+
+static void tags_remove(struct json_object *all, struct json_object *ask)
+{
+	struct json_object *list = NULL;
+	size_t n = 0;
+
+	if (json_array(ask, "TagKeys", &list, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const char *name = json_text(json_at(list, i));
+		if (name)
+			json_object_object_del(all, name);
 	}
 }
 
@@ -246,7 +254,10 @@ void tags_change(struct sim_req *req, struct sim_res *res, const struct route *r
 	const struct vault *v = glacier_vault(sim, rt->vault);
 	if (v) {
 		_cleanup_(json_freep) struct json_object *all = tags_of(v);
-		tags_merge(all, ask);
+		if (streq(operation, "add"))
+			tags_add(all, ask);
+		else
+			tags_remove(all, ask);
 		is_full = json_object_object_length(all) > TAGS_MAX;
 		if (!is_full)
 			r = config_commit(sim, rt->vault, tags,

@@ -116,8 +116,8 @@ static void print_csv(struct buf *out, const struct archive *a, const char *end)
 	buf_printf(out, ",%s,%" PRIu64 ",%s%s", iso, a->size, hex, end);
 }
 
-static void print_head(struct buf *out, const struct sim *sim, const struct vault *v,
-		       bool is_csv, const char *end)
+void inventory_head(struct buf *out, const struct sim *sim, const struct vault *v,
+		    bool is_csv, const char *line_end)
 {
 	char iso[32];
 
@@ -125,7 +125,7 @@ static void print_head(struct buf *out, const struct sim *sim, const struct vaul
 		buf_printf(
 			out,
 			"ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash%s",
-			end);
+			line_end);
 		return;
 	}
 	sim_time_iso(v->inventory_ms, iso);
@@ -149,7 +149,7 @@ int inventory_print(const struct sim *sim, const struct vault *v,
 		a = glacier_archive(v, ask->marker);
 		a = a ? map_next(&a->item) : NULL;
 	}
-	print_head(out, sim, v, ask->is_csv, end);
+	inventory_head(out, sim, v, ask->is_csv, end);
 	for (; a; a = map_next(&a->item)) {
 		if (!a->is_listed || a->created_ms < ask->start_ms ||
 		    a->created_ms >= ask->end_ms)

@@ -154,10 +154,14 @@ struct submission {
 	char id[JOB_ID_LEN + 1];
 	const struct tier *tier;
 	uint64_t bytes; /* to retrieve */
+	bool is_generated;
+	uint64_t seed, number;
+	struct archive made; /* the generated one; its description is owned */
 };
 
 static void submission_done(struct submission *s)
 {
+	free(s->made.description);
 	buf_done(&s->line);
 }
 
@@ -186,7 +190,8 @@ static bool submission_begin(struct sim_req *req, struct sim_res *res,
 
 /* The archive as it is now, or an error answer. With `mu` held. */
 static const struct archive *archive_find(struct sim *sim, struct sim_res *res,
-					  const struct route *rt, const char *id)
+					  const struct route *rt, const char *id,
+					  struct submission *s)
 {
 	const struct vault *v = glacier_vault(sim, rt->vault);
 
@@ -197,8 +202,23 @@ static const struct archive *archive_find(struct sim *sim, struct sim_res *res,
 	const struct archive *a = glacier_archive(v, id);
 	if (a && !a->is_deleted)
 		return a;
+	s->is_generated = generated_find(v, id, &s->number);
+	if (s->is_generated && generated_archive(v, s->number, &s->made) == 0) {
+		s->seed = v->generated_seed;
+		return &s->made;
+	}
 	not_found(res, "The archive ID was not found: %s", id);
 	return NULL;
+}
+
+static int output_generate(struct sim *sim, const struct submission *s)
+{
+	_close_ int fd = sim_spool_open(sim);
+
+	if (fd < 0)
+		return fd;
+	int r = generated_write(s->seed, s->number, fd);
+	return r < 0 ? r : sim_spool_keep(sim, fd, sim->glacier->jobs_fd, s->id);
 }
 
 /* Links the bytes and hashes the range where the tree has it as a node. Not under `mu`: a range
@@ -209,9 +229,9 @@ static int output_link(struct sim *sim, struct submission *s, const char *archiv
 	struct sim_glacier *g = sim->glacier;
 	uint8_t tree[32];
 
-	if (linkat(g->archives_fd, archive, g->jobs_fd, s->id, 0) < 0)
-		return -errno;
-	int r = dir_sync(g->jobs_fd);
+	int r = s->is_generated ? output_generate(sim, s) : 0;
+	if (!s->is_generated && linkat(g->archives_fd, archive, g->jobs_fd, s->id, 0) < 0)
+		r = -errno;
 	if (r < 0 || !tree_is_aligned(first, s->bytes, size))
 		return r;
 	_close_ int fd = openat(g->jobs_fd, s->id, O_RDONLY | O_CLOEXEC);
@@ -272,7 +292,7 @@ static bool archive_job(struct sim_req *req, struct sim_res *res, const struct r
 		return false;
 
 	pthread_mutex_lock(&sim->mu);
-	const struct archive *a = archive_find(sim, res, rt, id);
+	const struct archive *a = archive_find(sim, res, rt, id, s);
 	uint64_t size = a ? a->size : 0;
 	uint64_t first = 0;
 	uint64_t last = size - 1;
@@ -355,6 +375,29 @@ static int output_write(struct sim *sim, const char *id, const struct buf *text)
 	return r < 0 ? r : sim_spool_keep(sim, fd, sim->glacier->jobs_fd, id);
 }
 
+/* Which archives, and how long their document will be. */
+static int generated_job(const struct sim *sim, const struct vault *v,
+			 const struct inventory_ask *want, struct buf *line,
+			 char **ret_next)
+{
+	struct job j = { .is_csv = want->is_csv };
+	char marker[ARCHIVE_ID_LEN + 1];
+
+	generated_span(v, want, &j.generated_first, &j.generated_n);
+	line_u64(line, "generated_first", j.generated_first);
+	line_u64(line, "generated_n", j.generated_n);
+	uint64_t len = generated_inventory_len(sim, v, &j);
+	if (!len)
+		return -ENOMEM;
+	line_u64(line, "output_size", len);
+	uint64_t end = j.generated_first + j.generated_n;
+	if (want->limit != UINT64_MAX && j.generated_n && end < v->generated_n) {
+		generated_marker(v, end - 1, marker);
+		*ret_next = strdup(marker);
+	}
+	return 0;
+}
+
 static bool inventory_job(struct sim_req *req, struct sim_res *res,
 			  const struct route *rt, struct json_object *ask,
 			  struct submission *s)
@@ -381,6 +424,8 @@ static bool inventory_job(struct sim_req *req, struct sim_res *res,
 		r = -ENODATA;
 	else if (!v->inventory_ms)
 		not_found(res, "The vault has no inventory yet: %s", rt->vault);
+	else if (v->generated_n)
+		r = generated_job(sim, v, &want, &s->line, &next);
 	else
 		r = inventory_print(sim, v, &want, &text, &next);
 	pthread_mutex_unlock(&sim->mu);
@@ -388,7 +433,7 @@ static bool inventory_job(struct sim_req *req, struct sim_res *res,
 		return false;
 	if (r == -ENODATA)
 		line_str(&s->line, "failure", "The vault has no inventory yet");
-	if (r == 0 || r == -ENODATA)
+	if ((r == 0 && text.len) || r == -ENODATA)
 		r = output_write(sim, s->id, &text);
 	line_str(&s->line, "format", want.is_csv ? "CSV" : "JSON");
 	line_str(&s->line, "start", word(parameters, "StartDate"));
@@ -396,7 +441,8 @@ static bool inventory_job(struct sim_req *req, struct sim_res *res,
 	line_str(&s->line, "limit", word(parameters, "Limit"));
 	line_str(&s->line, "marker", want.marker);
 	line_str(&s->line, "next_marker", next);
-	line_u64(&s->line, "output_size", text.len);
+	if (text.len || r < 0)
+		line_u64(&s->line, "output_size", text.len);
 	if (r < 0)
 		answer_failed(res, r);
 	return r == 0;

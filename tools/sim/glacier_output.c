@@ -16,6 +16,7 @@ struct output {
 	uint8_t tree[32];
 	const char *content_type;
 	char *description; /* owned */
+	bool is_generated; /* read as it is made */
 	int fd;
 };
 
@@ -69,6 +70,7 @@ static bool output_find(struct sim_req *req, struct sim_res *res, const struct r
 	struct sim *sim = req->sim;
 
 	pthread_mutex_lock(&sim->mu);
+	const struct vault *v = glacier_vault(sim, rt->vault);
 	const struct job *j = job_find(sim, res, rt);
 	if (j && (req->now_ms < j->ready_ms || j->failure)) {
 		bad_parameter(res, "The job is not currently available for download: %s",
@@ -84,12 +86,18 @@ static bool output_find(struct sim_req *req, struct sim_res *res, const struct r
 				  : j->is_csv      ? "text/csv"
 						   : "application/json";
 		o->description = strdup_ptr(j->archive_description);
+		o->is_generated = j->is_inventory && v->generated_n;
+	}
+	if (o->is_generated && generated_inventory_send(sim, v, j, res) < 0) {
+		answer_failed(res, -ENOMEM);
+		o->is_generated = false;
+	} else if (j && !o->is_generated) {
 		o->fd = openat(sim->glacier->jobs_fd, j->id, O_RDONLY | O_CLOEXEC);
 		if (o->fd < 0)
 			answer_failed(res, -errno);
 	}
 	pthread_mutex_unlock(&sim->mu);
-	return o->fd >= 0;
+	return o->fd >= 0 || o->is_generated;
 }
 
 /* Only where job's range and request are nodes of their trees. */
@@ -147,7 +155,10 @@ void job_output(struct sim_req *req, struct sim_res *res, const struct route *rt
 		sim_res_header(res, "Content-Range",
 			       "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, s.first,
 			       s.first + s.len - 1, o.size);
-	res->file_fd = steal_fd(&o.fd);
+	res->read_off = s.first;
+	res->read_len = s.len;
+	if (!o.is_generated)
+		res->file_fd = steal_fd(&o.fd);
 	res->file_off = o.base + s.first;
 	res->file_len = s.len;
 	res->sent = output_sent;

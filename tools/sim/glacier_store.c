@@ -11,6 +11,8 @@
 #include "log.h"
 #include "str.h"
 
+#define OVERHEAD 32768 /* bytes an archive (1.2) */
+
 struct vault *glacier_vault(struct sim *sim, const char *name)
 {
 	return map_find(&sim->glacier->vaults, name);
@@ -170,6 +172,14 @@ static int apply_vault(struct sim_glacier *g, struct vault *v, struct json_objec
 		return -EBADMSG;
 	}
 	v->created_ms = (int64_t)get_u64(o, "time");
+	v->generated_n = get_u64(o, "generated");
+	v->generated_seed = get_u64(o, "seed");
+	if (v->generated_n) {
+		v->inventory_ms = v->created_ms;
+		v->inventory_n = v->generated_n;
+		v->inventory_size = v->generated_n * OVERHEAD +
+				    generated_total(v->generated_seed, v->generated_n);
+	}
 	map_add(&g->vaults, &v->item, v->name);
 	map_sort(&g->vaults);
 	return 0;
@@ -256,7 +266,7 @@ static int apply_inventory(struct sim_glacier *g, struct vault *v, struct json_o
 		}
 		a->is_listed = true;
 		v->inventory_n++;
-		v->inventory_size += a->size + 32768; /* overhead an archive (1.2) */
+		v->inventory_size += a->size + OVERHEAD;
 	}
 	return 0;
 }
@@ -344,6 +354,8 @@ static int apply_job(struct sim_glacier *g, struct vault *v, struct json_object 
 	j->marker = get_copy(o, "marker");
 	j->next_marker = get_copy(o, "next_marker");
 	j->failure = get_copy(o, "failure");
+	j->generated_first = get_u64(o, "generated_first");
+	j->generated_n = get_u64(o, "generated_n");
 	j->archive_size = get_u64(o, "archive_size");
 	j->first = get_u64(o, "first");
 	j->last = get_u64(o, "last");

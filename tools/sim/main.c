@@ -27,6 +27,8 @@ static const char usage[] =
 	"  --key ID:SECRET        one more access key (default " DEFAULT_KEY
 	":" DEFAULT_SECRET ")\n"
 	"  --seed FILE            JSON with vaults and buckets to start with\n"
+	"  --generate vault=NAME,archives=N,seed=S\n"
+	"                         a vault of N archives that follow from the seed\n"
 	"  --prices DIR           files of the price list (default " THAW_SIM_PRICES ")\n"
 	"  --no-default-checksum  S3 uploads without a checksum get none, as before 2024\n"
 	"  --expiry-from-request  days of a restored copy count from the request\n"
@@ -38,6 +40,8 @@ struct options {
 	double speed; /* < 0: not given */
 	const char *seeds[SEEDS_MAX];
 	size_t n_seeds;
+	char *generates[SEEDS_MAX];
+	size_t n_generates;
 	bool is_remote_allowed;
 };
 
@@ -50,6 +54,7 @@ enum {
 	OPT_SEED,
 	OPT_NO_SUM,
 	OPT_PRICES,
+	OPT_GENERATE,
 	OPT_EXPIRY,
 	OPT_REMOTE,
 	OPT_HELP,
@@ -63,6 +68,7 @@ static const struct option longs[] = {
 	{ "region", required_argument, NULL, OPT_REGION },
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "generate", required_argument, NULL, OPT_GENERATE },
 	{ "prices", required_argument, NULL, OPT_PRICES },
 	{ "no-default-checksum", no_argument, NULL, OPT_NO_SUM },
 	{ "expiry-from-request", no_argument, NULL, OPT_EXPIRY },
@@ -126,6 +132,11 @@ static int option_take(int opt, struct options *o, struct sim *sim)
 		return 0;
 	case OPT_EXPIRY:
 		sim->is_expiry_from_request = true;
+		return 0;
+	case OPT_GENERATE:
+		if (o->n_generates == SEEDS_MAX)
+			return bad_usage("too many generated vaults");
+		o->generates[o->n_generates++] = optarg;
 		return 0;
 	case OPT_PRICES:
 		sim->prices_dir = optarg;
@@ -195,6 +206,31 @@ static int data_open(struct sim *sim, const char *path)
 	return r < 0 ? r : 0; /* the lock lives as long as the process */
 }
 
+/* "vault=NAME,archives=N,seed=S" */
+static int generate(struct sim *sim, char *text)
+{
+	static char names[][9] = { "vault", "archives", "seed" };
+	char *const words[] = { names[0], names[1], names[2], NULL };
+	const char *vault = NULL;
+	uint64_t numbers[3] = { 0, 0, 1 };
+	char *value = NULL;
+
+	while (*text) {
+		int i = getsubopt(&text, words, &value);
+		bool is_good = i >= 0 && value;
+		if (is_good && i == 0)
+			vault = value;
+		else if (!is_good || str_to_u64(value, &numbers[i]) < 0)
+			vault = NULL;
+		if (!vault && i != 1 && i != 2)
+			break;
+	}
+	if (vault && numbers[1])
+		return sim_glacier_generate(sim, vault, numbers[1], numbers[2]);
+	log_err("--generate is vault=NAME,archives=N[,seed=S]");
+	return -EINVAL;
+}
+
 static int state_open(struct sim *sim, const struct options *o)
 {
 	sim->clock = sim_clock_open(sim->data_fd, o->speed);
@@ -216,6 +252,8 @@ static int state_open(struct sim *sim, const struct options *o)
 		r = sim_glacier_open(sim);
 	if (!r)
 		r = sim_s3_open(sim);
+	for (size_t i = 0; i < o->n_generates && !r; i++)
+		r = generate(sim, o->generates[i]);
 	for (size_t i = 0; i < o->n_seeds && !r; i++)
 		r = sim_seed_file(sim, o->seeds[i]);
 	return r;

@@ -42,24 +42,23 @@ static int offer_read(const struct sim *sim, const char *code, const char *regio
 	return file_read(AT_FDCWD, path, OFFER_MAX, out);
 }
 
-/* Calls `fn` with every file of a directory, without ".json". */
+/* Calls `fn` with every file of a directory, without ".json", in their order. */
 static void names_each(const char *path, void (*fn)(void *arg, const char *name),
 		       void *arg)
 {
-	DIR *dir = opendir(path);
-	const struct dirent *e = NULL;
+	struct dirent **entries = NULL;
+	int n = scandir(path, &entries, NULL, alphasort);
 
-	while (dir && (e = readdir(dir))) {
-		_free_ char *name = strdup(e->d_name);
-		if (!name || *name == '.')
-			continue;
+	for (int i = 0; i < n; i++) {
+		char *name = entries[i]->d_name;
 		char *dot = strstr(name, ".json");
 		if (dot)
 			*dot = 0;
-		fn(arg, name);
+		if (*name && *name != '.')
+			fn(arg, name);
+		free(entries[i]);
 	}
-	if (dir)
-		closedir(dir);
+	free(entries);
 }
 
 struct index {
@@ -122,17 +121,17 @@ static void offers_answer(struct sim_req *req, struct sim_res *res)
 		words[n++] = word;
 	res->status = 200;
 	res->content_type = "application/json";
-	if (!req->sim->prices_dir)
-		res->status = 404;
-	else if (n == 1 && streq(words[0], "index.json"))
+	bool is_there = req->sim->prices_dir;
+	if (is_there && n == 1 && streq(words[0], "index.json"))
 		answer_index(req, res);
-	else if (n == 3 && word_is_plain(words[0]) &&
+	else if (is_there && n == 3 && word_is_plain(words[0]) &&
 		 streq(words[2], "region_index.json"))
 		answer_regions(req, res, words[0]);
-	else if (n != 4 || !streq(words[3], "index.json") ||
-		 offer_read(req->sim, words[0], words[2], &res->body) < 0)
+	else
+		is_there = n == 4 && streq(words[3], "index.json") &&
+			   offer_read(req->sim, words[0], words[2], &res->body) == 0;
+	if (!is_there) {
 		res->status = 404;
-	if (res->status == 404) {
 		buf_reset(&res->body);
 		res->content_type = "text/html";
 		buf_puts(&res->body, "<html><body>404 Not Found</body></html>");
@@ -200,6 +199,8 @@ static bool product_passes(struct json_object *ask, struct json_object *product)
 	return true;
 }
 
+static const struct api_list no_lists[] = { { 0 } };
+
 struct search {
 	struct sim_req *req;
 	struct sim_res *res;
@@ -262,7 +263,7 @@ static void region_search(void *arg, const char *region)
 
 static void products_answer(struct sim_req *req, struct sim_res *res)
 {
-	_cleanup_(json_freep) struct json_object *ask = api_ask(req, NULL);
+	_cleanup_(json_freep) struct json_object *ask = api_ask(req, no_lists);
 	struct search s = { .req = req, .res = res, .ask = ask };
 	char dir[512];
 	int64_t skip = 0;

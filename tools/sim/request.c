@@ -273,6 +273,8 @@ void sim_conn_free(struct sim_conn *c)
 	if (c->res.file_fd >= 0)
 		close(c->res.file_fd);
 	free(c->res.sent_arg);
+	if (c->res.read_done)
+		c->res.read_done(c->res.read_arg);
 	buf_done(&c->res.headers);
 	buf_done(&c->res.body);
 	sim_fields_free(&c->headers);

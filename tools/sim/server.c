@@ -126,18 +126,25 @@ static ssize_t body_read(void *cls, uint64_t pos, char *out, size_t max)
 	const struct sim_fault *act = c->act;
 	uint64_t left = c->body_bytes - pos;
 
-	if (act->stall_ms && !c->is_stalled && pos >= act->stall_after) {
+	if (act && act->stall_ms && !c->is_stalled && pos >= act->stall_after) {
 		c->is_stalled = true;
 		poll(NULL, 0, (int)act->stall_ms);
+		c->is_read = c->is_read || res->read;
 	}
-	if (pos >= act->cut_after)
+	if (act && pos >= act->cut_after)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
-	if (act->cut_after - pos < left)
+	if (act && act->cut_after - pos < left)
 		left = act->cut_after - pos;
-	if (act->stall_ms && pos < act->stall_after && act->stall_after - pos < left)
+	if (act && act->stall_ms && pos < act->stall_after &&
+	    act->stall_after - pos < left)
 		left = act->stall_after - pos;
 	size_t n = left < max ? (size_t)left : max;
-	if (res->file_fd >= 0) {
+	if (res->read) {
+		ssize_t got = res->read(res->read_arg, res->read_off + pos, out, n);
+		if (got <= 0)
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		n = (size_t)got;
+	} else if (res->file_fd >= 0) {
 		ssize_t got =
 			pread_full(res->file_fd, out, n, (off_t)(res->file_off + pos));
 		if (got <= 0)
@@ -146,7 +153,7 @@ static ssize_t body_read(void *cls, uint64_t pos, char *out, size_t max)
 	} else {
 		memcpy(out, res->body.data + pos, n);
 	}
-	if (act->flip >= pos && act->flip < pos + n)
+	if (act && act->flip >= pos && act->flip < pos + n)
 		out[act->flip - pos] ^= 1;
 	c->read_bytes = pos + n;
 	return (ssize_t)n;
@@ -168,6 +175,7 @@ static struct MHD_Response *response_make(struct sim_conn *c)
 
 	c->is_read = act && (act->cut_after < c->body_bytes ||
 			     act->flip < c->body_bytes || act->stall_ms);
+	c->is_read = c->is_read || res->read;
 	if (c->is_read && !c->is_head)
 		return MHD_create_response_from_callback(c->body_bytes, BLOCK, body_read,
 							 c, NULL);
@@ -243,7 +251,9 @@ static enum MHD_Result respond(struct sim_conn *c)
 
 static void body_measure(struct sim_conn *c)
 {
-	c->body_bytes = c->res.file_fd >= 0 ? c->res.file_len : c->res.body.len;
+	c->body_bytes = c->res.read           ? c->res.read_len
+			: c->res.file_fd >= 0 ? c->res.file_len
+					      : c->res.body.len;
 	if (c->is_head)
 		c->body_bytes = 0;
 }

@@ -270,6 +270,9 @@ void sim_api_error(struct sim_req *req, struct sim_res *res, int status, const c
 /* glacier: takes an inventory now. 0 or -ENOENT, -errno. */
 int sim_glacier_inventory_now(struct sim *sim, const char *vault);
 
+/* A vault of `n` made-up archives; one that is there is left as it is. 0 or -errno. */
+int sim_glacier_generate(struct sim *sim, const char *vault, uint64_t n, uint64_t seed);
+
 /* seed.c */
 int sim_seed_file(struct sim *sim, const char *path);
 

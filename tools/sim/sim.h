@@ -27,6 +27,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define SIM_ACCOUNT "111122223333"
 
@@ -107,7 +108,13 @@ struct sim_res {
 	struct buf body;    /* used if file_fd < 0 */
 	int file_fd;        /* a file to stream from, owned by the answer; -1: none */
 	uint64_t file_off, file_len; /* a HEAD needs the length only, no file */
-	const char *content_type;    /* constant string */
+	/* Instead: bytes made as they are sent, `read_len` of them from `read_off` on. Gives
+	 * at least one byte. NULL: none. */
+	ssize_t (*read)(void *arg, uint64_t off, char *out, size_t max);
+	uint64_t read_off, read_len;
+	void *read_arg; /* goes to read_done() in the end */
+	void (*read_done)(void *arg);
+	const char *content_type; /* constant string */
 	/* Called once when the answer has been sent or broke off, with the body bytes really
 	 * handed over: transfer is billed by these. May be NULL. Any thread. */
 	void (*sent)(struct sim_req *req, uint64_t bytes, void *arg);

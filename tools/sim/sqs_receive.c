@@ -251,11 +251,10 @@ static int receive_wait(const struct sqs_ask *a, const struct receive *want,
 {
 	struct sim_sqs *s = a->req->sim->sqs;
 	int64_t end_ms = sqs_now_ms() + want->wait_s * 1000;
-	int n = 0;
 
 	for (;;) {
 		struct queue *q = sqs_queue(s, a->queue);
-		n = q ? take(s, q, want->hide_s, (size_t)want->max, ret) : -ENOENT;
+		int n = q ? take(s, q, want->hide_s, (size_t)want->max, ret) : -ENOENT;
 		if (n != 0 || s->is_stopping || sqs_now_ms() >= end_ms)
 			return n;
 		wait_step(s);

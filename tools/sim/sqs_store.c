@@ -44,10 +44,10 @@ struct queue *sqs_queue(struct sim_sqs *s, const char *name)
 
 int64_t queue_number(const struct queue *q, const char *name, int64_t fallback)
 {
-	const char *word = sim_fields_get(&q->attributes, name);
+	const char *value = sim_fields_get(&q->attributes, name);
 	int64_t v = 0;
 
-	return word && str_to_i64(word, &v) == 0 ? v : fallback;
+	return value && str_to_i64(value, &v) == 0 ? v : fallback;
 }
 
 void sqs_line_begin(struct buf *b, const char *op, const char *queue)

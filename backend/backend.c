@@ -99,9 +99,9 @@ void backends_free(struct backends *bs)
 	free(bs);
 }
 
-void backends_wait(struct backends *bs, int timeout_ms)
+int64_t backends_wait(struct backends *bs, int timeout_ms)
 {
-	http_wait(bs->http, timeout_ms);
+	return http_wait(bs->http, timeout_ms);
 }
 
 void backends_wake(struct backends *bs)

@@ -187,8 +187,9 @@ struct backend {
 /* All sources share one event loop. */
 struct backends *backends_new(struct clock *clock);
 void backends_free(struct backends *bs);
-/* Waits for network activity or a wake, at most `timeout_ms`, and runs callbacks. */
-void backends_wait(struct backends *bs, int timeout_ms);
+/* Waits for network activity or a wake, at most `timeout_ms`, and runs callbacks. Gives the
+ * milliseconds these took. */
+int64_t backends_wait(struct backends *bs, int timeout_ms);
 /* Any thread: makes a waiting backends_wait() return. */
 void backends_wake(struct backends *bs);
 /* Follows a simulator's clock: GET `url` every 200 ms from inside backends_wait(). Waits for

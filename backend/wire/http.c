@@ -347,7 +347,7 @@ static void later_run(struct http *h)
 	}
 }
 
-void http_wait(struct http *h, int timeout_ms)
+int64_t http_wait(struct http *h, int timeout_ms)
 {
 	int64_t until_due = timers_next(&h->timers) - now_ms();
 	int running;
@@ -360,6 +360,7 @@ void http_wait(struct http *h, int timeout_ms)
 		timeout_ms = 0;
 
 	curl_multi_poll(h->multi, NULL, 0, timeout_ms, NULL);
+	int64_t woken_ms = now_ms();
 	h->is_performing = true;
 	curl_multi_perform(h->multi, &running);
 	h->is_performing = false;
@@ -367,6 +368,7 @@ void http_wait(struct http *h, int timeout_ms)
 	finished_run(h);
 	timers_run(&h->timers, now_ms());
 	later_run(h);
+	return now_ms() - woken_ms;
 }
 
 struct http *http_new(void)

@@ -58,8 +58,8 @@ struct http *http_new(void);
 void http_free(struct http *h);
 
 /* Waits for network activity, a timer, something deferred or a wake, at most `timeout_ms`, then
- * runs callbacks. */
-void http_wait(struct http *h, int timeout_ms);
+ * runs callbacks. Gives the milliseconds these took. */
+int64_t http_wait(struct http *h, int timeout_ms);
 /* Any thread. */
 void http_wake(struct http *h);
 

@@ -97,10 +97,10 @@ void engine_turn(struct engine *e, int timeout_ms)
 	take_messages(e);
 	timers_run(&e->real, engine_real_ms(e));
 	timers_run(&e->service, engine_service_ms(e));
-	board_publish(e, engine_real_ms(e) - began);
+	board_publish(e, e->network_ms + engine_real_ms(e) - began);
 
 	int wait = time_to_next(e);
-	backends_wait(e->backends, wait < timeout_ms ? wait : timeout_ms);
+	e->network_ms = backends_wait(e->backends, wait < timeout_ms ? wait : timeout_ms);
 }
 
 static void say_drained(struct engine *e)

@@ -168,6 +168,7 @@ struct engine {
 	struct buf queue_text;
 	struct engine_stats stats;
 	int64_t published_ms; /* the engine's */
+	int64_t network_ms;   /* likewise: the last turn's work on the network */
 };
 
 /* ---- engine.c ---- */

@@ -67,6 +67,7 @@ class Mount:
             self.source = str(tmp_path / "thawfs.conf")
         self.path.mkdir()
         self.may_log = None
+        self.load = None  # the command that made a mount fail, for repro.sh
         self.start()
 
     def command(self):
@@ -157,6 +158,9 @@ class Mount:
                  shlex.join([str(BUILD / "tools/sim/thaw-sim"), "--listen", self.sim.host,
                              "--data", str(self.sim.data), *self.sim.options]) + " &",
                  "sleep 1", f"{env} {shlex.join(self.command())}"]
+        if self.load:
+            lines[-1] += " &"
+            lines += ["sleep 1", self.load]
         (self.dir / "repro.sh").write_text("\n".join(lines) + "\n")
         return self.dir / "repro.sh"
 

@@ -231,7 +231,7 @@ static int run(struct backend_call *c, enum memory_mishap mishap)
 			c->state = REMOTE_COLD;
 			return 0;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	case BACKEND_PROBE:
 		state_fill(o, c);
 		if (c->object)

@@ -14,6 +14,9 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("THAW_BUILD", HERE.parent.parent / "build"))
 
+# The daemon may be of another build than the rest: one under a sanitizer.
+DAEMON = pathlib.Path(os.environ.get("THAW_DAEMON", BUILD / "fs/thawfs"))
+
 # The fixtures of tests/sim, under a name of their own: both files are called conftest.
 _spec = importlib.util.spec_from_file_location("sim_fixtures", HERE.parent / "sim/conftest.py")
 sims = importlib.util.module_from_spec(_spec)
@@ -75,7 +78,7 @@ class Mount:
                  f"cache.dir={self.dir}/cache", "cache.reserve=0", *self.words]
         if "://" in self.source:
             words.append(f"source.endpoint={self.sim.url}")
-        return [str(BUILD / "fs/thawfs"), self.source, str(self.path), "-f", "-v", "-o",
+        return [str(DAEMON), self.source, str(self.path), "-f", "-v", "-o",
                 ",".join(words)]
 
     def start(self):

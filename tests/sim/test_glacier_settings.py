@@ -227,3 +227,25 @@ def test_the_aws_command_line_reads_the_settings(sim):
             json.dumps({"Rules": [{"Strategy": "None"}]}))
     assert sim.aws("glacier", "get-data-retrieval-policy", "--account-id", "-")[
         "Policy"]["Rules"][0]["Strategy"] == "None"
+
+
+def test_lines_of_a_csv_inventory_may_end_in_either_way(sim, archive):
+    def lines():
+        job_id = sim.job(Type="inventory-retrieval", Format="CSV")
+        sim.advance("5h")
+        return sim.glacier("GET", f"/vaults/photos/jobs/{job_id}/output").body
+
+    sim.inventory("photos")
+    usual = lines()
+    assert usual.count(b"\r\n") == 2
+    sim.admin("POST", "quirks", {"csv-lines": "lf"})
+    assert lines() == usual.replace(b"\r\n", b"\n")
+
+
+def test_a_range_past_the_end_is_refused_in_either_way(sim, archive):
+    job_id = job(sim, archive)
+    sim.advance("5h")
+    path, past = f"/vaults/photos/jobs/{job_id}/output", {"Range": f"bytes={MIB}-"}
+    assert sim.glacier("GET", path, headers=past).status == 416
+    sim.admin("POST", "quirks", {"range-past-end-status": 400})
+    assert sim.glacier("GET", path, headers=past).status == 400

@@ -381,7 +381,6 @@ static int generated_job(const struct sim *sim, const struct vault *v,
 			 char **ret_next)
 {
 	struct job j = { .is_csv = want->is_csv };
-	char marker[ARCHIVE_ID_LEN + 1];
 
 	generated_span(v, want, &j.generated_first, &j.generated_n);
 	line_u64(line, "generated_first", j.generated_first);
@@ -392,6 +391,7 @@ static int generated_job(const struct sim *sim, const struct vault *v,
 	line_u64(line, "output_size", len);
 	uint64_t end = j.generated_first + j.generated_n;
 	if (want->limit != UINT64_MAX && j.generated_n && end < v->generated_n) {
+		char marker[ARCHIVE_ID_LEN + 1];
 		generated_marker(v, end - 1, marker);
 		*ret_next = strdup(marker);
 	}

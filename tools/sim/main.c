@@ -18,7 +18,8 @@
 
 static const char usage[] =
 	"usage: thaw-sim --listen ADDRESS:PORT --data DIR [options]\n"
-	"A local stand-in for Amazon Glacier vaults and S3.\n"
+	"A local stand-in for Amazon Glacier vaults, S3, SQS, SNS, STS, instance metadata\n"
+	"and the price list, with a clock that can be advanced, a bill, and faults on demand.\n"
 	"\n"
 	"  --listen ADDRESS:PORT  where to answer (port 0: any free one)\n"
 	"  --data DIR             where everything is kept; made if missing\n"
@@ -33,7 +34,10 @@ static const char usage[] =
 	"  --no-default-checksum  S3 uploads without a checksum get none, as before 2024\n"
 	"  --expiry-from-request  days of a restored copy count from the request\n"
 	"  --allow-remote         listen beyond loopback\n"
-	"  --help, --version\n";
+	"  --help, --version\n"
+	"\n"
+	"Administration: GET /_sim/clock, bill, requests, faults, quirks, topics;\n"
+	"POST the same but bill and requests, and inventory, notify. See thaw-sim(1).\n";
 
 struct options {
 	const char *listen, *data, *region;

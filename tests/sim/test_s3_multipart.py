@@ -134,3 +134,18 @@ def test_an_aborted_upload_is_gone(b):
     assert b.call("DELETE", "k", f"uploadId={up.id}").status == 204
     assert b.call("DELETE", "k", f"uploadId={up.id}").code == "NoSuchUpload"
     assert b.call("GET", "", "uploads").xml().find("Upload") is None
+
+
+def test_a_completion_may_fail_behind_its_200(sim):
+    b = S3(sim).bucket("parts")
+    upload = b.call("POST", "k", "uploads").xml().findtext("UploadId")
+    tag = b.call("PUT", "k", f"partNumber=1&uploadId={upload}", {}, b"part").headers["etag"]
+    body = (f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>"
+            "</CompleteMultipartUpload>").encode()
+    sim.fault({"operation": "CompleteMultipartUpload", "nth": 1},
+              {"status": 200, "code": "InternalError"})
+    r = b.call("POST", "k", f"uploadId={upload}", {}, body)
+    assert (r.status, r.code) == (200, "InternalError")
+    assert b.head("k").status == 404
+    assert b.call("POST", "k", f"uploadId={upload}", {}, body).status == 200
+    assert b.get("k").body == b"part"

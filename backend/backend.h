@@ -113,7 +113,8 @@ struct backend_call {
 	char tag[RESTORE_TAG_MAX]; /* RESTORE, FIND: our mark in a vault job's description */
 	char token
 		[RESTORE_TOKEN_MAX]; /* PROBE, FETCH: job id (vaults); RESTORE, FIND give it */
-	uint64_t off, len;           /* FETCH; len 0: to the end (inventories) */
+	bool is_fresh;     /* PROBE: no answer that is older than the call will do */
+	uint64_t off, len; /* FETCH; len 0: to the end (inventories) */
 
 	/* FETCH: in order; a non-zero answer ends the call with that result. */
 	int (*data)(struct backend_call *c, const void *data, size_t len);

@@ -58,6 +58,8 @@ static const struct option_row source_rows[] = {
 	    "URL of another service than Amazon's own"),
 	ROW(source_section, "path-style", OPTION_BOOL, path_style, "no",
 	    "bucket in the path instead of the host name"),
+	ROW(source_section, "queue", OPTION_STR, queue, NULL,
+	    "URL of an SQS queue, for thawfs alone, that is told when restores end"),
 	ROW(source_section, "refresh", OPTION_DURATION, refresh_ms, "24h",
 	    "how often the catalog is read again; 0: only when asked"),
 	ROW(source_section, "storage-classes", OPTION_STR, storage_classes, "archive",
@@ -554,5 +556,6 @@ void config_for_source(const struct config *cfg, const struct source_section *s,
 		.days = (uint32_t)(s->days ? s->days : cfg->restore.days),
 		.refresh_ms = s->refresh_ms,
 		.require_proof = s->verify == 1,
+		.queue = s->queue,
 	};
 }

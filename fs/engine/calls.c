@@ -45,6 +45,7 @@ void call_queue(struct restore *r, enum backend_verb verb,
 		.object = r->is_inventory ? NULL : &r->object,
 		.tier = r->rec.tier,
 		.days = r->rec.days,
+		.is_fresh = r->is_hinted,
 		.done = call_done,
 		.arg = r,
 	};

@@ -18,6 +18,7 @@ void restore_free(struct restore *r)
 	timers_disarm(&e->service, &r->watch);
 	if (!r->is_left)
 		ino_map_remove(&e->restores, &r->by_ino);
+	hint_remove(r);
 	json_stream_free(r->stream);
 	free(r);
 }
@@ -225,12 +226,15 @@ void restore_watch_fires(struct timer *t)
 
 static void do_watch(struct restore *r)
 {
-	int64_t wait = pace_probe_ms(restore_class(r), r->rec.tier);
+	int64_t wait =
+		pace_probe_ms(restore_class(r), r->rec.tier, inbox_is_trusted(r->source));
 
 	if (r->is_cancelled && r->phase == PHASE_RESTORING) {
 		restore_happens(r, EV_CANCELLED);
 		return;
 	}
+	if (r->is_hinted)
+		wait = 0;
 	timers_arm(&r->engine->service, &r->watch, engine_service_ms(r->engine) + wait);
 }
 
@@ -279,6 +283,16 @@ static void probe_answered(struct restore *r)
 static void do_probe(struct restore *r)
 {
 	call_queue(r, BACKEND_PROBE, probe_answered);
+	r->is_hinted = false; /* of what comes from now on this look may know nothing */
+}
+
+void restore_hint(struct restore *r)
+{
+	r->is_hinted = true;
+	if (r->phase != PHASE_RESTORING || !r->watch.slot)
+		return; /* a look is under way, or comes soon: do_watch() sees to the rest */
+	timers_disarm(&r->engine->service, &r->watch);
+	do_probe(r);
 }
 
 /* ---- end ---- */

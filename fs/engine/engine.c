@@ -116,10 +116,12 @@ void engine_begin(struct engine *e)
 	restores_adopt(e);
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_start(e->sources[i]);
+	inboxes_start(e);
 }
 
 void engine_end(struct engine *e)
 {
+	inboxes_stop(e);
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_stop(e->sources[i]);
 	restores_abandon(e);
@@ -227,6 +229,7 @@ void engine_free(struct engine *e)
 	}
 	while (restore_first(e))
 		restore_free(restore_first(e));
+	inboxes_free(e);
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_free(e->sources[i]);
 	free(e->sources);

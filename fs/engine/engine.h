@@ -68,6 +68,7 @@ struct source_cfg {
 	uint32_t days;      /* copy-days asked of S3 */
 	int64_t refresh_ms; /* service time; 0: never by itself */
 	bool require_proof; /* verify = require */
+	const char *queue;  /* URL of the queue its notices come to; NULL: none */
 };
 
 /* 0 or -ENOMEM. Keeps everything. */
@@ -183,6 +184,7 @@ int engine_queue_text(struct engine *e, struct buf *out);
 
 struct engine_stats {
 	uint64_t waiters, restores, transfers;
+	uint64_t hints;     /* notices about something under way, since the start */
 	int64_t lag_max_ms; /* longest turn of the loop, real */
 };
 void engine_stats(struct engine *e, struct engine_stats *ret);

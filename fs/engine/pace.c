@@ -11,9 +11,11 @@ static int64_t clamp(int64_t v, int64_t least, int64_t most)
 	return v > most ? most : v;
 }
 
-int64_t pace_probe_ms(const struct storage_class *c, enum tier tier)
+int64_t pace_probe_ms(const struct storage_class *c, enum tier tier, bool is_told)
 {
-	return clamp(c->wait[tier].most_ms / 40, 15 * SECOND_MS, 15 * MINUTE_MS);
+	int64_t wait = clamp(c->wait[tier].most_ms / 40, 15 * SECOND_MS, 15 * MINUTE_MS);
+
+	return is_told ? 4 * wait : wait;
 }
 
 int64_t pace_retry_ms(unsigned int failures, uint32_t noise)

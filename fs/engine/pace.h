@@ -5,8 +5,9 @@
 #include "backend.h"
 
 /* Service time between two probes of a restore: a fortieth of the longest published wait, at
- * least 15 seconds, at most 15 minutes. A probe costs a HeadObject (S3) or nothing (vaults). */
-int64_t pace_probe_ms(const struct storage_class *c, enum tier tier);
+ * least 15 seconds, at most 15 minutes. A probe costs a HeadObject (S3) or nothing (vaults). Four
+ * times as long where a queue tells the end (`is_told`): notices can be lost, so polls go on. */
+int64_t pace_probe_ms(const struct storage_class *c, enum tier tier, bool is_told);
 
 /* Real time before the try after `failures` transient failures: 0.5 s doubling to 30 s, spread
  * over [half, whole] by `noise`. */

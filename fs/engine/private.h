@@ -6,7 +6,7 @@
  *	intent.c     what is durable before money leaves note.c      steps into the journal
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
- *	board.c      what others may look at
+ *	board.c      what others may look at         hint.c      notices from queues
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -41,9 +41,14 @@
 #define RECHECK_MS 3000
 
 #define WAITER_BUCKETS 4096 /* a power of two */
+#define OBJECT_BUCKETS 4096 /* likewise */
 
 struct note;
+struct notice;
+struct inbox;
 
+LIST_HEAD(inbox_list, inbox);
+LIST_HEAD(restore_list, restore);
 LIST_HEAD(note_list, note);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
@@ -63,6 +68,7 @@ struct source {
 	struct timer again;    /* real: after a failure */
 	struct timer refresh;  /* service */
 	unsigned int failures;
+	struct inbox *inbox; /* its queue's, of the engine; NULL: none */
 };
 
 /* A wish for a file's bytes (or a vault's inventory) that is under way. */
@@ -87,7 +93,9 @@ struct restore {
 
 	struct timer again; /* real: retry */
 	void (*retry)(struct restore *r);
-	struct timer watch;       /* service: next probe */
+	struct timer watch; /* service: next probe */
+	bool is_hinted;     /* a notice came: the next look must not wait */
+	LIST_ENTRY(restore) by_object;
 	unsigned int failures;    /* transient, in a row */
 	int64_t first_failure_ms; /* real */
 	unsigned int rechecks, corrupt;
@@ -147,6 +155,9 @@ struct engine {
 	struct ino_map restores;
 	struct waiter_list by_id[WAITER_BUCKETS];
 	size_t n_waiters;
+
+	struct restore_list by_object[OBJECT_BUCKETS]; /* by the id at the service */
+	struct inbox_list inboxes;
 
 	struct note_list owed_notes; /* steps the journal did not take yet */
 	struct timers real, service;
@@ -227,7 +238,23 @@ void restore_cancel(struct restore *r);
 void restore_noted(struct restore *r, bool is_end);
 const struct storage_class *restore_class(const struct restore *r);
 void restore_watch_fires(struct timer *t);
+/* A notice says its restore may have ended: looks now, or as soon as it can. */
+void restore_hint(struct restore *r);
 void restore_free(struct restore *r);
+
+/* ---- hint.c ---- */
+/* A restore that notices may be about, from its beginning to restore_free(). */
+void hint_add(struct restore *r);
+void hint_remove(struct restore *r);
+/* True if it is about something under way. */
+bool hint_take(struct engine *e, const struct notice *n);
+/* Opens the source's queue, or joins who reads it already. 0 or -errno with a line in `err`. */
+int inbox_open(struct source *s, struct buf *err);
+void inboxes_start(struct engine *e);
+void inboxes_stop(struct engine *e);
+void inboxes_free(struct engine *e);
+/* The source's queue answers, and has told of something of ours before: polls may be rarer. */
+bool inbox_is_trusted(const struct source *s);
 
 /* ---- intent.c ---- */
 /* Writes the intent of the phase: the answer is EV_COMMITTED, EV_REFUSED or EV_FAILED. */

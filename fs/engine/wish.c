@@ -25,7 +25,9 @@ struct restore *restore_next(struct restore *r)
 	return restore_of(ino_map_next(&r->by_ino));
 }
 
-static struct restore *restore_new(struct source *s, uint64_t ino)
+/* `object` NULL: the source's inventory. */
+static struct restore *restore_new(struct source *s, uint64_t ino,
+				   const struct object *object)
 {
 	struct engine *e = s->engine;
 	struct restore *r = calloc(1, sizeof(*r));
@@ -43,7 +45,11 @@ static struct restore *restore_new(struct source *s, uint64_t ino)
 	r->rec.ino = ino;
 	r->rec.asked_ms = engine_service_ms(e);
 	snprintf(r->rec.source, sizeof(r->rec.source), "%s", s->cfg.backend.name);
+	if (object)
+		r->object = *object;
+	r->is_inventory = !object;
 	ino_map_add(&e->restores, &r->by_ino, ino);
+	hint_add(r);
 	return r;
 }
 
@@ -145,14 +151,12 @@ static enum restore_event adopt_event(const struct restore *r)
 static int restore_adopt(struct source *s, const struct request *rec,
 			 const struct entry *entry, struct restore **ret)
 {
-	struct restore *r = restore_new(s, rec->ino);
+	struct restore *r = restore_new(s, rec->ino, entry ? &entry->object : NULL);
 
 	if (!r)
 		return -ENOMEM;
-	r->is_inventory = !entry;
 	r->rec = *rec;
 	if (entry) {
-		r->object = entry->object;
 		if (store_fill(s->engine->state->store, rec->ino, &r->fill) < 0)
 			r->fill = (struct fill){ .ino = rec->ino };
 		restore_promise(r, bytes_to_come(r));
@@ -197,10 +201,9 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	if (result < 0)
 		return result;
 
-	r = restore_new(s, wish->ino);
+	r = restore_new(s, wish->ino, &entry.object);
 	if (!r)
 		return -ENOMEM;
-	r->object = entry.object;
 	r->rec.kind = REQUEST_RESTORE;
 	r->rec.tier = tier;
 	r->rec.days = wish->days ? wish->days : s->cfg.days;
@@ -219,10 +222,9 @@ int restore_wish_inventory(struct source *s, struct restore **ret)
 	struct restore *r = restore_find(s->engine, s->info.root_ino);
 
 	if (!r) {
-		r = restore_new(s, s->info.root_ino);
+		r = restore_new(s, s->info.root_ino, NULL);
 		if (!r)
 			return -ENOMEM;
-		r->is_inventory = true;
 		r->rec.kind = REQUEST_INVENTORY;
 		r->rec.tier = TIER_STANDARD;
 		restore_price(r);

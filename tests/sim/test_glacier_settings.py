@@ -2,8 +2,10 @@
 """Notices, policies, capacity, jobs that end badly, and what the documents leave open."""
 import json
 
+import boto3
 import pytest
 
+import sigv4
 from conftest import MIB
 from test_queues import ask, bodies
 
@@ -216,17 +218,20 @@ def test_deletion_before_ninety_days_is_charged_for_the_rest(sim, archive):
     assert (line["operation"], line["quantity"], line["days"]) == ("DeleteArchive", MIB, 60)
 
 
-def test_the_aws_command_line_reads_the_settings(sim):
-    vault = ["--account-id", "-", "--vault-name", "photos"]
+def test_boto3_reads_the_settings(sim):
+    client = boto3.client("glacier", region_name="us-east-1", endpoint_url=sim.url,
+                          aws_access_key_id=sigv4.KEY, aws_secret_access_key=sigv4.SECRET)
     sim.vault()
-    sim.aws("glacier", "set-vault-notifications", *vault, "--vault-notification-config",
-            json.dumps({"SNSTopic": TOPIC, "Events": ["ArchiveRetrievalCompleted"]}))
-    got = sim.aws("glacier", "get-vault-notifications", *vault)
+    client.set_vault_notifications(vaultName="photos", vaultNotificationConfig={
+        "SNSTopic": TOPIC, "Events": ["ArchiveRetrievalCompleted"]})
+    got = client.get_vault_notifications(vaultName="photos")
     assert got["vaultNotificationConfig"]["SNSTopic"] == TOPIC
-    sim.aws("glacier", "set-data-retrieval-policy", "--account-id", "-", "--policy",
-            json.dumps({"Rules": [{"Strategy": "None"}]}))
-    assert sim.aws("glacier", "get-data-retrieval-policy", "--account-id", "-")[
-        "Policy"]["Rules"][0]["Strategy"] == "None"
+    client.set_data_retrieval_policy(Policy={"Rules": [{"Strategy": "None"}]})
+    assert client.get_data_retrieval_policy()["Policy"]["Rules"][0]["Strategy"] == "None"
+    client.purchase_provisioned_capacity()
+    assert len(client.list_provisioned_capacity()["ProvisionedCapacityList"]) == 1
+    client.add_tags_to_vault(vaultName="photos", Tags={"a": "1"})
+    assert client.list_tags_for_vault(vaultName="photos")["Tags"] == {"a": "1"}
 
 
 def test_lines_of_a_csv_inventory_may_end_in_either_way(sim, archive):

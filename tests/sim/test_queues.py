@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Queues and topics, by the JSON and the query protocol and by the AWS command line."""
+"""Queues and topics, by the JSON and the query protocol and by boto3."""
 import contextlib
 import http.client
 import json
@@ -8,7 +8,10 @@ import time
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
+import boto3
 import pytest
+
+import sigv4
 
 QUEUE = "arn:aws:sqs:us-east-1:111122223333:q"
 TOPIC = "arn:aws:sns:us-east-1:111122223333:t"
@@ -57,24 +60,24 @@ def bodies(sim, url, **more):
     return [m["Body"] for m in receive(sim, url, **more)]
 
 
-def test_the_aws_command_line_sends_receives_and_deletes(sim):
-    url = sim.aws("sqs", "create-queue", "--queue-name", "q", "--attributes",
-                  "VisibilityTimeout=7")["QueueUrl"]
-    assert sim.aws("sqs", "get-queue-url", "--queue-name", "q")["QueueUrl"] == url
-    assert sim.aws("sqs", "list-queues")["QueueUrls"] == [url]
-    sim.aws("sqs", "send-message", "--queue-url", url, "--message-body", "a <&> \"b\"")
-    got = sim.aws("sqs", "receive-message", "--queue-url", url, "--attribute-names", "All")
-    (message,) = got["Messages"]
+def test_boto3_sends_receives_and_deletes(sim):
+    client = boto3.client("sqs", region_name="us-east-1", endpoint_url=sim.url,
+                          aws_access_key_id=sigv4.KEY, aws_secret_access_key=sigv4.SECRET)
+    url = client.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "7"})["QueueUrl"]
+    assert client.get_queue_url(QueueName="q")["QueueUrl"] == url
+    assert client.list_queues()["QueueUrls"] == [url]
+    client.send_message(QueueUrl=url, MessageBody="a <&> \"b\"")
+    (message,) = client.receive_message(QueueUrl=url, AttributeNames=ALL)["Messages"]
     assert message["Body"] == "a <&> \"b\""
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
-    attributes = sim.aws("sqs", "get-queue-attributes", "--queue-url", url,
-                         "--attribute-names", "All")["Attributes"]
+    attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=ALL)["Attributes"]
     assert attributes["VisibilityTimeout"] == "7"
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
     assert attributes["QueueArn"] == QUEUE
-    sim.aws("sqs", "delete-message", "--queue-url", url, "--receipt-handle",
-            message["ReceiptHandle"])
-    assert not sim.aws("sqs", "receive-message", "--queue-url", url)
+    done = client.delete_message_batch(QueueUrl=url, Entries=[
+        {"Id": "a", "ReceiptHandle": message["ReceiptHandle"]}])
+    assert [e["Id"] for e in done["Successful"]] == ["a"]
+    assert "Messages" not in client.receive_message(QueueUrl=url)
 
 
 def test_the_json_and_the_query_protocol_say_the_same(sim, url):

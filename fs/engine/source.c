@@ -347,12 +347,21 @@ void inventory_left(struct restore *r)
 {
 	struct source *s = r->source;
 	struct engine *e = s->engine;
+	int64_t again_ms = engine_service_ms(e) + INVENTORY_AGAIN_MS;
+	char text[512], when[32];
 
 	inventory_drop(r);
 	if (!r->rec.err)
 		return;
-	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_WAITING, r->rec.error);
-	timers_arm(&e->service, &s->refresh, engine_service_ms(e) + INVENTORY_AGAIN_MS);
+	time_rfc3339(again_ms, when);
+	snprintf(text, sizeof(text), "%s (%s): %s: it is asked for again at %s",
+		 s->cfg.backend.name, s->cfg.backend.url,
+		 r->rec.err == ESTALE ? "the vault has no inventory yet, the service "
+					"takes one about once a day"
+				      : r->rec.error,
+		 when);
+	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_WAITING, text);
+	timers_arm(&e->service, &s->refresh, again_ms);
 }
 
 /* ---- both ---- */

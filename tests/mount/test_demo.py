@@ -43,6 +43,7 @@ def test_the_demo_reads_the_right_bytes_and_the_bill_agrees_with_the_ledger(demo
     assert len(re.findall(r"^    [0-9a-f]{16}… is what was put in", said, re.M)) == 2
     assert re.search(r"^    restore requests +3 .* =$", said, re.M), said
     assert "Restores and bytes brought back agree." in said
+    assert "Disk quota exceeded" in said and "budget demo/" in said
     assert max(map(len, said.splitlines())) <= 80, said
     assert not demo.note.exists()
 
@@ -61,6 +62,27 @@ def test_a_killed_demo_is_cleaned_up_by_stop(demo):
     said, _ = demo("--stop").communicate(timeout=40)
     assert "taken away" in said
     assert not left_over(directory) and not demo.note.exists()
+
+
+@pytest.mark.timeout(120)
+def test_a_second_demo_cleans_up_after_a_killed_first(demo):
+    first = demo()
+    for line in first.stdout:
+        if line.startswith("3. Reading"):
+            break
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    directory = json.loads(demo.note.read_text())["dir"]
+    assert left_over(directory)
+    second = demo()
+    assert "Cleaning up after a demo that was killed." in [next(second.stdout), next(second.stdout)][1]
+    for line in second.stdout:
+        if line.startswith("2. Mounting"):
+            break
+    assert not left_over(directory)
+    second.send_signal(signal.SIGINT)
+    second.communicate(timeout=40)
+    assert not demo.note.exists()
 
 
 @pytest.mark.timeout(120)

@@ -22,16 +22,22 @@ KEY = {"AWS_ACCESS_KEY_ID": "AKIATHAWSIM000000000",
        "AWS_SECRET_ACCESS_KEY": "thaw-sim-secret"}
 VAULT, BUCKET = "reef-survey", "coral-genomics"
 MIB = 1 << 20
-# Where, name, bytes, storage class of the bucket's.
+# Where, name, bytes, storage class of the bucket's, bytes of a part where it was uploaded in parts.
+# The vault has names as tar users, duplicity and git-annex give them.
 SAMPLES = [
-    ("vault", "2019/transect-01.tar", 40 * MIB + 12345, None),
-    ("vault", "2019/transect-02.tar", 3 * MIB, None),
-    ("vault", "2021/hydrophone-north.flac", 21 * MIB, None),
-    ("bucket", "papers/2021/figures.tar", 9 * MIB + 1, "GLACIER"),
-    ("bucket", "runs/run-07/reads.fastq.gz", 24 * MIB + 777, "DEEP_ARCHIVE"),
-    ("bucket", "runs/run-07/samples.csv", 4711, "DEEP_ARCHIVE"),
+    ("vault", "2019/transect-01.tar", 40 * MIB + 12345, None, 0),
+    ("vault", "2019/transect-02.tar", 3 * MIB, None, 0),
+    ("vault", "WORM-s1048576-m1435630500--north.wav", MIB, None, 0),
+    ("vault", "duplicity-full.20150630T021500Z.vol1.difftar.gpg", 2 * MIB, None, 0),
+    ("bucket", "papers/2021/figures.tar", 9 * MIB + 1, "GLACIER", 0),
+    ("bucket", "runs/run-07/reads.fastq.gz", 24 * MIB + 777, "DEEP_ARCHIVE", 8 * MIB),
+    ("bucket", "runs/run-07/samples.csv", 4711, "DEEP_ARCHIVE", 0),
+    ("bucket", "scans/reef-model.ply", 300 * MIB, "DEEP_ARCHIVE", 0),
 ]
 READ = [("vault", "2019/transect-01.tar"), ("bucket", "runs/run-07/reads.fastq.gz")]
+# USD a day: enough for those, and not for this one.
+BUDGET = "0.02"
+TOO_DEAR = ("bucket", "scans/reef-model.ply")
 PATIENCE_S = 100
 
 
@@ -39,8 +45,13 @@ class Trouble(Exception):
     """What went wrong and what to do about it, for the person who runs the demo."""
 
 
+def width():
+    """As wide as the terminal, but no line is longer than one likes to read."""
+    return max(40, min(shutil.get_terminal_size((80, 24)).columns - 2, 100))
+
+
 def say(text):
-    print("\n" + textwrap.fill(" ".join(text.split()), 78), flush=True)
+    print("\n" + textwrap.fill(" ".join(text.split()), width()), flush=True)
 
 
 def title(text):
@@ -184,17 +195,22 @@ class Sim:
 def samples_make(stage):
     """Writes the sample files and the simulator's seed; gives their hashes."""
     hashes, vault, bucket = {}, [], []
-    for where, name, size, storage_class in SAMPLES:
-        data = random.Random(name).randbytes(size)
-        hashes[where, name] = hashlib.sha256(data).hexdigest()
+    for where, name, size, storage_class, part in SAMPLES:
         file = name.replace("/", "_")
         with open(stage.path("samples", file), "wb") as f:
-            f.write(data)
+            if (where, name) == TOO_DEAR:
+                f.truncate(size)
+            else:
+                data = random.Random(name).randbytes(size)
+                hashes[where, name] = hashlib.sha256(data).hexdigest()
+                f.write(data)
         if where == "vault":
             vault.append({"description": name, "file": file})
-        else:
-            bucket.append({"key": name, "storage-class": storage_class, "file": file,
-                           "last-modified": "2021-05-20T09:30:00Z"})
+            continue
+        bucket.append({"key": name, "storage-class": storage_class, "file": file,
+                       "last-modified": "2021-05-20T09:30:00Z"})
+        if part:
+            bucket[-1]["part-size"] = part
     with open(stage.path("samples/seed.json"), "w") as f:
         json.dump({"vaults": [{"name": VAULT, "archives": vault}],
                    "buckets": [{"name": BUCKET, "objects": bucket}]}, f)
@@ -216,6 +232,10 @@ def configuration(stage, sim):
 
         [mount]
         clock = {sim.url}/_sim/clock
+
+        [budget demo]
+        money = {BUDGET}
+        per = day
 
         [cache]
         dir = {stage.path("cache")}
@@ -247,9 +267,15 @@ def mount(build, stage, text):
 
 
 def thaw(build, *args):
+    """What it says, folded to be shown."""
     done = subprocess.run([f"{build}/tools/thaw/thaw", *args], capture_output=True, text=True,
                           timeout=30)
-    return done.stdout + done.stderr
+    lines = []
+    for line in (done.stdout + done.stderr).splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines += textwrap.wrap(line, width() - 4, subsequent_indent=indent,
+                               break_long_words=False, replace_whitespace=False) or [""]
+    return "\n".join(lines)
 
 
 def facts(stage, where, name):
@@ -398,9 +424,10 @@ def act_mount(build, stage, sim):
         and takes hours. Until it is here the directory says so, and never looks empty:""")
     print()
     first_listing(stage, sim)
-    show("$ ls -lR\n" + subprocess.run(
-        ["ls", "-lR"], cwd=stage.path("mnt"), capture_output=True, text=True).stdout)
-    say("True names, sizes and dates; and nothing has been restored for that.")
+    command = "find . -type f -printf '%9s %TF %P\\n'"
+    show(f"$ {command}\n" + subprocess.run(
+        command, shell=True, cwd=stage.path("mnt"), capture_output=True, text=True).stdout)
+    say("True names, sizes and dates; and nothing has been restored or paid for that.")
 
 
 def act_read(build, stage, hashes):
@@ -426,8 +453,23 @@ def act_read(build, stage, hashes):
     return good
 
 
+def act_refusal(build, stage):
+    """A file the budget does not allow: refused at once, unpaid, with the reason."""
+    title("4. A budget says no")
+    where, name = TOO_DEAR
+    say(f"""The budget above allows {BUDGET} USD a day. This file would take more, so reading it
+        fails at once, before anything is paid, and its status says why:""")
+    done = subprocess.run(["sha256sum", f"{where}/{name}"], cwd=stage.path("mnt"),
+                          capture_output=True, text=True, timeout=30)
+    show(f"$ sha256sum {where}/{name}\n{done.stderr}\n$ thaw status {where}/{name}\n"
+         + thaw(build, "status", stage.path("mnt", where, name))
+         .replace(stage.path("mnt") + "/", ""))
+    say("To have it: a larger [budget], or tomorrow's.")
+    return done.returncode != 0
+
+
 def act_money(stage, sim, before):
-    title("4. What it cost")
+    title("5. What it cost")
     say("""Every charge is written down before the paid call leaves. The simulated service's
         own bill and the ledger of the mount (.thaw/ledger.csv) must agree:""")
     def both():
@@ -453,7 +495,7 @@ def keep_up(build, stage):
             PATH={build}/tools/thaw:$PATH
             thaw status -r .
             thaw get --tier bulk --wait vault/2019/transect-02.tar
-            cat bucket/runs/run-07/samples.csv | wc -c      # Ctrl-C it, and try again
+            wc -c < bucket/runs/run-07/samples.csv      # Ctrl-C it, and try again
             cat .thaw/ledger.csv
         End it:
             tools/demo --stop"""), flush=True)
@@ -469,11 +511,12 @@ def run(build, stage, keep):
     before = len(sim.bill())
     act_mount(build, stage, sim)
     good = act_read(build, stage, hashes)
+    good = act_refusal(build, stage) and good
     agree = act_money(stage, sim, before)
     if keep and good and agree:
         keep_up(build, stage)
         return True
-    title("5. Unmounting")
+    title("6. Unmounting")
     clean = stage.strike()
     say("Unmounted, everything taken away." if clean else
         "The mount had to be taken away by force.")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store for Glacier vaults (AWS protocol reference 1, 2026-09). */
 #include "glacier_json.h"
+#include "jobs.h"
 #include "json.h"
 #include "op.h"
 #include "str.h"
@@ -14,13 +15,7 @@
 struct glacier {
 	struct site site;
 	char vault[256];
-};
-
-/* What a walk over ListJobs has found so far. */
-struct found {
-	struct glacier_job best;
-	int rank;
-	int pages;
+	struct jobs *jobs; /* owned */
 };
 
 static struct glacier *glacier_of(const struct op *op)
@@ -61,13 +56,8 @@ static int check_answered(struct op *op)
 	return 0;
 }
 
-static int find_ask(struct op *op)
+static int walk_ask(struct op *op)
 {
-	struct found *f = op->page ? op->page : calloc(1, sizeof(*f));
-	if (!f)
-		return -ENOMEM;
-
-	op->page = f;
 	buf_reset(&op->x.query);
 	buf_puts(&op->x.query, "limit=50");
 	if (op->marker.len > 0) {
@@ -77,48 +67,23 @@ static int find_ask(struct op *op)
 	return path_set(op, "/jobs", "", "");
 }
 
-static void job_tell(struct backend_call *c, const struct glacier_job *j)
-{
-	snprintf(c->token, sizeof(c->token), "%s", j->id);
-	c->is_ours = glacier_job_is_ours(j, c->tag);
-	c->state = j->state;
-	if (j->state == REMOTE_READY) {
-		c->ready_ms = j->completed_ms;
-		c->expires_ms = j->completed_ms ? j->completed_ms + GLACIER_OUTPUT_MS : 0;
-	} else if (j->state == REMOTE_FAILED) {
-		fault_set(&c->fault, FAULT_REFUSED, "JobFailed", j->message);
-	}
-}
-
 /* Looks at one page; a job that makes no sense is somebody else's and is passed over. */
 static int page_look(struct op *op, struct json_object *doc)
 {
-	struct found *f = op->page;
 	struct json_object *list;
 	struct glacier_job job;
 	size_t n;
 
 	if (json_array(doc, "JobList", &list, &n) < 0)
 		return bad_answer(op, "ListJobs without JobList");
-	for (size_t i = 0; i < n; i++) {
-		if (glacier_job_parse(json_at(list, i), &job) < 0)
-			continue;
-		int rank = glacier_job_rank(&job, op->call->object, op->call->tag,
-					    clock_service_ms(op->backend->all->clock));
-		bool is_later =
-			rank == f->rank && job.completed_ms > f->best.completed_ms;
-		if (rank > f->rank || (rank > 0 && is_later)) {
-			f->rank = rank;
-			f->best = job;
-		}
-	}
+	for (size_t i = 0; i < n; i++)
+		if (glacier_job_parse(json_at(list, i), &job) == 0)
+			jobs_see(glacier_of(op)->jobs, &job);
 	return 0;
 }
 
-static int find_answered(struct op *op)
+static int walk_answered(struct op *op)
 {
-	struct backend_call *c = op->call;
-	struct found *f = op->page;
 	const char *marker;
 
 	_cleanup_(json_freep) struct json_object *doc =
@@ -129,20 +94,16 @@ static int find_answered(struct op *op)
 	if (r < 0)
 		return r;
 
-	if (json_str(doc, "Marker", &marker) == 0 && *marker) {
-		if (++f->pages == PAGES_MAX)
-			return bad_answer(op, "ListJobs never ends");
-		buf_reset(&op->marker);
-		r = buf_puts(&op->marker, marker);
-		if (r == 0)
-			r = find_ask(op);
-		return r < 0 ? r : OP_MORE;
-	}
-	if (f->rank > 0)
-		job_tell(c, &f->best);
-	else
-		c->state = REMOTE_COLD;
-	return 0;
+	unsigned int pages = jobs_page_seen(glacier_of(op)->jobs);
+	if (json_str(doc, "Marker", &marker) < 0 || !*marker)
+		return 0;
+	if (pages == PAGES_MAX)
+		return bad_answer(op, "ListJobs never ends");
+	buf_reset(&op->marker);
+	r = buf_puts(&op->marker, marker);
+	if (r == 0)
+		r = walk_ask(op);
+	return r < 0 ? r : OP_MORE;
 }
 
 static int restore_ask(struct op *op)
@@ -190,10 +151,7 @@ static int probe_answered(struct op *op)
 		json_parse(op->x.answer.data ? op->x.answer.data : "", op->x.answer.len);
 	if (!doc || glacier_job_parse(doc, &job) < 0 || !streq(job.id, c->token))
 		return bad_answer(op, "DescribeJob answered something else than the job");
-	job_tell(c, &job);
-	if (c->state == REMOTE_READY && c->expires_ms &&
-	    c->expires_ms <= clock_service_ms(op->backend->all->clock))
-		c->state = REMOTE_COLD;
+	job_tell(c, &job, clock_service_ms(op->backend->all->clock));
 	return 0;
 }
 
@@ -248,7 +206,7 @@ static int fetch_refused(struct op *op, int r)
 static const struct op_verb verbs[] = {
 	[BACKEND_CHECK] = { "DescribeVault", false, check_ask, check_answered, NULL },
 	[BACKEND_LIST] = { NULL, false, NULL, NULL, NULL },
-	[BACKEND_FIND] = { "ListJobs", false, find_ask, find_answered, NULL },
+	[BACKEND_FIND] = { "ListJobs", false, walk_ask, walk_answered, NULL },
 	[BACKEND_RESTORE] = { "InitiateJob", true, restore_ask, restore_answered, NULL },
 	[BACKEND_PROBE] = { "DescribeJob", false, probe_ask, probe_answered,
 			    probe_refused },
@@ -256,11 +214,31 @@ static const struct op_verb verbs[] = {
 			    fetch_refused },
 };
 
-static void glacier_call(struct backend *b, struct backend_call *c)
+static void glacier_op(struct backend *b, struct backend_call *c)
 {
 	struct glacier *g = b->priv;
 
 	op_start(b, c, &g->site, verbs, ANSWER_MAX);
+}
+
+static const struct jobs_ops jobs_ops = { .walk = glacier_op, .describe = glacier_op };
+
+static void glacier_call(struct backend *b, struct backend_call *c)
+{
+	struct glacier *g = b->priv;
+
+	if (c->verb == BACKEND_FIND || c->verb == BACKEND_PROBE)
+		jobs_ask(g->jobs, c);
+	else
+		glacier_op(b, c);
+}
+
+static void glacier_cancel(struct backend *b, struct backend_call *c)
+{
+	struct glacier *g = b->priv;
+
+	if (!jobs_cancel(g->jobs, c))
+		op_cancel(b, c);
 }
 
 static bool is_vault_name(const char *s)
@@ -324,7 +302,8 @@ static int glacier_open(struct backend *b, struct buf *err)
 	if (r < 0)
 		return r;
 	g->site.creds = creds_new(b->cfg.profile);
-	if (!g->site.creds)
+	g->jobs = jobs_new(b, &jobs_ops);
+	if (!g->site.creds || !g->jobs)
 		return -ENOMEM;
 	b->region = g->site.region;
 	snprintf(b->resource_root, sizeof(b->resource_root), "vaults/%s", g->vault);
@@ -337,6 +316,7 @@ static void glacier_close(struct backend *b)
 
 	if (!g)
 		return;
+	jobs_free(g->jobs);
 	creds_free(g->site.creds);
 	free(g);
 }
@@ -349,5 +329,5 @@ const struct backend_ops glacier_ops = {
 	.open = glacier_open,
 	.close = glacier_close,
 	.call = glacier_call,
-	.cancel = op_cancel,
+	.cancel = glacier_cancel,
 };

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jobs.h"
+#include "op.h"
+#include "str.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Real time in which questions are gathered: a burst comes within one turn of the engine. */
+#define GATHER_MS 20
+/* Service time for which a walk answers PROBEs. */
+#define FRESH_MS 5000
+
+enum rider_state {
+	RIDER_WAITING,  /* for the next walk */
+	RIDER_RIDING,   /* asked before the walk under way began */
+	RIDER_ANSWERED, /* to be told */
+};
+
+/* A question. */
+struct rider {
+	TAILQ_ENTRY(rider) link;
+	struct backend_call *call;
+	enum rider_state state;
+	struct glacier_job best; /* FIND: the best answer so far, and how good it is */
+	int rank;
+};
+
+TAILQ_HEAD(rider_queue, rider);
+
+/* What is kept of a job. */
+struct seen {
+	char *id, *message; /* owned */
+	enum remote_state state;
+	int64_t completed_ms;
+};
+
+struct jobs {
+	struct backend *backend;
+	const struct jobs_ops *ops;
+	struct rider_queue riders; /* in order of arrival */
+	struct timer gather;
+	struct backend_call walk;
+	bool is_walking;
+	unsigned int pages, last_pages;
+	/* The snapshot: sorted by id once the walk has ended. */
+	struct seen *seen;
+	size_t n_seen, seen_room;
+	bool is_whole;    /* there is one, and nothing is missing in it */
+	int64_t ended_ms; /* service time */
+};
+
+bool jobs_walk_pays(size_t finds, size_t probes, unsigned int pages)
+{
+	return finds > 0 || probes > (pages ? pages : 1);
+}
+
+void job_tell(struct backend_call *c, const struct glacier_job *job, int64_t now_ms)
+{
+	snprintf(c->token, sizeof(c->token), "%s", job->id);
+	c->is_ours = glacier_job_is_ours(job, c->tag);
+	c->state = job->state;
+	if (job->state == REMOTE_READY) {
+		c->ready_ms = job->completed_ms;
+		c->expires_ms =
+			job->completed_ms ? job->completed_ms + GLACIER_OUTPUT_MS : 0;
+		if (c->expires_ms && c->expires_ms <= now_ms)
+			c->state = REMOTE_COLD;
+	} else if (job->state == REMOTE_FAILED) {
+		fault_set(&c->fault, FAULT_REFUSED, "JobFailed", job->message);
+	}
+}
+
+static int64_t now_of(const struct jobs *j)
+{
+	return clock_service_ms(j->backend->all->clock);
+}
+
+/* ---- the snapshot ---- */
+
+static void snapshot_drop(struct jobs *j)
+{
+	for (size_t i = 0; i < j->n_seen; i++) {
+		free(j->seen[i].id);
+		free(j->seen[i].message);
+	}
+	j->n_seen = 0;
+	j->is_whole = false;
+}
+
+static int seen_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct seen *)a)->id, ((const struct seen *)b)->id);
+}
+
+/* 0 or -ENOMEM. */
+static int snapshot_add(struct jobs *j, const struct glacier_job *job)
+{
+	if (j->n_seen == j->seen_room) {
+		size_t room = j->seen_room ? 2 * j->seen_room : 64;
+		struct seen *grown = reallocarray(j->seen, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		j->seen = grown;
+		j->seen_room = room;
+	}
+	struct seen s = {
+		.id = strdup(job->id),
+		.message = strdup(job->state == REMOTE_FAILED ? job->message : ""),
+		.state = job->state,
+		.completed_ms = job->completed_ms,
+	};
+	if (!s.id || !s.message) {
+		free(s.id);
+		free(s.message);
+		return -ENOMEM;
+	}
+	j->seen[j->n_seen++] = s;
+	return 0;
+}
+
+static bool snapshot_is_fresh(const struct jobs *j)
+{
+	int64_t age = now_of(j) - j->ended_ms;
+
+	return j->is_whole && age >= 0 && age < FRESH_MS;
+}
+
+/* True if the job was there: the call has its answer. */
+static bool snapshot_answers(const struct jobs *j, struct backend_call *c)
+{
+	const struct seen key = { .id = c->token };
+	const struct seen *s =
+		j->n_seen ? bsearch(&key, j->seen, j->n_seen, sizeof(key), seen_compare)
+			  : NULL;
+
+	if (!s)
+		return false;
+	struct glacier_job job = { .state = s->state, .completed_ms = s->completed_ms };
+	snprintf(job.id, sizeof(job.id), "%s", s->id);
+	snprintf(job.message, sizeof(job.message), "%s", s->message);
+	job_tell(c, &job, now_of(j));
+	return true;
+}
+
+/* ---- riders ---- */
+
+static struct rider *rider_find(struct jobs *j, const struct backend_call *c)
+{
+	struct rider *r = TAILQ_FIRST(&j->riders);
+
+	while (r && r->call != c)
+		r = TAILQ_NEXT(r, link);
+	return r;
+}
+
+static struct rider *rider_in(struct jobs *j, enum rider_state state)
+{
+	struct rider *r = TAILQ_FIRST(&j->riders);
+
+	while (r && r->state != state)
+		r = TAILQ_NEXT(r, link);
+	return r;
+}
+
+/* Out of the list; gives its call. */
+static struct backend_call *rider_leave(struct jobs *j, struct rider *r)
+{
+	struct backend_call *c = r->call;
+
+	TAILQ_REMOVE(&j->riders, r, link);
+	c->priv = NULL;
+	free(r);
+	return c;
+}
+
+/* A `done` may ask, and take others back: the list is looked at anew after each. */
+static void riders_tell(struct jobs *j)
+{
+	for (struct rider *r; (r = rider_in(j, RIDER_ANSWERED));) {
+		struct backend_call *c = rider_leave(j, r);
+
+		c->done(c);
+	}
+}
+
+static void gather_begin(struct jobs *j)
+{
+	if (j->gather.slot || j->is_walking)
+		return;
+	/* Without memory for a timer there is none for a walk either. */
+	if (backends_timer_arm(j->backend->all, &j->gather, GATHER_MS) < 0)
+		for (struct rider *r; (r = rider_in(j, RIDER_WAITING));)
+			backends_starve(j->backend->all, rider_leave(j, r));
+}
+
+static void count(struct jobs *j, size_t *ret_finds, size_t *ret_probes)
+{
+	size_t finds = 0, probes = 0;
+
+	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link)) {
+		if (r->state != RIDER_WAITING)
+			continue;
+		if (r->call->verb == BACKEND_FIND)
+			finds++;
+		else
+			probes++;
+	}
+	*ret_finds = finds;
+	*ret_probes = probes;
+}
+
+static void walk_begin(struct jobs *j)
+{
+	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link))
+		if (r->state == RIDER_WAITING)
+			r->state = RIDER_RIDING;
+	snapshot_drop(j);
+	j->is_whole = true;
+	j->is_walking = true;
+	j->pages = 0;
+	j->ops->walk(j->backend, &j->walk);
+}
+
+static void snapshot_use(struct jobs *j)
+{
+	if (!snapshot_is_fresh(j))
+		return;
+	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link))
+		if (r->state == RIDER_WAITING && r->call->verb == BACKEND_PROBE &&
+		    snapshot_answers(j, r->call))
+			r->state = RIDER_ANSWERED;
+}
+
+static void gather_ends(struct timer *t)
+{
+	struct jobs *j = container_of(t, struct jobs, gather);
+	size_t finds, probes;
+
+	if (j->is_walking)
+		return;
+	snapshot_use(j);
+	count(j, &finds, &probes);
+	if (jobs_walk_pays(finds, probes, j->last_pages))
+		walk_begin(j);
+	else
+		for (struct rider *r; (r = rider_in(j, RIDER_WAITING));)
+			j->ops->describe(j->backend, rider_leave(j, r));
+	riders_tell(j);
+}
+
+/* ---- the walk ---- */
+
+void jobs_see(struct jobs *j, const struct glacier_job *job)
+{
+	int64_t now = now_of(j);
+
+	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link)) {
+		if (r->state != RIDER_RIDING || r->call->verb != BACKEND_FIND)
+			continue;
+		int rank = glacier_job_rank(job, r->call->object, r->call->tag, now);
+		bool is_later =
+			rank == r->rank && job->completed_ms > r->best.completed_ms;
+		if (rank > r->rank || (rank > 0 && is_later)) {
+			r->rank = rank;
+			r->best = *job;
+		}
+	}
+	if (j->is_whole && snapshot_add(j, job) < 0)
+		snapshot_drop(j);
+}
+
+unsigned int jobs_page_seen(struct jobs *j)
+{
+	return ++j->pages;
+}
+
+/* The answer of a rider, from the walk that has ended. False: it has to be asked by itself. */
+static bool rider_answer(struct jobs *j, struct rider *r)
+{
+	struct backend_call *c = r->call;
+
+	snprintf(c->request_id, sizeof(c->request_id), "%s", j->walk.request_id);
+	c->operation = j->walk.operation;
+	if (j->walk.result < 0) {
+		c->result = j->walk.result;
+		c->fault = j->walk.fault;
+		return true;
+	}
+	if (c->verb == BACKEND_PROBE)
+		return snapshot_answers(j, c);
+	if (r->rank > 0)
+		job_tell(c, &r->best, now_of(j));
+	else
+		c->state = REMOTE_COLD;
+	return true;
+}
+
+static void walk_done(struct backend_call *walk)
+{
+	struct jobs *j = walk->arg;
+	struct rider *first = rider_in(j, RIDER_RIDING);
+
+	j->is_walking = false;
+	if (walk->result < 0)
+		snapshot_drop(j);
+	else
+		j->last_pages = j->pages;
+	j->ended_ms = now_of(j);
+	if (j->n_seen)
+		qsort(j->seen, j->n_seen, sizeof(*j->seen), seen_compare);
+	/* Requests are metered once, whoever shares them. */
+	if (first) {
+		first->call->requests = walk->requests;
+		first->call->body_bytes = walk->body_bytes;
+	}
+	for (struct rider *r; (r = rider_in(j, RIDER_RIDING));) {
+		if (rider_answer(j, r))
+			r->state = RIDER_ANSWERED;
+		else
+			j->ops->describe(j->backend, rider_leave(j, r));
+	}
+	snapshot_use(j);
+	if (rider_in(j, RIDER_WAITING))
+		gather_begin(j);
+	riders_tell(j);
+}
+
+/* ---- questions ---- */
+
+struct jobs *jobs_new(struct backend *b, const struct jobs_ops *ops)
+{
+	struct jobs *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return NULL;
+	j->backend = b;
+	j->ops = ops;
+	j->gather.fire = gather_ends;
+	j->walk = (struct backend_call){
+		.verb = BACKEND_FIND,
+		.done = walk_done,
+		.arg = j,
+	};
+	TAILQ_INIT(&j->riders);
+	return j;
+}
+
+void jobs_free(struct jobs *j)
+{
+	if (!j)
+		return;
+	backends_timer_disarm(j->backend->all, &j->gather);
+	if (j->is_walking)
+		op_cancel(j->backend, &j->walk);
+	while (!TAILQ_EMPTY(&j->riders))
+		rider_leave(j, TAILQ_FIRST(&j->riders));
+	snapshot_drop(j);
+	free(j->seen);
+	free(j);
+}
+
+void jobs_ask(struct jobs *j, struct backend_call *c)
+{
+	if (c->verb == BACKEND_PROBE && (c->is_fresh || !c->token[0])) {
+		j->ops->describe(j->backend, c);
+		return;
+	}
+	struct rider *r = calloc(1, sizeof(*r));
+	if (!r) {
+		backends_starve(j->backend->all, c);
+		return;
+	}
+	r->call = c;
+	c->operation = "ListJobs";
+	TAILQ_INSERT_TAIL(&j->riders, r, link);
+	gather_begin(j);
+}
+
+bool jobs_cancel(struct jobs *j, struct backend_call *c)
+{
+	struct rider *r = rider_find(j, c);
+
+	if (r)
+		rider_leave(j, r);
+	return r != NULL;
+}

@@ -187,10 +187,8 @@ static int open_sidecar(struct mount *m, struct node node, const struct asker *w
 
 	fi->direct_io = 1;
 	fi->keep_cache = 1;
-	if (s->is_channel)
-		return 0;
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
-		return -EROFS;
+		return s->is_channel ? 0 : -EROFS;
 	if (s->is_for_admins && !mount_is_admin(m, who->uid))
 		return -EACCES;
 	struct snapshot *shot = open_snapshot_new(m->opens);

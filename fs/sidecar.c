@@ -46,21 +46,28 @@ static int queue_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
 	return engine_queue_text(m->engine, out);
 }
 
-/* A channel is written to; there is nothing to read in it. */
-static int no_text(struct mount *m, uint64_t ino, const struct asker *who,
-		   struct buf *out)
+/* A channel is written to. Who reads it has had EINVAL, and wants to know what it takes. */
+static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
+			struct buf *out)
 {
-	return 0;
+	return buf_puts(out,
+			"Write one line:\n"
+			"  get [tier=expedited|standard|bulk] [days=1..36500]\n"
+			"  cancel\n"
+			"  refresh      (a source's .thaw/request only, an admin's)\n"
+			"EINVAL: the line is none of these. EOPNOTSUPP: not in this "
+			"version.\n"
+			"EACCES, EDQUOT and others: refused; NAME.status says why.\n");
 }
 
 static const struct sidecar sidecars[] = {
 	{ NODE_STATUS, SIDECAR_OF_FILE, ".status", false, false, status_sidecar, NULL },
 	{ NODE_COST, SIDECAR_OF_FILE, ".cost", false, false, cost_sidecar, NULL },
 	{ NODE_JSON, SIDECAR_OF_FILE, ".json", false, false, json_sidecar, NULL },
-	{ NODE_REQUEST, SIDECAR_OF_FILE, ".request", true, false, no_text, NULL },
+	{ NODE_REQUEST, SIDECAR_OF_FILE, ".request", true, false, request_help, NULL },
 	{ NODE_SUMMARY, SIDECAR_OF_DIR, "summary", false, false, summary_blank,
 	  summary_walk },
-	{ NODE_DIR_REQUEST, SIDECAR_OF_DIR, "request", true, false, no_text, NULL },
+	{ NODE_DIR_REQUEST, SIDECAR_OF_DIR, "request", true, false, request_help, NULL },
 	{ NODE_QUEUE, SIDECAR_OF_ROOT, "queue", false, true, queue_sidecar, NULL },
 	{ NODE_LEDGER, SIDECAR_OF_ROOT, "ledger.csv", false, false, ledger_text, NULL },
 	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL },

@@ -69,6 +69,7 @@ def test_a_wrong_request_is_refused(mount, line, expected):
         mount.ask(mount.path / NOTES, line)
     assert refused.value.errno == expected
     assert mount.attribute(mount.path / NOTES, "state") == "cold"
+    assert "get [tier=" in mount.of(mount.path / NOTES, "request"), "what would have been right"
 
 
 def test_a_directory_is_asked_for_as_a_whole(mount):

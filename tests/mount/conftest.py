@@ -23,7 +23,8 @@ sims = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(sims)
 start_sim = sims.start_sim
 
-TROUBLE = re.compile(r"error|leak|sanitizer", re.I)
+# Or a line of priority error and above.
+TROUBLE = re.compile(r"^<[0-3]>|error|leak|sanitizer", re.I)
 
 # A service hour in a third of a second: a Standard restore takes about two, a day eight.
 SPEED = 10800

@@ -126,6 +126,7 @@ class Files:
         self.data = [self.map(source / name) for name in self.names]
         # A file that is about to be evicted is left alone by most.
         self.avoided = mmap.mmap(-1, max(len(self.names), 1))
+        self.is_over = mmap.mmap(-1, 1)
 
     @staticmethod
     def map(path):
@@ -141,11 +142,11 @@ def choose_range(rng, size):
     return max(off, 0), rng.choice(LENGTHS)
 
 
-def work(files, seed, number, until, room):
+def work(files, seed, number, room):
     """One reader; its counts go to `room`: reads and bytes."""
     rng = random.Random(f"{seed}/{number}")
     reads = total = 0
-    while time.monotonic() < until:
+    while not files.is_over[0]:
         i = rng.randrange(len(files.names))
         way, flags = rng.choice(WAYS)
         ranges = [choose_range(rng, len(files.data[i])) for _ in range(rng.randint(1, 8))]
@@ -173,7 +174,7 @@ def work(files, seed, number, until, room):
     return None
 
 
-def start_worker(files, args, number, until, room):
+def start_worker(files, args, number, room):
     pid = os.fork()
     if pid:
         return pid
@@ -181,7 +182,7 @@ def start_worker(files, args, number, until, room):
     try:
         # What is measured meanwhile is the daemon, not how the machine shares its processors.
         os.nice(15)
-        trouble = work(files, args.seed, number, until, room)
+        trouble = work(files, args.seed, number, room)
         if trouble:
             print(f"storm: seed {args.seed} worker {number}: {trouble}", file=sys.stderr, flush=True)
         status = 1 if trouble else 0
@@ -242,9 +243,12 @@ class Conductor:
         finally:
             self.files.avoided[i] = 0
 
-    def run(self, until):
+    def run(self, seconds):
+        """For so long, counted from when all was here for the first time."""
+        self.bring_all(120)
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
-            self.bring_all(60)
+            self.bring_all(120)
             self.lapse()
             some = [i for i in range(len(self.files.names)) if len(self.files.data[i])]
             for i in self.rng.sample(some, max(1, len(some) // 3)):
@@ -264,16 +268,18 @@ def main():
     args = p.parse_args()
 
     files = Files(args.mount, args.source)
-    until = time.monotonic() + args.seconds
+    began = time.monotonic()
     rooms = [mmap.mmap(-1, 16) for _ in range(args.workers)]
-    pids = [start_worker(files, args, n, until, rooms[n]) for n in range(args.workers)]
+    pids = [start_worker(files, args, n, rooms[n]) for n in range(args.workers)]
     failed = True
     conductor = Conductor(files, args)
     try:
-        conductor.run(until)
+        conductor.run(args.seconds)
         failed = False
     finally:
         # A reader is done soon after the time is up, or hangs.
+        files.is_over[0] = 1
+        took = time.monotonic() - began
         end = time.monotonic() + (60 if not failed else 1)
         while pids and time.monotonic() < end:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -286,10 +292,10 @@ def main():
             print(f"storm: seed {args.seed}: a reader hangs", file=sys.stderr)
             failed = True
             os.kill(pid, signal.SIGKILL)
-    conductor.bring_all(60)
+    conductor.bring_all(120)
     counts = [(int.from_bytes(r[:8], "little"), int.from_bytes(r[8:], "little")) for r in rooms]
     print(json.dumps({"reads": sum(c[0] for c in counts), "bytes": sum(c[1] for c in counts),
-                      "evictions": conductor.evictions}))
+                      "seconds": took, "evictions": conductor.evictions}))
     return 1 if failed else 0
 
 

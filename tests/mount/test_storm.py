@@ -108,12 +108,13 @@ def storm(start_sim, start_mount, tmp_path, seconds, sizes=SIZES, lag_max_ms=LAG
     mount.load = f"THAW_SEED={seed} {shlex.join(words)}"
     canary = Canary()
     canary.start()
-    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 240)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 400)
     assert done.returncode == 0, f"{done.stderr}\nagain: {mount.load}"
     canary.is_done = True
     said = json.loads(done.stdout)
     worst = lag(mount)
-    print(f"{said['reads'] / seconds:.0f} reads/s, {said['bytes'] / seconds / 1e6:.0f} MB/s, "
+    print(f"{said['reads'] / said['seconds']:.0f} reads/s, "
+          f"{said['bytes'] / said['seconds'] / 1e6:.0f} MB/s, "
           f"{sum(said['evictions'].values())} evictions, engine lag {worst} ms; "
           f"the machine's own {canary.stall_ms:.0f} ms")
     assert sum(said["evictions"].values()) > 0
@@ -125,7 +126,7 @@ def storm(start_sim, start_mount, tmp_path, seconds, sizes=SIZES, lag_max_ms=LAG
     assert worst < lag_max_ms + canary.stall_ms, f"the engine's loop took {worst} ms"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_a_minute_of_storm(start_sim, start_mount, tmp_path):
     """S10, S12, S17, S51"""
     storm(start_sim, start_mount, tmp_path, int(os.environ.get("THAW_STORM_S", 60)))
@@ -139,7 +140,7 @@ def test_half_an_hour_of_storm(start_sim, start_mount, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_a_storm_under_the_thread_sanitizer(start_sim, start_mount, tmp_path, monkeypatch):
     """S10, S12, S17, S51: what it finds is in the daemon's log, and fails the test."""
     daemon = HERE.parent.parent / "build-tsan/fs/thawfs"

@@ -60,6 +60,8 @@ static const struct option_row source_rows[] = {
 	    "bucket in the path instead of the host name"),
 	ROW(source_section, "queue", OPTION_STR, queue, NULL,
 	    "URL of an SQS queue, for thawfs alone, that is told when restores end"),
+	ROW(source_section, "prices", OPTION_STR, prices, NULL,
+	    "region whose price table counts for this source; default: its own region"),
 	ROW(source_section, "refresh", OPTION_DURATION, refresh_ms, "24h",
 	    "how often the catalog is read again; 0: only when asked"),
 	ROW(source_section, "storage-classes", OPTION_STR, storage_classes, "archive",
@@ -557,5 +559,6 @@ void config_for_source(const struct config *cfg, const struct source_section *s,
 		.refresh_ms = s->refresh_ms,
 		.require_proof = s->verify == 1,
 		.queue = s->queue,
+		.prices = s->prices,
 	};
 }

@@ -35,7 +35,7 @@ struct mount_section {
 /* [source NAME] */
 struct source_section {
 	char name[64];
-	char *url, *profile, *region, *endpoint, *storage_classes, *queue;
+	char *url, *profile, *region, *endpoint, *storage_classes, *queue, *prices;
 	bool path_style, requester_pays;
 	int64_t refresh_ms;
 	int verify; /* 0 best, 1 require */

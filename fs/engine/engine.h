@@ -69,6 +69,7 @@ struct source_cfg {
 	int64_t refresh_ms; /* service time; 0: never by itself */
 	bool require_proof; /* verify = require */
 	const char *queue;  /* URL of the queue its notices come to; NULL: none */
+	const char *prices; /* region whose prices count; NULL: the source's own */
 };
 
 /* 0 or -ENOMEM. Keeps everything. */

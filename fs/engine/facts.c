@@ -102,7 +102,7 @@ static void facts_price(struct facts *f, const struct engine *e, const struct so
 		.needs_restore = c->is_archive && !is_here_already,
 	};
 
-	prices_for(ops->scheme, s->backend->region, c->name, f->tier, &f->tariff);
+	prices_for(ops->scheme, source_price_region(s), c->name, f->tier, &f->tariff);
 	estimate_make(&f->tariff, &ask, &f->estimate);
 }
 

@@ -122,9 +122,10 @@ void intent_begin(struct restore *r)
 		free(v);
 		restore_fails(
 			r, EDQUOT,
-			"no price is known for %s %s in %s: refused, nothing was paid",
+			"no price is known for %s %s in %s: refused, nothing was paid; "
+			"`prices = us-east-1` in [source %s] takes that region's instead",
 			restore_class(r)->name, tier_word(r->rec.tier),
-			r->source->backend->region);
+			source_price_region(r->source), r->source->cfg.backend.name);
 		return;
 	}
 	int n = restore_draws(r, v->reserve.draws);

@@ -317,6 +317,8 @@ void fetch_drop(struct restore *r);
 void prove_begin(struct restore *r);
 
 /* ---- source.c ---- */
+/* The region whose prices count. */
+const char *source_price_region(const struct source *s);
 int source_new(struct engine *e, const struct source_cfg *cfg, struct source **ret,
 	       struct buf *err);
 void source_free(struct source *s);

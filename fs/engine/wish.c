@@ -55,7 +55,7 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 
 static void restore_price(struct restore *r)
 {
-	prices_for(r->source->backend->ops->scheme, r->source->backend->region,
+	prices_for(r->source->backend->ops->scheme, source_price_region(r->source),
 		   restore_class(r)->name, r->rec.tier, &r->tariff);
 }
 

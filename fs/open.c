@@ -14,6 +14,7 @@ struct open_table {
 	void *files;        /* tree of struct open_file by ino: search.h */
 	uint64_t n_files;
 	struct snapshot *snapshots;
+	struct handle *handles;
 };
 
 static int by_ino(const void *a, const void *b)
@@ -75,6 +76,14 @@ static void snapshot_free(struct snapshot *s)
 	free(s);
 }
 
+static void handle_free(struct handle *h)
+{
+	*h->prev = h->next;
+	if (h->next)
+		h->next->prev = h->prev;
+	free(h);
+}
+
 struct open_table *open_table_new(void)
 {
 	struct open_table *t = calloc(1, sizeof(*t));
@@ -90,6 +99,8 @@ void open_table_free(struct open_table *t)
 	tdestroy(t->files, file_free);
 	while (t->snapshots)
 		snapshot_free(t->snapshots);
+	while (t->handles)
+		handle_free(t->handles);
 	pthread_mutex_destroy(&t->mu);
 	free(t);
 }
@@ -163,6 +174,29 @@ const struct data_file *open_data_add(struct open_table *t, uint64_t ino, uint64
 	}
 	pthread_mutex_unlock(&t->mu);
 	return d;
+}
+
+struct handle *open_handle_new(struct open_table *t)
+{
+	struct handle *h = calloc(1, sizeof(*h));
+	if (!h)
+		return NULL;
+
+	pthread_mutex_lock(&t->mu);
+	h->next = t->handles;
+	h->prev = &t->handles;
+	if (h->next)
+		h->next->prev = &h->next;
+	t->handles = h;
+	pthread_mutex_unlock(&t->mu);
+	return h;
+}
+
+void open_handle_free(struct open_table *t, struct handle *h)
+{
+	pthread_mutex_lock(&t->mu);
+	handle_free(h);
+	pthread_mutex_unlock(&t->mu);
 }
 
 struct snapshot *open_snapshot_new(struct open_table *t)

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "buf.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +23,15 @@ struct data_file {
 	uint64_t size_bytes; /* of the whole file */
 	int fd;
 	struct data_file *next;
+};
+
+/* What a handle of a file knows. */
+struct handle {
+	struct handle *next, **prev;  /* the table's lock */
+	const struct data_file *data; /* of a handle of what was wholly here; else NULL */
+	uint64_t poll_id;             /* names its poller to the engine; constant */
+	_Atomic uint64_t at;          /* where its last read ended, or was refused */
+	atomic_bool is_polled;        /* ever */
 };
 
 /* What one open of a sidecar shows. */
@@ -49,6 +59,10 @@ const struct data_file *open_data_find(struct open_table *t, uint64_t ino, uint6
  * is closed). */
 const struct data_file *open_data_add(struct open_table *t, uint64_t ino, uint64_t gen,
 				      uint64_t size_bytes, int fd);
+
+/* Gives a handle, zeroed, or NULL. */
+struct handle *open_handle_new(struct open_table *t);
+void open_handle_free(struct open_table *t, struct handle *h);
 
 /* Gives an empty snapshot, or NULL. */
 struct snapshot *open_snapshot_new(struct open_table *t);

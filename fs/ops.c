@@ -6,10 +6,12 @@
 #include "dir.h"
 #include "log.h"
 #include "open.h"
+#include "poller.h"
 #include "read.h"
 #include "sidecar.h"
 #include "str.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/statvfs.h>
 
 /* How long the kernel may believe that a name is not there. */
@@ -207,7 +209,7 @@ static int open_sidecar(struct mount *m, struct node node, const struct asker *w
 static void close_node(struct mount *m, struct node node, struct fuse_file_info *fi)
 {
 	if (node.kind == NODE_PLAIN)
-		read_close(m, node.ino);
+		read_close(m, node.ino, fi);
 	else
 		open_snapshot_free(m->opens, handle_snapshot(fi));
 }
@@ -469,6 +471,22 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 	reply_err(req, -EROFS);
 }
 
+static void op_poll(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi,
+		    struct fuse_pollhandle *ph)
+{
+	struct mount *m = mount_of(req);
+	struct node node = node_of(m, id);
+
+	if (node.kind == NODE_PLAIN) {
+		poller_take(m, req, node.ino, read_handle(fi), ph);
+		return;
+	}
+	/* A sidecar is here already. */
+	if (ph)
+		fuse_pollhandle_destroy(ph);
+	(void)fuse_reply_poll(req, POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM);
+}
+
 const struct fuse_lowlevel_ops ops = {
 	.init = op_init,
 	.lookup = op_lookup,
@@ -484,6 +502,7 @@ const struct fuse_lowlevel_ops ops = {
 	.read = op_read,
 	.write = op_write,
 	.release = op_release,
+	.poll = op_poll,
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
 	.setxattr = op_setxattr,

@@ -4,6 +4,7 @@
 #include "io.h"
 #include "log.h"
 #include "open.h"
+#include "poller.h"
 #include "store.h"
 #include <fcntl.h>
 
@@ -15,10 +16,9 @@
 
 /* ---- handles ---- */
 
-/* fi->fh of a cached handle is its data file, of any other 0. */
-static const struct data_file *handle_data(const struct fuse_file_info *fi)
+struct handle *read_handle(const struct fuse_file_info *fi)
 {
-	return (const struct data_file *)(uintptr_t)fi->fh;
+	return (struct handle *)(uintptr_t)fi->fh;
 }
 
 int read_open(struct mount *m, uint64_t ino, struct fuse_file_info *fi)
@@ -31,21 +31,28 @@ int read_open(struct mount *m, uint64_t ino, struct fuse_file_info *fi)
 	if (r < 0)
 		return r;
 
-	const struct data_file *data = NULL;
+	struct handle *h = open_handle_new(m->opens);
+	if (!h) {
+		open_remove(m->opens, ino);
+		return -ENOMEM;
+	}
+	h->poll_id = atomic_fetch_add(&m->next_waiter, 1) + 1;
 	if (store_fill(m->state->store, ino, &fill) == 0 && fill.is_whole) {
 		int fd = store_open_data(m->state->store, ino, fill.gen);
 		if (fd >= 0)
-			data = open_data_add(m->opens, ino, fill.gen, fill.size_bytes,
-					     fd);
+			h->data = open_data_add(m->opens, ino, fill.gen, fill.size_bytes,
+						fd);
 	}
-	fi->fh = (uintptr_t)data;
-	fi->direct_io = data == NULL;
+	fi->fh = (uintptr_t)h;
+	fi->direct_io = h->data == NULL;
 	fi->keep_cache = 1; /* contents never change; FUSE fact 3 */
 	return 0;
 }
 
-void read_close(struct mount *m, uint64_t ino)
+void read_close(struct mount *m, uint64_t ino, const struct fuse_file_info *fi)
 {
+	poller_release(m, read_handle(fi));
+	open_handle_free(m->opens, read_handle(fi));
 	open_remove(m->opens, ino);
 }
 
@@ -57,7 +64,7 @@ struct parked {
 	fuse_req_t req;
 	int flags; /* of the handle's file, at this read */
 	bool is_fault;
-	const struct data_file *own; /* a cached handle's */
+	struct handle *handle; /* the kernel keeps it until the read is answered */
 };
 
 static void parked_free(struct parked *p)
@@ -94,6 +101,7 @@ static void answer_data(const struct parked *p, const struct data_file *data)
 		answer_err(p->req, -EIO);
 		return;
 	}
+	atomic_store(&p->handle->at, off + len);
 	(void)fuse_reply_buf(p->req, bytes, len);
 }
 
@@ -197,7 +205,7 @@ static int check_absent(const struct parked *p)
 static void read_now(struct parked *p)
 {
 	_cleanup_(parked_freep) struct parked *mine = p;
-	const struct data_file *data = p->own;
+	const struct data_file *data = p->handle->data;
 	int r = data ? 1
 		     : find_data(p->mount, p->waiter.ino, p->waiter.off, p->waiter.len,
 				 &data);
@@ -229,7 +237,8 @@ void read_file(struct mount *m, fuse_req_t req, uint64_t ino, size_t size, off_t
 	p->flags = fi->flags;
 	p->is_fault =
 		fi->lock_owner == 0; /* FUSE fact 3: faults and read-ahead have none */
-	p->own = handle_data(fi);
+	p->handle = read_handle(fi);
+	atomic_store(&p->handle->at, (uint64_t)off);
 	p->waiter.ino = ino;
 	p->waiter.off = (uint64_t)off;
 	p->waiter.len = size;

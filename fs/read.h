@@ -20,7 +20,8 @@
 
 /* Decides how the handle works and fills `fi`. 0, -EROFS or -ENOMEM. */
 int read_open(struct mount *m, uint64_t ino, struct fuse_file_info *fi);
-void read_close(struct mount *m, uint64_t ino);
+void read_close(struct mount *m, uint64_t ino, const struct fuse_file_info *fi);
+struct handle *read_handle(const struct fuse_file_info *fi);
 /* Takes `req`. */
 void read_file(struct mount *m, fuse_req_t req, uint64_t ino, size_t size, off_t off,
 	       const struct fuse_file_info *fi);

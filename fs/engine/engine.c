@@ -125,6 +125,7 @@ void engine_end(struct engine *e)
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_stop(e->sources[i]);
 	restores_abandon(e);
+	waiters_abandon(e);
 }
 
 static void *engine_main(void *arg)

@@ -97,6 +97,7 @@ enum wait_how {
 	WAIT_FAULT, /* a page fault: only (<= 30 s) for bytes already being fetched, else -EIO at
 		       once; the restore is asked for all the same */
 	WAIT_NEVER, /* O_NONBLOCK: ask for the restore, -EAGAIN at once */
+	WAIT_POLL, /* ask for nothing: until they are here, or a request for them has failed */
 };
 
 struct waiter;
@@ -106,19 +107,25 @@ struct waiter_ops {
 	/* Engine thread, once: takes `w`. 0: the range is here and proved; else -errno. Must not
 	 * block, must not copy data. */
 	void (*answer)(struct waiter *w, int r);
+	/* Engine thread, WAIT_POLL only, once: there is no answer yet. True: it waits for one;
+	 * false: `w` is gone. */
+	bool (*stays)(struct waiter *w);
 };
 
 /* A read that waits: a record, not a thread. Embedded in the owner's. */
 struct waiter {
 	struct msg msg; /* the engine's */
 	const struct waiter_ops *ops;
-	uint64_t id; /* unique, from the owner: what engine_interrupt() names */
+	uint64_t
+		id; /* unique, from the owner: what engine_interrupt() names. WAIT_POLL: one
+			of the same id is answered -EINTR when the next comes */
 	uint64_t ino, off, len;
 	enum wait_how how;
 	uint32_t uid, gid, pid;
 	/* The engine's: */
 	struct engine *engine;
-	struct restore *restore;
+	struct restore *restore; /* NULL: of a poll that waits for somebody to ask */
+	bool is_parked;
 	LIST_ENTRY(waiter) of_restore, by_id;
 	int64_t since_ms;   /* real */
 	int64_t give_up_ms; /* real; 0: never */

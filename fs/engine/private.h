@@ -154,7 +154,8 @@ struct engine {
 
 	struct ino_map restores;
 	struct waiter_list by_id[WAITER_BUCKETS];
-	size_t n_waiters;
+	size_t n_waiters;        /* reads; polls are not counted */
+	struct waiter_list idle; /* polls of what nobody has asked for */
 
 	struct restore_list by_object[OBJECT_BUCKETS]; /* by the id at the service */
 	struct inbox_list inboxes;
@@ -202,6 +203,10 @@ void waiter_interrupt(struct engine *e, uint64_t id);
 /* Answers those of `r` whose range is here now, if it touches [off, off + len). */
 void waiters_serve(struct restore *r, uint64_t off, uint64_t len);
 void waiters_fail(struct restore *r, int err);
+/* Takes over the polls that waited for such a restore. */
+void waiters_adopt(struct restore *r);
+/* At stop: the polls that belong to no restore. */
+void waiters_abandon(struct engine *e);
 void waiters_sweep(struct engine *e, int64_t now_ms);
 void ask_take(struct engine *e, struct ask *a);
 void asks_answer(struct restore *r, int result);

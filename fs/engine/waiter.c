@@ -10,25 +10,40 @@ static struct waiter_list *bucket(struct engine *e, uint64_t id)
 
 static void waiter_answer(struct waiter *w, int result)
 {
-	if (w->restore) {
+	if (w->is_parked) {
 		LIST_REMOVE(w, of_restore);
 		LIST_REMOVE(w, by_id);
+	}
+	if (w->restore && w->how != WAIT_POLL) {
 		w->restore->n_waiters--;
 		w->engine->n_waiters--;
-		w->restore = NULL;
 	}
+	w->is_parked = false;
+	w->restore = NULL;
 	w->ops->answer(w, result);
 }
 
+/* Real time; 0: none. */
+static int64_t wait_limit_ms(const struct engine *e, enum wait_how how)
+{
+	if (how == WAIT_FAULT)
+		return FAULT_WAIT_MS;
+	return how == WAIT_POLL ? 0 : e->cfg.max_wait_ms;
+}
+
+/* `r` NULL: a poll of what nobody has asked for. */
 static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
 {
-	int64_t limit_ms = w->how == WAIT_FAULT ? FAULT_WAIT_MS : e->cfg.max_wait_ms;
+	int64_t limit_ms = wait_limit_ms(e, w->how);
 
+	w->is_parked = true;
 	w->restore = r;
 	w->since_ms = engine_real_ms(e);
 	w->give_up_ms = limit_ms ? w->since_ms + limit_ms : 0;
-	LIST_INSERT_HEAD(&r->waiters, w, of_restore);
+	LIST_INSERT_HEAD(r ? &r->waiters : &e->idle, w, of_restore);
 	LIST_INSERT_HEAD(bucket(e, w->id), w, by_id);
+	if (!r || w->how == WAIT_POLL)
+		return;
 	r->n_waiters++;
 	e->n_waiters++;
 	if (r->is_fetching)
@@ -54,6 +69,25 @@ static int wish_errno(int r)
 	return r == -ENOENT ? -ESTALE : r;
 }
 
+static bool has_failed(struct engine *e, uint64_t ino)
+{
+	struct request last;
+
+	return journal_request_of(e->state->journal, ino, &last) == 0 &&
+	       (last.state == REQUEST_FAILED || last.state == REQUEST_CANCELLED);
+}
+
+static void poll_take(struct engine *e, struct waiter *w)
+{
+	struct restore *r = restore_find(e, w->ino);
+
+	waiter_interrupt(e, w->id); /* this one takes its place */
+	if (!r && has_failed(e, w->ino))
+		waiter_answer(w, -EIO);
+	else if (w->ops->stays(w))
+		waiter_park(e, r, w);
+}
+
 void waiter_take(struct engine *e, struct waiter *w)
 {
 	struct wish wish = { .ino = w->ino, .uid = w->uid, .gid = w->gid, .pid = w->pid };
@@ -62,6 +96,7 @@ void waiter_take(struct engine *e, struct waiter *w)
 
 	w->engine = e;
 	w->restore = NULL;
+	w->is_parked = false;
 	if (w->ops->is_interrupted(w)) {
 		waiter_answer(w, -EINTR);
 		return;
@@ -72,6 +107,10 @@ void waiter_take(struct engine *e, struct waiter *w)
 	}
 	if (store_covers(e->state->store, w->ino, w->off, w->len, &fill) == 1) {
 		waiter_answer(w, 0);
+		return;
+	}
+	if (w->how == WAIT_POLL) {
+		poll_take(e, w);
 		return;
 	}
 	int result = restore_wish(e, &wish, &r);
@@ -120,6 +159,26 @@ void waiters_fail(struct restore *r, int err)
 {
 	while (!LIST_EMPTY(&r->waiters))
 		waiter_answer(LIST_FIRST(&r->waiters), -err);
+}
+
+void waiters_adopt(struct restore *r)
+{
+	struct waiter *next;
+
+	for (struct waiter *w = LIST_FIRST(&r->engine->idle); w; w = next) {
+		next = LIST_NEXT(w, of_restore);
+		if (w->ino != r->ino)
+			continue;
+		LIST_REMOVE(w, of_restore);
+		LIST_INSERT_HEAD(&r->waiters, w, of_restore);
+		w->restore = r;
+	}
+}
+
+void waiters_abandon(struct engine *e)
+{
+	while (!LIST_EMPTY(&e->idle))
+		waiter_answer(LIST_FIRST(&e->idle), -ETIMEDOUT);
 }
 
 static void restore_sweep(struct restore *r, int64_t now_ms)

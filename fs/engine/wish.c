@@ -50,6 +50,7 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 	r->is_inventory = !object;
 	ino_map_add(&e->restores, &r->by_ino, ino);
 	hint_add(r);
+	waiters_adopt(r);
 	return r;
 }
 

@@ -227,6 +227,15 @@ int time_parse_rfc3339(const char *s, int64_t *ret_ms)
 	return 0;
 }
 
+int time_parse_basic(const char *s, int64_t *ret_ms)
+{
+	struct tm tm = { 0 };
+
+	if (!fields_read(&s, "YYYYMMDDThhmmssZ", &tm) || *s != '\0')
+		return -EINVAL;
+	return tm_to_ms(tm, ret_ms);
+}
+
 int time_parse_http(const char *s, int64_t *ret_ms)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";

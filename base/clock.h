@@ -36,6 +36,8 @@ void clock_advance(struct clock *c, int64_t delta_ms);
 void time_rfc3339(int64_t ms, char ret[32]);
 /* "20260102T030405Z" */
 void time_basic(int64_t ms, char ret[32]);
+/* The same; 0 or -EINVAL. */
+int time_parse_basic(const char *s, int64_t *ret_ms);
 /* Fractions of any length and none, "Z" or no zone; 0 or -EINVAL. */
 int time_parse_rfc3339(const char *s, int64_t *ret_ms);
 /* "Fri, 09 Jan 2026 00:00:00 GMT"; 0 or -EINVAL. */

@@ -81,6 +81,18 @@ int json_str(struct json_object *o, const char *key, const char **ret)
 	return r;
 }
 
+int json_bytes(struct json_object *o, const char *key, const char **ret, size_t *ret_len)
+{
+	struct json_object *child;
+
+	int r = member(o, key, json_type_string, &child);
+	if (r < 0)
+		return r;
+	*ret = json_object_get_string(child);
+	*ret_len = (size_t)json_object_get_string_len(child);
+	return 0;
+}
+
 int json_u64(struct json_object *o, const char *key, uint64_t *ret)
 {
 	struct json_object *child;

@@ -18,6 +18,8 @@ void json_free(struct json_object *o);
 DEFINE_CLEANUP(struct json_object, json_free)
 
 int json_str(struct json_object *o, const char *key, const char **ret);
+/* With its length: a string of JSON may hold NULs. */
+int json_bytes(struct json_object *o, const char *key, const char **ret, size_t *ret_len);
 int json_u64(struct json_object *o, const char *key, uint64_t *ret);
 int json_number(struct json_object *o, const char *key, double *ret);
 int json_boolean(struct json_object *o, const char *key, bool *ret);

@@ -27,9 +27,10 @@ struct entry {
 	uint64_t parent; /* a source's root: 0 */
 	enum entry_type type;
 	char name[NAME_LEN_MAX + 1];
-	char source[64];      /* the configured name */
-	int64_t mtime_ms;     /* directories: of the newest file below; 0: none */
-	uint32_t n_dirs;      /* directories: subdirectories, for st_nlink */
+	char source[64];  /* the configured name */
+	int64_t mtime_ms; /* of the description, or object.modified_ms; directories: of the
+			     newest file below; 0: none */
+	uint32_t n_dirs;  /* directories: subdirectories, for st_nlink */
 	struct object object; /* files */
 	bool is_restoring;    /* S3: at the time of the listing */
 	int64_t copy_expires_ms;
@@ -63,6 +64,7 @@ struct import_cfg {
 	char ns[400];                   /* identity namespace */
 	char prefix[OBJECT_ID_MAX + 2]; /* S3: cut off the front of every key */
 	bool is_vault;                  /* names come from descriptions */
+	bool is_separated;              /* in those, a backslash separates like a slash */
 };
 
 struct import *import_new(const struct import_cfg *cfg);

@@ -147,16 +147,25 @@ static int marker_add(struct import *im, const char *key, size_t len, int64_t mo
 	return 0;
 }
 
-static int file_add(struct import *im, const struct listing_entry *e, const char *path)
+static int files_grow(struct import *im)
 {
-	if (im->n_files == im->room) {
-		size_t room = im->room ? 2 * im->room : 256;
-		struct import_file *files = reallocarray(im->files, room, sizeof(*files));
-		if (!files)
-			return -ENOMEM;
-		im->files = files;
-		im->room = room;
-	}
+	if (im->n_files < im->room)
+		return 0;
+	size_t room = im->room ? 2 * im->room : 256;
+	struct import_file *files = reallocarray(im->files, room, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	im->files = files;
+	im->room = room;
+	return 0;
+}
+
+static int file_add(struct import *im, const struct listing_entry *e, const char *path,
+		    const struct name_origin *origin)
+{
+	int r = files_grow(im);
+	if (r < 0)
+		return r;
 	const struct object *o = &e->object;
 	struct import_file f = {
 		.path = import_keep(im, path, strlen(path)),
@@ -167,12 +176,18 @@ static int file_add(struct import *im, const struct listing_entry *e, const char
 		.storage_class = class_keep(im, o->storage_class),
 		.size_bytes = o->size_bytes,
 		.modified_ms = o->modified_ms,
+		.mtime_ms = origin->mtime_ms ? origin->mtime_ms : o->modified_ms,
+		.changes = origin->changes,
 		.copy_expires_ms = e->copy_expires_ms,
 		.tree_hash = o->tree_hash,
 		.has_tree_hash = o->has_tree_hash,
 		.is_restoring = e->is_restoring,
 	};
-	if (!f.path || !f.id || !f.version || !f.etag || !f.storage_class)
+	if (f.changes)
+		f.original = import_keep(im, origin->text.data, origin->text.len);
+	f.original_len = origin->text.len;
+	if (!f.path || !f.id || !f.version || !f.etag || !f.storage_class ||
+	    (f.changes && !f.original))
 		return -ENOMEM;
 	f.shown.key = f.path;
 	f.shown.len = strlen(f.path);
@@ -180,21 +195,38 @@ static int file_add(struct import *im, const struct listing_entry *e, const char
 	return 0;
 }
 
+static int archive_add(struct import *im, const struct listing_entry *e)
+{
+	struct name_origin origin = { .changes = 0 };
+	_buf_ struct buf path;
+	buf_init(&path, BUF_TEXT_MAX);
+	buf_init(&origin.text, BUF_TEXT_MAX);
+	int r = name_from_description(e->description, e->object.id, im->cfg.is_separated,
+				      &path, &origin);
+	if (r == 0)
+		r = file_add(im, e, path.data, &origin);
+	buf_done(&origin.text);
+	return r;
+}
+
 int import_add(struct import *im, const struct listing_entry *e)
 {
 	const struct object *o = &e->object;
-	_buf_ struct buf path;
-	buf_init(&path, BUF_TEXT_MAX);
-	int r;
-	if (im->cfg.is_vault) {
-		r = name_from_description(e->description, o->id, &path);
-		return r < 0 ? r : file_add(im, e, path.data);
-	}
+	if (im->cfg.is_vault)
+		return archive_add(im, e);
+
 	const char *key = str_after(o->id, im->cfg.prefix);
 	if (!key)
 		key = o->id;
 	if (name_is_folder_marker(o->id, strlen(o->id), o->size_bytes))
 		return marker_add(im, key, strlen(key), o->modified_ms);
-	r = name_from_key(key, strlen(key), &path);
-	return r < 0 ? r : file_add(im, e, path.data);
+
+	/* Borrowed: nothing is added to it. */
+	struct name_origin origin = {
+		.text = { .data = (char *)(uintptr_t)key, .len = strlen(key) },
+	};
+	_buf_ struct buf path;
+	buf_init(&path, BUF_TEXT_MAX);
+	int r = name_from_path(key, origin.text.len, &path, &origin.changes);
+	return r < 0 ? r : file_add(im, e, path.data, &origin);
 }

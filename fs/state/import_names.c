@@ -98,6 +98,7 @@ static int name_first(struct import *im, struct import_file *f)
 	int r = show_as(im, f, "%2F", &b);
 	if (r < 0)
 		return r;
+	f->changes |= NAME_DIRECTORY;
 	return set_shown(im, f, &b);
 }
 
@@ -114,6 +115,7 @@ static int name_further(struct import *im, struct keytree *given, struct import_
 		snprintf(suffix, sizeof(suffix), "-%s-%u", date, n);
 		r = show_as(im, f, suffix, &b);
 	}
+	f->changes |= NAME_DUPLICATE;
 	return r < 0 ? r : give(im, given, f, &b);
 }
 
@@ -137,8 +139,8 @@ static void date_dirs(struct import *im)
 {
 	for (size_t i = 0; i < im->n_files; i++) {
 		struct import_dir *d = im->files[i].dir;
-		for (; d && d->mtime_ms < im->files[i].modified_ms; d = d->parent)
-			d->mtime_ms = im->files[i].modified_ms;
+		for (; d && d->mtime_ms < im->files[i].mtime_ms; d = d->parent)
+			d->mtime_ms = im->files[i].mtime_ms;
 	}
 }
 

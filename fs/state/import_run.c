@@ -131,7 +131,7 @@ static void file_entry(const struct import_file *f, struct entry *e)
 {
 	e->type = ENTRY_FILE;
 	e->parent = f->dir->ino;
-	e->mtime_ms = f->modified_ms;
+	e->mtime_ms = f->mtime_ms;
 	COPY(e->name, path_last(f->shown.key));
 	COPY(e->object.id, f->id);
 	COPY(e->object.version, f->version);

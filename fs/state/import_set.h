@@ -23,11 +23,15 @@ struct import_dir {
 struct import_file {
 	struct keynode shown; /* as `path`, or changed so that it is the only one */
 	const char *path;     /* what the rules make of its key or description */
+	const char *original; /* what they made it of, if that is another; else NULL */
+	size_t original_len;
+	unsigned int changes; /* enum name_change */
 	const char *id, *version, *etag, *storage_class;
 	struct import_dir *dir;
 	uint64_t ino;
 	uint64_t size_bytes;
 	int64_t modified_ms, copy_expires_ms;
+	int64_t mtime_ms; /* shown: of the description, else modified_ms */
 	struct node_hash tree_hash;
 	bool has_tree_hash, is_restoring;
 };

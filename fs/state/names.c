@@ -2,6 +2,7 @@
 #include "names.h"
 
 #include "catalog.h"
+#include "describe.h"
 #include "digest.h"
 #include "str.h"
 #include <errno.h>
@@ -23,6 +24,30 @@ static const struct {
 	{ "..", "%2E%2E" },
 	{ ".thaw", "%2Ethaw" },
 };
+
+/* In the order of the bits of enum name_change. */
+static const struct {
+	const char *word, *help;
+} changes_table[NAME_CHANGES] = {
+	{ "undefined", "the description names nothing" },
+	{ "undecodable", "the description begins like a format and is not one" },
+	{ "override", "the file of names says so" },
+	{ "backslash", "`\\` was taken for `/`" },
+	{ "escaped", "it holds what a name cannot" },
+	{ "cut", "it is longer than a name can be, or looks like one that was cut" },
+	{ "duplicate", "an older archive has the name" },
+	{ "directory", "the name is also a directory's" },
+};
+
+const char *name_change_word(size_t n)
+{
+	return changes_table[n].word;
+}
+
+const char *name_change_help(size_t n)
+{
+	return changes_table[n].help;
+}
 
 static bool is_hex(char c)
 {
@@ -141,18 +166,66 @@ int name_from_key(const char *key, size_t len, struct buf *out)
 	}
 }
 
-int name_from_description(const char *description, const char *archive_id,
-			  struct buf *out)
+int name_from_path(const char *path, size_t len, struct buf *out, unsigned int *changes)
 {
-	static const char blanks[] = " \t\r\n\v\f";
-	description += strspn(description, blanks);
-	size_t len = strlen(description);
-	while (len > 0 && strchr(blanks, description[len - 1]))
-		len--;
-	if (len > 0)
-		return name_from_key(description, len, out);
-	buf_puts(out, "00undefined/");
+	size_t start = out->len;
+	int r = name_from_key(path, len, out);
+	if (r < 0)
+		return r;
+	const char *c = out->data + start;
+	if (out->len - start != len || memcmp(c, path, len) != 0)
+		*changes |= NAME_ESCAPED;
+	while (*c) {
+		size_t n = strcspn(c, "/");
+		if (is_cut(c, n))
+			*changes |= NAME_CUT;
+		c += n + (c[n] == '/');
+	}
+	return 0;
+}
+
+/* A name for what has none that can be used. */
+static int name_from_id(const char *dir, const char *archive_id, struct buf *out)
+{
+	buf_puts(out, dir);
 	return add_component(archive_id, strlen(archive_id), out);
+}
+
+static bool is_blank(const struct buf *b)
+{
+	for (size_t i = 0; i < b->len; i++)
+		if (!strchr(" \t\r\n\v\f", b->data[i]) || !b->data[i])
+			return false;
+	return true;
+}
+
+static int name_from_meant(struct buf *meant, bool is_separated, struct buf *out,
+			   struct name_origin *origin)
+{
+	int r = buf_add(&origin->text, meant->data, meant->len);
+	for (size_t i = 0; is_separated && i < meant->len; i++) {
+		if (meant->data[i] != '\\')
+			continue;
+		meant->data[i] = '/';
+		origin->changes |= NAME_SEPARATED;
+	}
+	return r < 0 ? r : name_from_path(meant->data, meant->len, out, &origin->changes);
+}
+
+int name_from_description(const char *description, const char *archive_id,
+			  bool is_separated, struct buf *out, struct name_origin *origin)
+{
+	_buf_ struct buf meant;
+	buf_init(&meant, BUF_TEXT_MAX);
+	int r = description_decode(description, &meant, &origin->mtime_ms);
+	if (r == 0 && !is_blank(&meant))
+		return name_from_meant(&meant, is_separated, out, origin);
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	buf_puts(&origin->text, description);
+	origin->changes |= r < 0 ? NAME_UNDECODABLE : NAME_UNDEFINED;
+	r = name_from_id(r < 0 ? "00error/" : "00undefined/", archive_id, out);
+	return r < 0 ? r : origin->text.err;
 }
 
 int name_unescape(const char *component, struct buf *out)

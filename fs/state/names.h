@@ -2,8 +2,9 @@
 /* names - what a file is called: from an archive's description or an object's key.
  *
  * Pure. The rules, in order (docs/FORMAT.md has the table):
- *   - a vault archive's description is its path, trimmed of blanks at both ends; empty or blank:
- *     00undefined/<ArchiveId>. An object's key is its path, whole.
+ *   - a vault archive's path is what its description means (describe.h), `\` for `/` where the
+ *     source says so. Without one it is 00undefined/<ArchiveId>, undecodable 00error/<ArchiveId>.
+ *     An object's key is its path, whole.
  *   - '/' separates directories. Each component is escaped so that it is a legal name and the
  *     original can be read back: %XX for bytes below 0x20, 0x7f, bytes that are not valid UTF-8,
  *     and a '%' that two hex digits follow; "." is %2E, ".." is %2E%2E, ".thaw" is %2Ethaw; an
@@ -22,10 +23,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Why a file is not called what its key or description says: bits. */
+enum name_change {
+	NAME_UNDEFINED = 1 << 0,
+	NAME_UNDECODABLE = 1 << 1,
+	NAME_OVERRIDDEN = 1 << 2,
+	NAME_SEPARATED = 1 << 3,
+	NAME_ESCAPED = 1 << 4,
+	NAME_CUT = 1 << 5,
+	NAME_DUPLICATE = 1 << 6,
+	NAME_DIRECTORY = 1 << 7,
+};
+#define NAME_CHANGES 8
+/* The word of the n-th bit, and what it says. */
+const char *name_change_word(size_t n);
+const char *name_change_help(size_t n);
+
+/* What a name was made from. */
+struct name_origin {
+	struct buf
+		text; /* the path that was meant; the description if that is not known */
+	unsigned int changes;
+	int64_t mtime_ms; /* 0: not told */
+};
+
 /* Appends the escaped path without a leading slash. 0 or a buf error. */
 int name_from_key(const char *key, size_t len, struct buf *out);
+/* Likewise, with what became of it: NAME_ESCAPED, NAME_CUT are added to `changes`. */
+int name_from_path(const char *path, size_t len, struct buf *out, unsigned int *changes);
+/* `is_separated`: a backslash separates like a slash. `origin` is filled; its text is the
+ * caller's, begun. 0 or a buf error. */
 int name_from_description(const char *description, const char *archive_id,
-			  struct buf *out);
+			  bool is_separated, struct buf *out, struct name_origin *origin);
 /* The original of an escaped component (not for cut ones). 0, or -EINVAL if it is cut. */
 int name_unescape(const char *component, struct buf *out);
 /* True for the folder marker of the rules above. */

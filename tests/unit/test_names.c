@@ -64,9 +64,14 @@ static void a_description_is_trimmed_and_a_blank_one_is_undefined(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(d); i++) {
 		_buf_ struct buf b;
+		struct name_origin origin = { 0 };
 		buf_init(&b, BUF_TEXT_MAX);
-		assert_int_equal(name_from_description(d[i].description, "ID", &b), 0);
+		buf_init(&origin.text, BUF_TEXT_MAX);
+		assert_int_equal(
+			name_from_description(d[i].description, "ID", false, &b, &origin),
+			0);
 		assert_string_equal(b.data, d[i].path);
+		buf_done(&origin.text);
 	}
 }
 

@@ -64,6 +64,10 @@ static const struct option_row source_rows[] = {
 	    "region whose price table counts for this source; default: its own region"),
 	ROW(source_section, "refresh", OPTION_DURATION, refresh_ms, "24h",
 	    "how often the catalog is read again; 0: only when asked"),
+	ROW(source_section, "names", OPTION_STR, names, NULL,
+	    "file of names for archives, lines of: archive id, name"),
+	ROW(source_section, "backslash-separates", OPTION_BOOL, backslash, "no",
+	    "a backslash in a vault's descriptions separates directories, as / does"),
 	ROW(source_section, "storage-classes", OPTION_STR, storage_classes, "archive",
 	    "objects shown: archive, all, or a comma list of classes"),
 	ROW(source_section, "requester-pays", OPTION_BOOL, requester_pays, "no",
@@ -469,6 +473,17 @@ static int finish_dir(char **dir, const char *system, const char *xdg,
 	return 0;
 }
 
+/* Likewise. */
+static int finish_names(struct config *cfg)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < cfg->n_sources; i++)
+		if (cfg->sources[i].names)
+			r = finish_dir(&cfg->sources[i].names, "", "", "");
+	return r;
+}
+
 static int check_sources(const struct config *cfg, struct buf *err)
 {
 	if (!cfg->n_sources)
@@ -522,6 +537,8 @@ int config_finish(struct config *cfg, struct buf *err)
 		r = finish_admins(cfg, err);
 	if (!r)
 		r = finish_budgets(cfg, err);
+	if (!r)
+		r = finish_names(cfg);
 	return r < 0 ? r : config_finish_dirs(cfg);
 }
 
@@ -560,5 +577,7 @@ void config_for_source(const struct config *cfg, const struct source_section *s,
 		.require_proof = s->verify == 1,
 		.queue = s->queue,
 		.prices = s->prices,
+		.names = s->names,
+		.is_separated = s->backslash,
 	};
 }

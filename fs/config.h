@@ -36,6 +36,8 @@ struct mount_section {
 struct source_section {
 	char name[64];
 	char *url, *profile, *region, *endpoint, *storage_classes, *queue, *prices;
+	char *names; /* absolute */
+	bool backslash;
 	bool path_style, requester_pays;
 	int64_t refresh_ms;
 	int verify; /* 0 best, 1 require */

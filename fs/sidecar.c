@@ -46,6 +46,13 @@ static int queue_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
 	return engine_queue_text(m->engine, out);
 }
 
+static int renames_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
+			   struct buf *out)
+{
+	const struct source *s = mount_source_at(m, ino);
+	return s ? catalog_renames(m->state->catalog, s->name, out) : -ENOENT;
+}
+
 /* A channel is written to. Who reads it has had EINVAL, and wants to know what it takes. */
 static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
 			struct buf *out)
@@ -54,7 +61,8 @@ static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
 			"Write one line:\n"
 			"  get [tier=expedited|standard|bulk] [days=1..36500]\n"
 			"  cancel\n"
-			"  refresh      (a source's .thaw/request only, an admin's)\n"
+			"  refresh [from=/PATH]    (a source's .thaw/request only, an "
+			"admin's)\n"
 			"EINVAL: the line is none of these. EOPNOTSUPP: not in this "
 			"version.\n"
 			"EACCES, EDQUOT and others: refused; NAME.status says why.\n");
@@ -68,6 +76,8 @@ static const struct sidecar sidecars[] = {
 	{ NODE_SUMMARY, SIDECAR_OF_DIR, "summary", false, false, summary_blank,
 	  summary_walk },
 	{ NODE_DIR_REQUEST, SIDECAR_OF_DIR, "request", true, false, request_help, NULL },
+	{ NODE_RENAMES, SIDECAR_OF_SOURCE, "renames", false, false, renames_sidecar,
+	  NULL },
 	{ NODE_QUEUE, SIDECAR_OF_ROOT, "queue", false, true, queue_sidecar, NULL },
 	{ NODE_LEDGER, SIDECAR_OF_ROOT, "ledger.csv", false, false, ledger_text, NULL },
 	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL },
@@ -84,6 +94,7 @@ const struct sidecar *sidecar_of(enum node_kind kind)
 static bool is_in(const struct sidecar *s, const struct mount *m, uint64_t dir_ino)
 {
 	return s->place == SIDECAR_OF_DIR ||
+	       (s->place == SIDECAR_OF_SOURCE && mount_source_at(m, dir_ino)) ||
 	       (s->place == SIDECAR_OF_ROOT && dir_ino == m->root_ino);
 }
 

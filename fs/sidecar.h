@@ -12,9 +12,10 @@
 
 /* Where a sidecar stands. */
 enum sidecar_place {
-	SIDECAR_OF_FILE, /* DIR/.thaw/NAME.suffix */
-	SIDECAR_OF_DIR,  /* DIR/.thaw/name */
-	SIDECAR_OF_ROOT, /* MOUNT/.thaw/name */
+	SIDECAR_OF_FILE,   /* DIR/.thaw/NAME.suffix */
+	SIDECAR_OF_DIR,    /* DIR/.thaw/name */
+	SIDECAR_OF_ROOT,   /* MOUNT/.thaw/name */
+	SIDECAR_OF_SOURCE, /* SOURCE/.thaw/name */
 };
 
 struct sidecar {

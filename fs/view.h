@@ -27,6 +27,7 @@ enum node_kind {
 	NODE_QUEUE = 8,
 	NODE_LEDGER = 9,
 	NODE_METRICS = 10,
+	NODE_RENAMES = 11,
 	NODE_KINDS,
 };
 

@@ -70,6 +70,8 @@ struct source_cfg {
 	bool require_proof; /* verify = require */
 	const char *queue;  /* URL of the queue its notices come to; NULL: none */
 	const char *prices; /* region whose prices count; NULL: the source's own */
+	const char *names;  /* file of names (overrides.h); NULL: none */
+	bool is_separated;  /* in descriptions, a backslash separates like a slash */
 };
 
 /* 0 or -ENOMEM. Keeps everything. */

@@ -331,6 +331,12 @@ DEFINE_CLEANUP(struct source, source_free)
 void source_start(struct source *s);
 void source_stop(struct source *s);
 void source_refresh(struct source *s);
+/* An import of the source, with nothing in it. NULL when out of memory. */
+struct import *import_begin(struct source *s);
+/* Why it failed, for people. */
+const char *import_why(const struct import_op *op);
+/* An import is in place. */
+void source_imported(struct source *s, const struct import_op *op);
 void inventory_fetch(struct restore *r);
 void inventory_import(struct restore *r);
 /* The inventory's restore has ended, well or not, and is out of the engine's table. */

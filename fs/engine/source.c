@@ -6,6 +6,7 @@
 #include "advice.h"
 #include "json.h"
 #include "log.h"
+#include "overrides.h"
 #include "pace.h"
 #include "private.h"
 #include <errno.h>
@@ -23,6 +24,14 @@ static void again_fires(struct timer *t)
 static void refresh_fires(struct timer *t)
 {
 	source_refresh(container_of(t, struct source, refresh));
+}
+
+/* A mistake in it is told at the start, not with the first catalog. */
+static int names_check(const char *path, struct buf *err)
+{
+	_cleanup_(overrides_freep) struct overrides *o = NULL;
+
+	return overrides_read(path, &o, err);
 }
 
 int source_new(struct engine *e, const struct source_cfg *cfg, struct source **ret,
@@ -45,6 +54,9 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	if (r < 0)
 		return r;
 	r = backend_namespace(s->backend, &ns);
+	if (r < 0)
+		return r;
+	r = cfg->names ? names_check(cfg->names, err) : 0;
 	if (r < 0)
 		return r;
 	snprintf(s->ns, sizeof(s->ns), "%s", ns.data);
@@ -70,9 +82,11 @@ void source_free(struct source *s)
 	free(s);
 }
 
-static struct import *import_begin(struct source *s)
+struct import *import_begin(struct source *s)
 {
-	struct import_cfg cfg = { .is_vault = s->backend->ops->catalog_is_job };
+	struct import_cfg cfg = { .is_vault = s->backend->ops->catalog_is_job,
+				  .is_separated = s->cfg.is_separated,
+				  .names = s->cfg.names };
 
 	snprintf(cfg.source, sizeof(cfg.source), "%s", s->cfg.backend.name);
 	snprintf(cfg.ns, sizeof(cfg.ns), "%s", s->ns);
@@ -87,6 +101,11 @@ struct importing {
 	struct source *source;
 	bool is_inventory;
 };
+
+const char *import_why(const struct import_op *op)
+{
+	return op->error[0] ? op->error : strerrordesc_np(-op->op.result);
+}
 
 /* Without a catalog, or with an old one: another contact after a pause. */
 static void source_again(struct source *s, const char *text)
@@ -110,39 +129,47 @@ static void source_has_catalog(struct source *s)
 			   engine_service_ms(e) + s->cfg.refresh_ms);
 }
 
+static void import_failed(struct source *s, struct restore *r, bool is_inventory,
+			  const char *why)
+{
+	log_err("source=%s the catalog cannot be written: %s", s->cfg.backend.name, why);
+	if (!is_inventory)
+		source_again(s, why);
+	if (r && r->phase == PHASE_PROVING)
+		restore_fails(r, EIO, "the catalog cannot be written: %s", why);
+}
+
+void source_imported(struct source *s, const struct import_op *op)
+{
+	s->info = op->info;
+	log_info("source=%s files=%llu added=%llu removed=%llu catalog is in place",
+		 s->cfg.backend.name, (unsigned long long)s->info.files,
+		 (unsigned long long)op->added, (unsigned long long)op->removed);
+	if (op->renames_result < 0)
+		log_warning("source=%s the report of renames cannot be written: %s, "
+			    "going on",
+			    s->cfg.backend.name, strerrordesc_np(-op->renames_result));
+	if (!s->engine->is_stopping)
+		source_has_catalog(s);
+}
+
 static void import_done(struct msg *m)
 {
-	struct importing *i = container_of(m, struct importing, op.op.msg);
+	_free_ struct importing *i = container_of(m, struct importing, op.op.msg);
 	struct source *s = i->source;
 	struct engine *e = s->engine;
 	int result = i->op.op.result;
-	bool is_inventory = i->is_inventory;
-	struct restore *r = is_inventory ? restore_find(e, s->info.root_ino) : NULL;
+	struct restore *r = i->is_inventory ? restore_find(e, s->info.root_ino) : NULL;
 
 	engine_op_done(e);
-	if (result == 0) {
-		s->info = i->op.info;
-		log_info(
-			"source=%s files=%llu added=%llu removed=%llu catalog is in place",
-			s->cfg.backend.name, (unsigned long long)s->info.files,
-			(unsigned long long)i->op.added,
-			(unsigned long long)i->op.removed);
-	}
-	free(i);
+	if (result == 0)
+		source_imported(s, &i->op);
 	if (e->is_stopping)
 		return;
-	if (result == 0)
-		source_has_catalog(s);
 	if (result < 0)
-		log_err("source=%s the catalog cannot be written: %s",
-			s->cfg.backend.name, strerrordesc_np(-result));
-	if (result < 0 && !is_inventory)
-		source_again(s, "the catalog cannot be written: see the log");
-	if (r && r->phase == PHASE_PROVING && result == 0)
-		restore_happens(r, EV_PROVED);
+		import_failed(s, r, i->is_inventory, import_why(&i->op));
 	else if (r && r->phase == PHASE_PROVING)
-		restore_fails(r, EIO, "the catalog cannot be written (%s)",
-			      strerrordesc_np(-result));
+		restore_happens(r, EV_PROVED);
 }
 
 static int source_import(struct source *s, int64_t taken_ms, bool is_inventory)

@@ -63,8 +63,9 @@ struct import_cfg {
 	char source[64];                /* configured name */
 	char ns[400];                   /* identity namespace */
 	char prefix[OBJECT_ID_MAX + 2]; /* S3: cut off the front of every key */
-	bool is_vault;                  /* names come from descriptions */
-	bool is_separated;              /* in those, a backslash separates like a slash */
+	const char *names; /* a file of names (overrides.h), borrowed; NULL: none */
+	bool is_vault;     /* names come from descriptions */
+	bool is_separated; /* in those, a backslash separates like a slash */
 };
 
 struct import *import_new(const struct import_cfg *cfg);
@@ -82,8 +83,15 @@ struct import_op {
 	struct source_info info;          /* the answer */
 	uint64_t added, removed, renamed; /* files */
 	uint64_t duplicates; /* lines of an archive that was there already: left out */
+	int renames_result;  /* of the report: 0 or -errno */
+	bool is_applied;     /* this layer's own */
+	char error[512];     /* result < 0: for people; "" where errno says it all */
 };
 void catalog_import_post(struct catalog *c, struct import_op *op);
+
+/* Appends which files of the source could not have their name, and why (renames.h): JSON lines,
+ * at most some 4 MiB of them. 0 or -errno. */
+int catalog_renames(struct catalog *c, const char *source, struct buf *out);
 
 /* Makes the root directory of a source that has no catalog yet, so that it has a number and can
  * answer EAGAIN: info.root_ino set, info.taken_ms 0. One that has a catalog is left alone, unless

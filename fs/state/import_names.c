@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "names.h"
+#include "overrides.h"
 #include "str.h"
 #include <stdio.h>
 
@@ -144,8 +145,43 @@ static void date_dirs(struct import *im)
 	}
 }
 
-int import_resolve(struct import *im)
+static int override(struct import *im, struct import_file *f, const char *name)
 {
+	_buf_ struct buf path;
+	buf_init(&path, BUF_TEXT_MAX);
+	unsigned int changes = NAME_OVERRIDDEN;
+	int r = name_from_path(name, strlen(name), &path, &changes);
+	if (r < 0)
+		return r;
+	if (!f->original) {
+		f->original = f->path;
+		f->original_len = strlen(f->path);
+	}
+	f->changes = changes;
+	f->path = import_keep(im, path.data, path.len);
+	return f->path ? set_shown(im, f, &path) : -ENOMEM;
+}
+
+/* The file is read at every import, so that a refresh is all it takes to change a name. */
+static int override_all(struct import *im, struct buf *err)
+{
+	if (!im->cfg.names)
+		return 0;
+	_cleanup_(overrides_freep) struct overrides *o = NULL;
+	int r = overrides_read(im->cfg.names, &o, err);
+	for (size_t i = 0; r == 0 && i < im->n_files; i++) {
+		const char *name = overrides_find(o, im->files[i].id);
+		if (name)
+			r = override(im, &im->files[i], name);
+	}
+	return r;
+}
+
+int import_resolve(struct import *im, struct buf *err)
+{
+	int r = override_all(im, err);
+	if (r < 0)
+		return r;
 	drop_duplicates(im);
 	if (!import_dir_get(im, "", 0))
 		return -ENOMEM;

@@ -2,8 +2,10 @@
 /* The steps of an import on the catalog's thread: names, numbers, rows. */
 #include "catalog_db.h"
 #include "import_set.h"
+#include "renames.h"
 
 #include "str.h"
+#include <stdio.h>
 
 /* Numbers are asked for in batches, so that money never waits long behind an import. */
 #define IDENTIFY_BATCH 4096
@@ -180,7 +182,11 @@ static int import_prepare(void *target, struct state_op *base)
 {
 	struct catalog *c = target;
 	struct import_op *op = container_of(base, struct import_op, op);
-	int r = import_resolve(op->import);
+	_buf_ struct buf err;
+	buf_init(&err, sizeof(op->error) - 1);
+	int r = import_resolve(op->import, &err);
+	if (r < 0 && err.len)
+		snprintf(op->error, sizeof(op->error), "%s", err.data);
 	return r < 0 ? r : identify_all(c->journal, op->import);
 }
 
@@ -205,6 +211,7 @@ static int import_apply(void *target, MDB_txn *txn, struct state_op *base)
 	for (size_t i = 0; i < im->n_files; i++)
 		info.bytes += im->files[i].size_bytes;
 	op->info = info;
+	op->is_applied = true;
 	op->added = change.added;
 	op->removed = change.removed;
 	op->renamed = change.renamed;
@@ -214,8 +221,11 @@ static int import_apply(void *target, MDB_txn *txn, struct state_op *base)
 
 static void import_after(void *target, struct state_op *base)
 {
+	struct catalog *c = target;
 	struct import_op *op = container_of(base, struct import_op, op);
-	(void)target;
+	/* The names are in place: an old report is a lesser evil than a failed refresh. */
+	if (base->result == 0 && op->is_applied)
+		op->renames_result = renames_write(c->db.dir_fd, op->import);
 	import_free(op->import);
 	op->import = NULL;
 }

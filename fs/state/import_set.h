@@ -64,8 +64,9 @@ char *import_keep(struct import *im, const char *s, size_t len);
 /* The directory of that path, made with all above it. NULL when out of memory. */
 struct import_dir *import_dir_get(struct import *im, const char *path, size_t len);
 struct import_dir *import_dir_find(struct import *im, const char *path, size_t len);
-/* Gives every file its directory and a name of its own (names.h). 0 or -errno. */
-int import_resolve(struct import *im);
+/* Gives every file its directory and a name of its own (names.h). 0, or -errno with a line for
+ * people in `err` where errno does not say it. */
+int import_resolve(struct import *im, struct buf *err);
 /* "" for the last component's own directory: the length of the path above it. */
 size_t path_dir_len(const char *path);
 const char *path_last(const char *path);

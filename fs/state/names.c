@@ -32,7 +32,7 @@ static const struct {
 	{ "undefined", "the description names nothing" },
 	{ "undecodable", "the description begins like a format and is not one" },
 	{ "override", "the file of names says so" },
-	{ "backslash", "`\\` was taken for `/`" },
+	{ "backslash", "a `\\` was taken for `/`" },
 	{ "escaped", "it holds what a name cannot" },
 	{ "cut", "it is longer than a name can be, or looks like one that was cut" },
 	{ "duplicate", "an older archive has the name" },

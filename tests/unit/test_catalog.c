@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state_rig.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -378,6 +379,96 @@ static void readers_see_all_of_an_import_or_nothing(void **state)
 	}
 }
 
+static void write_names(struct rig *r, char path[100], const char *text)
+{
+	snprintf(path, 100, "%s/names.csv", r->dir);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static const struct line odd[] = {
+	{ "A1", "same", 1, 10 },
+	{ "A2", "same", 2, 20 },
+	{ "A3", "", 3, 30 },
+	{ "A4", "<m>", 4, 40 },
+	{ "A5", "dir\\file", 5, 50 },
+	{ "A6", "mt2 eyJmaWxlbmFtZSI6InNhbWUiLCJtdGltZSI6IjIwMTMwMTAyVDAzMDQwNVoifQ", 6,
+	  60 },
+	{ "A7", "mine", 7, 70 },
+	{ "A8", "plain", 8, 80 },
+};
+
+static int import_odd(struct catalog *c, const char *names, struct import_op *op)
+{
+	struct import_cfg cfg = { .source = "photos",
+				  .ns = NS,
+				  .is_vault = true,
+				  .is_separated = true,
+				  .names = names };
+	*op = (struct import_op){ .import = import_new(&cfg), .taken_ms = 1000 };
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		struct listing_entry e = { .object.modified_ms = odd[i].day * 86400000 };
+		snprintf(e.object.id, sizeof(e.object.id), "%s", odd[i].id);
+		snprintf(e.description, sizeof(e.description), "%s", odd[i].name);
+		assert_int_equal(import_add(op->import, &e), 0);
+	}
+	return catalog_import_wait(c, op);
+}
+
+static void renames_are_reported_with_their_reasons(void **state)
+{
+	static const char *const lines[] = {
+		"{\"path\":\"00error/A4\",\"original\":\"<m>\",\"id\":\"A4\","
+		"\"reasons\":[\"undecodable\"]}\n",
+		"{\"path\":\"00undefined/A3\",\"original\":\"\",\"id\":\"A3\","
+		"\"reasons\":[\"undefined\"]}\n",
+		"{\"path\":\"dir/file%2F\",\"original\":\"dir\\\\file\",\"id\":\"A5\","
+		"\"reasons\":[\"backslash\",\"directory\"]}\n",
+		"{\"path\":\"dir/file/%2E%2E\",\"original\":\"mine\",\"id\":\"A7\","
+		"\"reasons\":[\"override\",\"escaped\"]}\n",
+		"{\"path\":\"same-19700103T000000Z\",\"original\":\"same\",\"id\":\"A2\","
+		"\"reasons\":[\"duplicate\"]}\n",
+		"{\"path\":\"same-19700107T000000Z\",\"original\":\"same\",\"id\":\"A6\","
+		"\"reasons\":[\"duplicate\"]}\n",
+	};
+	struct catalog *c = catalog_of(state);
+	struct import_op op;
+	struct entry e;
+	char path[100];
+	_buf_ struct buf report;
+	buf_init(&report, BUF_TEXT_MAX);
+	write_names(*state, path, "A7, dir/file/..\nA9, nothing\n");
+	assert_int_equal(import_odd(c, path, &op), 0);
+	assert_int_equal(op.renames_result, 0);
+	assert_int_equal(catalog_renames(c, "photos", &report), 0);
+	const char *at = report.data;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		assert_memory_equal(at, lines[i], strlen(lines[i]));
+		at += strlen(lines[i]);
+	}
+	assert_string_equal(at, "");
+	/* The time of the description is shown; the order of clashes is of creation. */
+	assert_int_equal(catalog_get(c, find(c, "same-19700107T000000Z"), &e), 0);
+	assert_int_equal(e.mtime_ms, INT64_C(1357095845000));
+	assert_int_equal(e.object.modified_ms, (int64_t)6 * 86400000);
+	assert_true(find(c, "plain") && !find(c, "mine"));
+}
+
+static void a_bad_file_of_names_changes_nothing(void **state)
+{
+	struct catalog *c = catalog_of(state);
+	struct import_op op;
+	char path[100];
+	write_names(*state, path, "A7, one\n");
+	assert_int_equal(import_odd(c, path, &op), 0);
+	write_names(*state, path, "A8, two\nA7\n");
+	assert_int_equal(import_odd(c, path, &op), -EBADMSG);
+	assert_non_null(strstr(op.error, "names.csv:2: two fields"));
+	assert_true(find(c, "one") && find(c, "plain") && !find(c, "two"));
+}
+
 int main(void)
 {
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -391,6 +482,8 @@ int main(void)
 		RIG(a_listing_goes_on_where_it_was_after_a_refresh),
 		RIG(two_archives_may_swap_their_names),
 		RIG(two_sources_may_show_one_object),
+		RIG(renames_are_reported_with_their_reasons),
+		RIG(a_bad_file_of_names_changes_nothing),
 		RIG(readers_see_all_of_an_import_or_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "describe.h"
 #include "io.h"
+#include "names.h"
 #include "str.h"
 
 #include <fcntl.h>
@@ -198,6 +199,14 @@ static void the_document_has_the_tables_rows(void **state)
 	assert_true(dir >= 0);
 	assert_int_equal(file_read(dir, "docs/FORMAT.md", BUF_TEXT_MAX, &doc), 0);
 	assert_int_equal(description_formats_text(&table), 0);
+	for (size_t i = 0; i < NAME_CHANGES; i++) {
+		_buf_ struct buf row;
+		buf_init(&row, BUF_TEXT_MAX);
+		buf_printf(&row, "| `%s` | %s |\n", name_change_word(i),
+			   name_change_help(i));
+		if (!strstr(doc.data, row.data))
+			fail_msg("docs/FORMAT.md should have: %s", row.data);
+	}
 	if (!strstr(doc.data, table.data))
 		fail_msg("docs/FORMAT.md should have:\n%s", table.data);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ask.h"
 #include "open.h"
+#include "open_as.h"
 #include "sidecar.h"
 #include "str.h"
 #include "tree.h"
@@ -8,7 +9,7 @@
 /* Files one request for a subtree may name. */
 #define FILES_MAX 100000
 /* A line is longer than any request. */
-#define LINE_MAX_BYTES 512
+#define LINE_MAX_BYTES (PATH_MAX + 512)
 
 /* ---- the words ---- */
 
@@ -43,12 +44,29 @@ static int parse_later(const char *value, struct ask_line *ret)
 	return -EOPNOTSUPP;
 }
 
+/* Absolute: the daemon is somewhere else. */
+static int parse_from(const char *value, struct ask_line *ret)
+{
+	_buf_ struct buf path;
+
+	buf_init(&path, sizeof(ret->from) - 1);
+	int r = percent_decode(&path, value, strlen(value), false);
+	if (r < 0)
+		return r;
+	if (*value != '/' || strlen(path.data) != path.len)
+		return -EINVAL;
+	memcpy(ret->from, path.data, path.len + 1);
+	return 0;
+}
+
 static const struct setting {
+	enum ask_verb verb;
 	const char *key;
 	int (*parse)(const char *value, struct ask_line *ret);
 } settings[] = {
-	{ "tier=", parse_tier },   { "days=", parse_days },   { "email=", parse_later },
-	{ "group=", parse_later }, { "range=", parse_later },
+	{ ASK_GET, "tier=", parse_tier },   { ASK_GET, "days=", parse_days },
+	{ ASK_GET, "email=", parse_later }, { ASK_GET, "group=", parse_later },
+	{ ASK_GET, "range=", parse_later }, { ASK_REFRESH, "from=", parse_from },
 };
 
 static int parse_verb(const char *word, struct ask_line *ret)
@@ -64,11 +82,9 @@ static int parse_verb(const char *word, struct ask_line *ret)
 
 static int parse_setting(const char *word, struct ask_line *ret)
 {
-	if (ret->verb != ASK_GET)
-		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		const char *value = str_after(word, settings[i].key);
-		if (value)
+		if (value && settings[i].verb == ret->verb)
 			return settings[i].parse(value, ret);
 	}
 	return -EINVAL;
@@ -112,6 +128,9 @@ struct asking {
 	struct ask_line line;
 	uint64_t ino;
 	uint32_t uid, gid, pid;
+	gid_t *groups; /* owned; with a saved inventory only */
+	size_t n_groups;
+	int saved_fd;     /* owned; -1: none */
 	bool is_answered; /* the engine's, once anything was asked */
 	int worst;        /* likewise: the first refusal, but for files that are open */
 	size_t pending;   /* likewise */
@@ -122,6 +141,9 @@ struct asking {
 
 static void asking_free(struct asking *a)
 {
+	if (a->saved_fd >= 0)
+		close(a->saved_fd);
+	free(a->groups);
 	free(a->inos);
 	free(a->asks);
 	free(a);
@@ -155,6 +177,14 @@ static void asking_done(struct ask *ask, int r)
 	asking_free(a);
 }
 
+/* Engine thread. */
+static bool asking_is_interrupted(struct ask *ask)
+{
+	struct asking *a = ask->arg;
+
+	return fuse_req_interrupted(a->req);
+}
+
 /* Takes `a`. */
 static void asking_post(struct asking *a)
 {
@@ -176,6 +206,9 @@ static void asking_post(struct asking *a)
 					.uid = a->uid,
 					.gid = a->gid,
 					.pid = a->pid,
+					.is_saved = a->saved_fd >= 0,
+					.saved_fd = a->saved_fd,
+					.is_interrupted = asking_is_interrupted,
 					.done = asking_done,
 					.arg = a };
 	/* With the last one posted `a` may be gone at once. */
@@ -228,6 +261,26 @@ static void asking_walk(struct msg *msg)
 	asking_post(a);
 }
 
+/* The walker: a file system may keep it waiting. */
+static void asking_open(struct msg *msg)
+{
+	struct asking *a = container_of(msg, struct asking, msg);
+	struct asker who = { .uid = a->uid,
+			     .gid = a->gid,
+			     .pid = (pid_t)a->pid,
+			     .groups = a->groups,
+			     .n_groups = a->n_groups };
+
+	a->saved_fd = open_as(a->mount, &who, a->line.from);
+	int r = a->saved_fd < 0 ? a->saved_fd : asking_add(a, a->ino);
+	if (r < 0) {
+		asking_answer(a, r);
+		asking_free(a);
+		return;
+	}
+	asking_post(a);
+}
+
 /* The verb's own rights, beyond those to read. */
 static int check_rights(struct mount *m, const struct ask_line *line, struct node node,
 			const struct asker *who)
@@ -263,6 +316,19 @@ static int asking_new(struct mount *m, struct node node, const struct asker *who
 	a->uid = who->uid;
 	a->gid = who->gid;
 	a->pid = (uint32_t)who->pid;
+	a->saved_fd = -1;
+	a->msg.run = asking_walk;
+	if (line->from[0]) {
+		a->msg.run = asking_open;
+		a->groups = calloc(who->n_groups + 1, sizeof(*a->groups));
+		if (!a->groups) {
+			asking_free(a);
+			return -ENOMEM;
+		}
+		a->n_groups = who->n_groups;
+		for (size_t i = 0; i < who->n_groups; i++)
+			a->groups[i] = who->groups[i];
+	}
 	*ret = a;
 	return 0;
 }
@@ -285,8 +351,7 @@ void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct a
 	a->req = req;
 	a->len = len;
 	a->reply = reply;
-	a->msg.run = asking_walk;
-	if (node.kind == NODE_DIR_REQUEST && line.verb != ASK_REFRESH) {
+	if (node.kind == NODE_DIR_REQUEST && (line.verb != ASK_REFRESH || line.from[0])) {
 		worker_post(m->walker, &a->msg);
 		return;
 	}

@@ -4,7 +4,7 @@
  *	get [tier=expedited|standard|bulk] [days=N]
  *	cancel
  *	evict			(-EBUSY while open, or under way)
- *	refresh			(a source's root only)
+ *	refresh [from=PATH]	(a source's root only; PATH percent-encoded where it must)
  *
  * A write is answered when the engine has decided: 0, or the errno of the refusal.
  */
@@ -12,11 +12,13 @@
 
 #include "lowlevel.h"
 #include "view.h"
+#include <limits.h>
 
 struct ask_line {
 	enum ask_verb verb;
 	enum tier tier;
 	uint32_t days;
+	char from[PATH_MAX]; /* REFRESH: a saved inventory; "": ask the service */
 };
 
 /* Pure. 0, -EINVAL (not a request), -EOPNOTSUPP (a word of the contract that does nothing yet). */

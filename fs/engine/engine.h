@@ -154,7 +154,11 @@ struct ask {
 	uint64_t ino;
 	enum tier tier; /* GET; TIER_NONE: the source's default */
 	uint32_t days;  /* GET; 0: the source's default */
+	bool is_saved;  /* REFRESH: from an inventory that is there */
+	int saved_fd;   /* borrowed until done */
 	uint32_t uid, gid, pid;
+	/* Engine thread, while a saved inventory is read: was who asked interrupted? NULL: no. */
+	bool (*is_interrupted)(struct ask *a);
 	/* Engine thread, once: takes `a`. GET is answered when its intent is durable (0), refused
 	 * (-EDQUOT, -EACCES, ...), or after two seconds while the service cannot be reached (0:
 	 * it is remembered and tried). */

@@ -7,6 +7,7 @@
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
+ *	saved.c      inventories from files
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -64,9 +65,12 @@ struct source {
 	bool is_settled;             /* board_mu: first contact made, for good or ill */
 	struct backend_call call;    /* CHECK or LIST */
 	bool is_calling;
-	struct import *import; /* being filled, owned */
-	struct timer again;    /* real: after a failure */
-	struct timer refresh;  /* service */
+	struct import *import;    /* being filled, owned */
+	struct timer again;       /* real: after a failure */
+	struct timer refresh;     /* service */
+	bool is_saved_reading;    /* an inventory from a file */
+	struct ask *saved_ask;    /* who waits for that */
+	struct timer saved_watch; /* real */
 	unsigned int failures;
 	struct inbox *inbox; /* its queue's, of the engine; NULL: none */
 };
@@ -337,6 +341,14 @@ struct import *import_begin(struct source *s);
 const char *import_why(const struct import_op *op);
 /* An import is in place. */
 void source_imported(struct source *s, const struct import_op *op);
+/* ---- saved.c ---- */
+/* -EINPROGRESS: answered later; -EOPNOTSUPP (not a vault), -EBUSY (one is being read). */
+int saved_refresh(struct source *s, struct ask *a);
+void saved_watch_fires(struct timer *t);
+/* At stop: who waits is turned away. */
+void saved_drop(struct source *s);
+
+/* ---- source.c, of inventories ---- */
 void inventory_fetch(struct restore *r);
 void inventory_import(struct restore *r);
 /* The inventory's restore has ended, well or not, and is out of the engine's table. */

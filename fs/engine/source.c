@@ -4,6 +4,7 @@
  * An S3 source is listed. A vault's catalog is the output of an inventory job: a restore like any
  * other (journal, budget, adoption), whose bytes go into an import instead of the store. */
 #include "advice.h"
+#include "inventory.h"
 #include "json.h"
 #include "log.h"
 #include "overrides.h"
@@ -47,6 +48,7 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	s->cfg = *cfg;
 	s->again.fire = again_fires;
 	s->refresh.fire = refresh_fires;
+	s->saved_watch.fire = saved_watch_fires;
 	int r = backend_open(e->backends, &cfg->backend, &s->backend, err);
 	if (r < 0)
 		return r;
@@ -267,24 +269,10 @@ static void source_list(struct source *s)
 static int inventory_element(void *arg, struct json_object *element)
 {
 	struct restore *r = arg;
-	struct listing_entry entry = { .is_restoring = false };
-	struct object *o = &entry.object;
-	const char *text;
+	struct listing_entry entry;
+	int result = inventory_entry(element, &entry);
 
-	if (json_str(element, "ArchiveId", &text) < 0 || strlen(text) > OBJECT_ID_MAX)
-		return -EBADMSG;
-	snprintf(o->id, sizeof(o->id), "%s", text);
-	if (json_u64(element, "Size", &o->size_bytes) < 0)
-		return -EBADMSG;
-	if (json_str(element, "ArchiveDescription", &text) == 0)
-		snprintf(entry.description, sizeof(entry.description), "%s", text);
-	if (json_str(element, "CreationDate", &text) == 0)
-		time_parse_rfc3339(text, &o->modified_ms);
-	if (json_str(element, "SHA256TreeHash", &text) == 0)
-		o->has_tree_hash = hex_decode(text, o->tree_hash.bytes,
-					      sizeof(o->tree_hash.bytes)) == 0;
-	snprintf(o->storage_class, sizeof(o->storage_class), "VAULT");
-	return import_add(r->source->import, &entry);
+	return result < 0 ? result : import_add(r->source->import, &entry);
 }
 
 static int inventory_member(void *arg, const char *key, struct json_object *value)
@@ -460,6 +448,7 @@ void source_stop(struct source *s)
 
 	timers_disarm(&e->real, &s->again);
 	timers_disarm(&e->service, &s->refresh);
+	saved_drop(s);
 	if (s->is_calling) {
 		backend_cancel(s->backend, &s->call);
 		if (s->call.operation)

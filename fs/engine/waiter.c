@@ -259,6 +259,8 @@ static int ask_refresh(struct engine *e, struct ask *a)
 	struct source *s = engine_source(e, entry.source);
 	if (!s)
 		return -ENOENT;
+	if (a->is_saved)
+		return saved_refresh(s, a);
 	source_refresh(s);
 	return 0;
 }

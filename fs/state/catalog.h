@@ -80,6 +80,9 @@ struct import_op {
 	struct state_op op;
 	struct import *import;
 	int64_t taken_ms;
+	bool is_saved; /* `import` is empty yet: filled from `saved_fd` (inventory.h), which also
+			  tells `taken_ms` */
+	int saved_fd;                     /* borrowed until answered */
 	struct source_info info;          /* the answer */
 	uint64_t added, removed, renamed; /* files */
 	uint64_t duplicates; /* lines of an archive that was there already: left out */

@@ -42,8 +42,9 @@ static int split(struct csv *c, bool is_backslash_plain, size_t at[CSV_FIELDS_MA
 	buf_reset(&c->text);
 	for (c->n = 0; c->n < CSV_FIELDS_MAX; s++) {
 		at[c->n++] = c->text.len;
-		if (*s == '"') {
-			s = quoted(s, is_backslash_plain, &c->text);
+		const char *quote = s + strspn(s, " \t");
+		if (*quote == '"') {
+			s = quoted(quote, is_backslash_plain, &c->text);
 		} else {
 			size_t len = strcspn(s, ",");
 			buf_add(&c->text, s, len);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* csv - reads comma-separated lines as people save them.
  *
- * A field may stand in quotes; inside, both `\"` (as vault inventories write it) and `""` (RFC
- * 4180) are a quote, and a backslash before anything else is itself. Where a line makes no sense
- * like that, a `\"` before a comma or the end is taken for a backslash and the closing quote: the
+ * A field may stand in quotes, with blanks before them; inside, both `\"` (as vault inventories
+ * write it) and `""` (RFC 4180) are a quote, and a backslash before anything else is itself. Where
+ * a line makes no sense like that, a `\"` before a comma or the end is taken for a backslash and the closing quote: the
  * inventory does not escape backslashes (AWS protocol reference 1.6; 2026-09). Lines end in LF or
  * CRLF, the last one may lack it; no field holds a line's end. A byte order mark is left out.
  */

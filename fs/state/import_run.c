@@ -2,6 +2,7 @@
 /* The steps of an import on the catalog's thread: names, numbers, rows. */
 #include "catalog_db.h"
 #include "import_set.h"
+#include "inventory.h"
 #include "renames.h"
 
 #include "str.h"
@@ -184,7 +185,12 @@ static int import_prepare(void *target, struct state_op *base)
 	struct import_op *op = container_of(base, struct import_op, op);
 	_buf_ struct buf err;
 	buf_init(&err, sizeof(op->error) - 1);
-	int r = import_resolve(op->import, &err);
+	int r = 0;
+	if (op->is_saved)
+		r = inventory_read(op->saved_fd, op->import->cfg.ns, op->import,
+				   &op->taken_ms, &err);
+	if (r == 0)
+		r = import_resolve(op->import, &err);
 	if (r < 0 && err.len)
 		snprintf(op->error, sizeof(op->error), "%s", err.data);
 	return r < 0 ? r : identify_all(c->journal, op->import);

@@ -71,7 +71,7 @@ static void names_are_found_by_id(void **state)
 	(void)state;
 	buf_init(&err, BUF_TEXT_MAX);
 	assert_int_equal(
-		read_text("Archive ID, name\n\nA2, two/b \nA1,\"one, \\\"x\\\"\"\n", &o,
+		read_text("Archive ID, name\n\nA2, two/b \nA1, \"one, \\\"x\\\"\"\n", &o,
 			  &err),
 		0);
 	assert_string_equal(overrides_find(o, "A1"), "one, \"x\"");

@@ -19,6 +19,7 @@ static const struct flag {
 	{ 'd', "days", "N", "how long an S3 copy is kept; else what the mount says" },
 	{ 'w', "wait", NULL, "wait until the files are here" },
 	{ 'T', "timeout", "TIME", "wait no longer than this (30s, 5m, 12h): status 75" },
+	{ 'f', "from", "FILE", "a vault's inventory, JSON or CSV, instead of a new one" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -71,6 +72,9 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 		return 0;
 	case 't':
 		set->tier = value;
+		return 0;
+	case 'f':
+		set->from = value;
 		return 0;
 	case 'd':
 		if (str_to_u64(value, &set->days) < 0 || set->days == 0)

@@ -27,6 +27,7 @@ struct settings {
 	const char *tier; /* NULL: the mount's default */
 	uint64_t days;    /* 0: the mount's default */
 	int64_t limit_ms; /* real; 0: no limit */
+	const char *from; /* NULL: the service */
 };
 
 struct verb {

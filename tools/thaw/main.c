@@ -64,10 +64,12 @@ static const struct verb verbs[] = {
 		"refresh",
 		refresh_run,
 		"ask the service again what files there are",
-		"",
+		"f",
 		"DIR",
-		"A vault's inventory takes hours; the old listing serves until then.\n\n"
-		"example: thaw refresh /mnt/archive\n",
+		"A vault's inventory takes hours; the old listing serves until then.\n"
+		"With --from the daemon reads FILE, by your rights, and is done when this is;\n"
+		"an inventory that is broken, or of another vault, changes nothing.\n\n"
+		"example: thaw refresh --from inventory.csv /mnt/archive\n",
 		true,
 	},
 };

@@ -3,15 +3,18 @@
 #include "cli.h"
 #include "files.h"
 #include "item.h"
+#include "str.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Only a source's top takes the request: goes up from `dir`, which it shortens. 0 or -errno. */
-static int source_refresh(char *dir)
+static int source_refresh(char *dir, const char *line)
 {
 	for (;;) {
-		int r = sidecar_write(dir, "request", "", "refresh\n");
+		int r = sidecar_write(dir, "request", "", line);
 		char *slash = strrchr(dir, '/');
 		if (r != -EINVAL || !slash || slash == dir)
 			return r;
@@ -21,23 +24,84 @@ static int source_refresh(char *dir)
 	}
 }
 
+/* "refresh" or "refresh from=PATH", PATH as the daemon can take it. */
+static int line_make(const char *from, struct buf *line)
+{
+	buf_puts(line, "refresh");
+	if (from) {
+		_free_ char *path = realpath(from, NULL);
+		if (!path)
+			return -errno;
+		buf_puts(line, " from=");
+		percent_encode(line, path, strlen(path), "/");
+	}
+	return buf_putc(line, '\n');
+}
+
+/* What the daemon has to say about an inventory it refused; NULL: nothing. */
+static const char *refusal(const char *dir, struct buf *text)
+{
+	if (sidecar_read(dir, "summary", "", text) < 0)
+		return NULL;
+	char *at = strstr(text->data, "\nsource.error: ");
+	if (!at)
+		return NULL;
+	at += strlen("\nsource.error: ");
+	at[strcspn(at, "\n")] = 0;
+	return at;
+}
+
+static const char *failure(const struct settings *set, const char *dir, int r,
+			   struct buf *text)
+{
+	const char *why = set->from && r == -EBADMSG ? refusal(dir, text) : NULL;
+
+	if (why)
+		return why;
+	switch (-r) {
+	case EACCES:
+		return set->from
+			       ? "only an administrator of the mount may refresh, from a "
+				 "file that is his to read"
+			       : "only an administrator of the mount may refresh";
+	case EINVAL:
+		return set->from
+			       ? "name a directory of one vault, and a plain file outside "
+				 "the mount"
+			       : "name a directory of one source";
+	case EOPNOTSUPP:
+		return "only a vault has inventories; a bucket is listed";
+	case EBUSY:
+		return "another inventory is being read";
+	default:
+		return item_error(r);
+	}
+}
+
 int refresh_run(const struct settings *set, char **paths, size_t n)
 {
 	_free_ char *dir = NULL;
+	_buf_ struct buf line;
+	_buf_ struct buf text;
 
-	(void)set;
 	(void)n;
+	buf_init(&line, BUF_TEXT_MAX);
+	buf_init(&text, BUF_TEXT_MAX);
 	if (files_dir(paths[0], &dir) < 0)
 		return EXIT_FAILED;
-	int r = source_refresh(dir);
+	int r = line_make(set->from, &line);
 	if (r < 0) {
-		fprintf(stderr, "thaw: %s: %s\n", paths[0],
-			r == -EACCES   ? "only an administrator of the mount may refresh"
-			: r == -EINVAL ? "name a directory of one source"
-				       : item_error(r));
+		fprintf(stderr, "thaw: %s: %s\n", set->from, strerror(-r));
+		return EXIT_FAILED;
+	}
+	r = source_refresh(dir, line.data);
+	if (r < 0) {
+		fprintf(stderr, "thaw: %s: %s\n", paths[0], failure(set, dir, r, &text));
 		return r == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
 	}
-	printf("%s: a new listing is on its way; the old one serves until it is here\n",
-	       paths[0]);
+	printf("%s: %s\n", paths[0],
+	       set->from
+		       ? "the inventory is in place"
+		       : "a new listing is on its way; the old one serves until it is here");
 	return EXIT_DONE;
 }

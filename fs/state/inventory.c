@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inventory.h"
+
+#include "clock.h"
+#include "csv.h"
+#include "json.h"
+#include "str.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+int inventory_entry(struct json_object *element, struct listing_entry *ret)
+{
+	struct listing_entry entry = { .is_restoring = false };
+	struct object *o = &entry.object;
+	const char *text;
+
+	if (json_str(element, "ArchiveId", &text) < 0 || strlen(text) > OBJECT_ID_MAX)
+		return -EBADMSG;
+	snprintf(o->id, sizeof(o->id), "%s", text);
+	if (json_u64(element, "Size", &o->size_bytes) < 0)
+		return -EBADMSG;
+	if (json_str(element, "ArchiveDescription", &text) == 0)
+		snprintf(entry.description, sizeof(entry.description), "%s", text);
+	if (json_str(element, "CreationDate", &text) == 0)
+		time_parse_rfc3339(text, &o->modified_ms);
+	if (json_str(element, "SHA256TreeHash", &text) == 0)
+		o->has_tree_hash = hex_decode(text, o->tree_hash.bytes,
+					      sizeof(o->tree_hash.bytes)) == 0;
+	snprintf(o->storage_class, sizeof(o->storage_class), "VAULT");
+	*ret = entry;
+	return 0;
+}
+
+struct reading {
+	FILE *file;
+	const char *ns;
+	struct import *im;
+	int64_t taken_ms;
+	bool has_vault, is_foreign;
+	struct buf *err;
+};
+
+static int say(struct reading *rd, int r, const char *unit, uint64_t at, const char *why)
+{
+	buf_reset(rd->err);
+	buf_printf(rd->err, "the inventory is damaged at %s %llu: %s", unit,
+		   (unsigned long long)at, why);
+	return r;
+}
+
+/* ---- JSON ---- */
+
+/* "arn:aws:glacier:REGION:ACCOUNT:vaults/NAME" against "glacier://REGION/NAME[@HOST]". */
+static bool is_of_vault(const char *arn, const char *ns)
+{
+	const char *region = str_after(ns, "glacier://");
+	const char *parts[6] = { arn };
+	for (size_t i = 1; i < ARRAY_SIZE(parts); i++) {
+		const char *colon = strchr(parts[i - 1], ':');
+		if (!colon)
+			return false;
+		parts[i] = colon + 1;
+	}
+	const char *name = str_after(parts[5], "vaults/");
+	size_t region_len = (size_t)(parts[4] - 1 - parts[3]);
+	if (!region || !name || strncmp(region, parts[3], region_len) != 0 ||
+	    region[region_len] != '/')
+		return false;
+	const char *wanted = region + region_len + 1;
+	size_t len = strcspn(wanted, "@");
+	return strlen(name) == len && strncmp(wanted, name, len) == 0;
+}
+
+static int json_entry(void *arg, struct json_object *element)
+{
+	struct reading *rd = arg;
+	struct listing_entry entry;
+	int r = inventory_entry(element, &entry);
+	return r < 0 ? r : import_add(rd->im, &entry);
+}
+
+static int json_member(void *arg, const char *key, struct json_object *value)
+{
+	struct reading *rd = arg;
+	const char *text = json_text(value);
+	if (text && streq(key, "InventoryDate"))
+		time_parse_rfc3339(text, &rd->taken_ms);
+	if (!text || !streq(key, "VaultARN"))
+		return 0;
+	rd->has_vault = true;
+	if (is_of_vault(text, rd->ns))
+		return 0;
+	rd->is_foreign = true;
+	buf_reset(rd->err);
+	buf_printf(rd->err, "the inventory is of another vault: %.200s", text);
+	return -EBADMSG;
+}
+
+static int json_read(struct reading *rd)
+{
+	_cleanup_(json_stream_freep) struct json_stream *s =
+		json_stream_new("ArchiveList", json_entry, json_member, rd);
+	_free_ char *piece = malloc(CSV_LINE_MAX);
+	size_t n;
+	int r = s && piece ? 0 : -ENOMEM;
+	while (r == 0 && (n = fread(piece, 1, CSV_LINE_MAX, rd->file)) > 0)
+		r = json_stream_feed(s, piece, n);
+	if (r == 0 && ferror(rd->file))
+		r = -EIO;
+	if (r == 0)
+		r = json_stream_end(s);
+	if ((r == -EBADMSG || r == -EMSGSIZE) && !rd->is_foreign)
+		return say(rd, -EBADMSG, "byte", json_stream_offset(s),
+			   feof(rd->file) ? "it ends here" : "not an inventory's JSON");
+	if (r == 0 && !rd->has_vault)
+		return say(rd, -EBADMSG, "byte", 0,
+			   "it does not say of which vault it is");
+	return r;
+}
+
+/* ---- CSV ---- */
+
+static int id_set(const char *text, struct listing_entry *e)
+{
+	if (!*text || strlen(text) > OBJECT_ID_MAX)
+		return -EBADMSG;
+	snprintf(e->object.id, sizeof(e->object.id), "%s", text);
+	return 0;
+}
+
+static int description_set(const char *text, struct listing_entry *e)
+{
+	snprintf(e->description, sizeof(e->description), "%s", text);
+	return 0;
+}
+
+static int date_set(const char *text, struct listing_entry *e)
+{
+	return time_parse_rfc3339(text, &e->object.modified_ms) < 0 ? -EBADMSG : 0;
+}
+
+static int size_set(const char *text, struct listing_entry *e)
+{
+	return str_to_u64(text, &e->object.size_bytes) < 0 ? -EBADMSG : 0;
+}
+
+static int hash_set(const char *text, struct listing_entry *e)
+{
+	struct object *o = &e->object;
+	if (hex_decode(text, o->tree_hash.bytes, sizeof(o->tree_hash.bytes)) < 0)
+		return -EBADMSG;
+	o->has_tree_hash = true;
+	return 0;
+}
+
+static const struct column {
+	const char *name, *why;
+	bool is_needed;
+	int (*set)(const char *text, struct listing_entry *e);
+} columns[] = {
+	{ "ArchiveId", "the ArchiveId is empty or too long", true, id_set },
+	{ "ArchiveDescription", "", true, description_set },
+	{ "CreationDate", "the CreationDate is no date", false, date_set },
+	{ "Size", "the Size is no number", true, size_set },
+	{ "SHA256TreeHash", "the SHA256TreeHash is no hash", false, hash_set },
+};
+
+/* Which column each field is; NULL: one nobody asked for. */
+struct heading {
+	const struct column *of[CSV_FIELDS_MAX];
+	size_t n;
+};
+
+static int heading_read(const struct csv *c, struct heading *ret, const char **ret_why)
+{
+	size_t found = 0, needed = 0;
+	*ret = (struct heading){ .n = c->n };
+	for (size_t k = 0; k < ARRAY_SIZE(columns); k++) {
+		needed += columns[k].is_needed;
+		for (size_t i = 0; i < c->n; i++) {
+			if (!streq(c->fields[i], columns[k].name))
+				continue;
+			ret->of[i] = &columns[k];
+			found += columns[k].is_needed;
+		}
+	}
+	if (found == needed)
+		return 0;
+	*ret_why =
+		"the first line must name ArchiveId, ArchiveDescription and Size, once";
+	return -EBADMSG;
+}
+
+static int row_read(const struct csv *c, const struct heading *h,
+		    struct listing_entry *ret, const char **ret_why)
+{
+	*ret = (struct listing_entry){ .is_restoring = false };
+	snprintf(ret->object.storage_class, sizeof(ret->object.storage_class), "VAULT");
+	*ret_why = "not as many fields as the first line";
+	int r = c->n == h->n ? 0 : -EBADMSG;
+	for (size_t i = 0; r == 0 && i < c->n; i++) {
+		if (!h->of[i])
+			continue;
+		*ret_why = h->of[i]->why;
+		r = h->of[i]->set(c->fields[i], ret);
+	}
+	return r;
+}
+
+static int csv_read(struct reading *rd)
+{
+	struct heading heading = { .n = 0 };
+	struct listing_entry entry;
+	const char *why = "";
+	struct csv c;
+	int r = csv_init(&c, rd->file);
+	if (r == 0)
+		r = csv_next(&c, &why);
+	if (r > 0)
+		r = heading_read(&c, &heading, &why);
+	while (r == 0 && (r = csv_next(&c, &why)) > 0) {
+		r = row_read(&c, &heading, &entry, &why);
+		if (r == 0)
+			r = import_add(rd->im, &entry);
+	}
+	uint64_t line = c.line;
+	csv_done(&c);
+	if (r == 0 && !heading.n)
+		return say(rd, -EBADMSG, "line", 1, "it is empty");
+	return r == -EBADMSG ? say(rd, r, "line", line, why) : r;
+}
+
+int inventory_read(int fd, const char *ns, struct import *im, int64_t *ret_taken_ms,
+		   struct buf *err)
+{
+	struct reading rd = { .ns = ns, .im = im, .err = err };
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	rd.file = copy < 0 ? NULL : fdopen(copy, "r");
+	if (!rd.file) {
+		if (copy >= 0)
+			close(copy);
+		return -ENOMEM;
+	}
+	rd.taken_ms = (int64_t)st.st_mtim.tv_sec * 1000;
+	int first = getc(rd.file);
+	while (first == ' ' || first == '\n' || first == '\r' || first == '\t')
+		first = getc(rd.file);
+	rewind(rd.file);
+	int r = first == '{' ? json_read(&rd) : csv_read(&rd);
+	fclose(rd.file);
+	if (r < 0 && !err->len)
+		buf_printf(err, "the inventory cannot be read: %s", strerrordesc_np(-r));
+	if (r == 0)
+		*ret_taken_ms = rd.taken_ms;
+	return r;
+}

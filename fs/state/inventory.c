@@ -247,6 +247,7 @@ int inventory_read(int fd, const char *ns, struct import *im, int64_t *ret_taken
 		return -ENOMEM;
 	}
 	rd.taken_ms = (int64_t)st.st_mtim.tv_sec * 1000;
+	rewind(rd.file); /* whoever had it before */
 	int first = getc(rd.file);
 	while (first == ' ' || first == '\n' || first == '\r' || first == '\t')
 		first = getc(rd.file);

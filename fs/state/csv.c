@@ -7,7 +7,7 @@
 int csv_init(struct csv *c, FILE *file)
 {
 	*c = (struct csv){ .file = file, .raw = malloc(CSV_LINE_MAX) };
-	buf_init(&c->text, 2 * CSV_LINE_MAX);
+	buf_init(&c->text, (size_t)2 * CSV_LINE_MAX);
 	return c->raw ? 0 : -ENOMEM;
 }
 
@@ -83,7 +83,7 @@ static int line_read(struct csv *c, const char **ret_why)
 
 int csv_next(struct csv *c, const char **ret_why)
 {
-	size_t at[CSV_FIELDS_MAX];
+	size_t at[CSV_FIELDS_MAX] = { 0 };
 	int r = line_read(c, ret_why);
 	while (r > 0 && !*c->raw)
 		r = line_read(c, ret_why);

@@ -2,6 +2,7 @@
 """How soon a reader learns that its restore has ended: with a queue, and by polls."""
 import datetime
 import json
+import os
 import subprocess
 import time
 
@@ -164,3 +165,27 @@ def test_notices_that_are_lost_doubled_or_nonsense_change_nothing(slow):
     until(lambda: left(sim) == 0, 70, "an empty queue")
     assert not [r for r in sim.requests() if "confirm" in r.get("path", "")]
     assert mount.said().count("no notice") == 1
+
+
+# S62
+def test_ten_cold_archives_are_looked_up_by_one_walk_or_two(start_sim, start_mount):
+    sim = start_sim("--speed", "1")
+    sim.vault("photos")
+    for i in range(10):
+        sim.upload(f"archive {i}".encode() * 1000, f"file{i}")
+    sim.inventory("photos")
+    mount = start_mount(sim, "glacier://us-east-1/photos")
+    until(lambda: sim.requests("InitiateJob"), 20, "the inventory's job")
+    sim.advance("6h")
+    until(lambda: listed(mount.path), 30, "the catalog")
+    before = len(sim.requests("ListJobs"))
+    fds = [os.open(mount.path / f"file{i}", os.O_RDONLY | os.O_NONBLOCK) for i in range(10)]
+    for fd in fds:
+        with pytest.raises(BlockingIOError):
+            os.read(fd, 1)
+    until(lambda: len(sim.requests("InitiateJob")) == 11, what="ten jobs")
+    walks = len(sim.requests("ListJobs")) - before
+    print(f"{walks} walks")
+    assert walks <= 2
+    for fd in fds:
+        os.close(fd)

@@ -27,8 +27,8 @@ static enum notice_kind read_text(const char *text, struct heard *ret)
 	char *copy = malloc(len + !len);
 
 	assert_non_null(copy);
-	memcpy(copy, text,
-	       len); /* NOLINT(bugprone-not-null-terminated-result): on purpose */
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): on purpose */
+	memcpy(copy, text, len);
 	enum notice_kind kind = notice_parse(copy, len, hear, ret);
 	free(copy);
 	return kind;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """demo - what tools/demo shows, once everything is built: demo.py BUILD [--keep | --stop]."""
+import base64
 import csv
 import hashlib
 import io
@@ -23,12 +24,16 @@ KEY = {"AWS_ACCESS_KEY_ID": "AKIATHAWSIM000000000",
 VAULT, BUCKET = "reef-survey", "coral-genomics"
 MIB = 1 << 20
 # Where, name, bytes, storage class of the bucket's, bytes of a part where it was uploaded in parts.
-# The vault has names as tar users, duplicity and git-annex give them.
+# The vault has names as tar users, duplicity and git-annex give them, and as the programs in
+# DESCRIPTIONS wrap them.
 SAMPLES = [
     ("vault", "2019/transect-01.tar", 40 * MIB + 12345, None, 0),
     ("vault", "2019/transect-02.tar", 3 * MIB, None, 0),
     ("vault", "WORM-s1048576-m1435630500--north.wav", MIB, None, 0),
     ("vault", "duplicity-full.20150630T021500Z.vol1.difftar.gpg", 2 * MIB, None, 0),
+    ("vault", "2013/tides.csv", 20_000, None, 0),
+    ("vault", "2016/reef 12.jpg", 400_000, None, 0),
+    ("vault", "2019/dives/märz.log", 3_000, None, 0),
     ("bucket", "papers/2021/figures.tar", 9 * MIB + 1, "GLACIER", 0),
     ("bucket", "runs/run-07/reads.fastq.gz", 24 * MIB + 777, "DEEP_ARCHIVE", 8 * MIB),
     ("bucket", "runs/run-07/samples.csv", 4711, "DEEP_ARCHIVE", 0),
@@ -39,6 +44,22 @@ READ = [("vault", "2019/transect-01.tar"), ("bucket", "runs/run-07/reads.fastq.g
 BUDGET = "0.02"
 TOO_DEAR = ("bucket", "scans/reef-model.ply")
 PATIENCE_S = 100
+
+
+def base64_of(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+# What mt-aws-glacier, CloudBerry and FastGlacier write as an archive's description.
+DESCRIPTIONS = {
+    "2013/tides.csv": lambda name: "mt2 " + base64_of(json.dumps(
+        {"filename": name, "mtime": "20130102T030405Z"})).translate(
+            str.maketrans("+/", "-_", "=")),
+    "2016/reef 12.jpg": lambda name: json.dumps(
+        {"Path": name, "UTCDateModified": "20160310T110623Z"}),
+    "2019/dives/märz.log": lambda name:
+        f"<m><v>4</v><p>{base64_of(name)}</p><lm>20190321T085242Z</lm></m>",
+}
 
 
 class Trouble(Exception):
@@ -205,7 +226,8 @@ def samples_make(stage):
                 hashes[where, name] = hashlib.sha256(data).hexdigest()
                 f.write(data)
         if where == "vault":
-            vault.append({"description": name, "file": file})
+            describe = DESCRIPTIONS.get(name, str)
+            vault.append({"description": describe(name), "file": file})
             continue
         bucket.append({"key": name, "storage-class": storage_class, "file": file,
                        "last-modified": "2021-05-20T09:30:00Z"})

@@ -195,7 +195,8 @@ static void the_document_has_the_tables_rows(void **state)
 	(void)state;
 	buf_init(&doc, BUF_TEXT_MAX);
 	buf_init(&table, BUF_TEXT_MAX);
-	_close_ int dir = open(getenv("THAW_SOURCE"), O_PATH | O_DIRECTORY);
+	const char *source = getenv("THAW_SOURCE");
+	_close_ int dir = open(source ? source : ".", O_PATH | O_DIRECTORY);
 	assert_true(dir >= 0);
 	assert_int_equal(file_read(dir, "docs/FORMAT.md", BUF_TEXT_MAX, &doc), 0);
 	assert_int_equal(description_formats_text(&table), 0);

@@ -114,6 +114,7 @@ static void no_bytes_are_too_strange(void **state)
 		const char *base = rows[next(&x) % ARRAY_SIZE(rows)].text;
 		char text[1024];
 		size_t len = strlen(base);
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): on purpose */
 		memcpy(text, base, len);
 		for (size_t k = next(&x) % 4; k > 0 && len > 0; k--)
 			text[next(&x) % len] = (char)next(&x);

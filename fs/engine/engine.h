@@ -96,7 +96,7 @@ DEFINE_CLEANUP(struct engine, engine_free)
 
 enum wait_how {
 	WAIT_PARK, /* until the bytes are here */
-	WAIT_FAULT, /* a page fault: only (<= 30 s) for bytes already being fetched, else -EIO at
+	WAIT_FAULT, /* a page fault: only (<= 2 s) for bytes already being fetched, else -EIO at
 		       once; the restore is asked for all the same */
 	WAIT_NEVER, /* O_NONBLOCK: ask for the restore, -EAGAIN at once */
 	WAIT_POLL, /* ask for nothing: until they are here, or a request for them has failed */

@@ -32,8 +32,9 @@
 #define TRANSFERS_PER_FILE 4
 /* Tries for one chunk, and for a whole file, whose hash differs. */
 #define CORRUPT_MAX 3
-/* Real time a page fault may wait for bytes that are being fetched. */
-#define FAULT_WAIT_MS 30000
+/* Real time a page fault may wait for bytes that are being fetched (and a second more, until the
+ * next sweep): while one waits, another mmap of the file cannot be killed (FUSE fact 3). */
+#define FAULT_WAIT_MS 1000
 /* Real time a `get` may wait for its intent. */
 #define ASK_WAIT_MS 2000
 /* Paid calls for one wish that may go unanswered before it is given up. */

@@ -181,6 +181,13 @@ void waiters_abandon(struct engine *e)
 		waiter_answer(LIST_FIRST(&e->idle), -ETIMEDOUT);
 }
 
+static void waiter_give_up(struct waiter *w)
+{
+	if (w->how == WAIT_FAULT)
+		fault_explain(w->restore);
+	waiter_answer(w, w->how == WAIT_FAULT ? -EIO : -ETIMEDOUT);
+}
+
 static void restore_sweep(struct restore *r, int64_t now_ms)
 {
 	struct waiter *next_waiter;
@@ -189,7 +196,7 @@ static void restore_sweep(struct restore *r, int64_t now_ms)
 	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next_waiter) {
 		next_waiter = LIST_NEXT(w, of_restore);
 		if (w->give_up_ms && w->give_up_ms <= now_ms)
-			waiter_answer(w, w->how == WAIT_FAULT ? -EIO : -ETIMEDOUT);
+			waiter_give_up(w);
 	}
 	/* Asks are queued in order of arrival, so the first is the oldest. */
 	while ((a = STAILQ_FIRST(&r->asks)) && a->give_up_ms <= now_ms) {

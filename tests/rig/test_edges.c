@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens between two steps: a stop, a crash, a cancel, a disk that takes nothing, a store
  * that is slow. Money is counted on both sides, by the fake service and by the ledger. */
-#include "rig.h"
+#include "cases.h"
 
 #include "facts.h"
-#include "test.h"
 #include <errno.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-#define HOURS ((int64_t)3600 * 1000)
-#define BIG   (2 * MIB + 12345)
+static struct memory_object *other;
 
-static struct memory_store *store;
-static struct memory_object *archive, *object, *other;
-
-static int setup(void **state)
+static int setup_three(void **state)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	struct clock *clock = clock_new_virtual(RIG_START_MS);
@@ -33,29 +28,12 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	rig_done(*state);
-	free(*state);
-	return 0;
-}
-
 static void reopen(struct rig *rig, int64_t later_ms)
 {
 	int64_t now = clock_service_ms(rig->clock);
 
 	rig_close(rig);
 	rig_open(rig, now + later_ms);
-}
-
-static void read_whole(struct rig *rig, uint64_t ino, int expected)
-{
-	struct rig_reader reader;
-
-	rig_read(rig, &reader, ino, 0, 100);
-	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
-	assert_int_equal(reader.result, expected);
-	rig_settle(rig);
 }
 
 struct asked {
@@ -568,7 +546,7 @@ static void a_catalog_that_could_not_be_written_is_listed_again(void **state)
 	assert_int_equal(status.state, SOURCE_READY);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup_three, teardown)
 
 int main(void)
 {

@@ -1,39 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a notice does to a restore: it is looked at sooner, and nothing else. Promises are cited
  * by number (docs/SEMANTICS.md). */
+#include "cases.h"
 #include "notice.h"
-#include "rig.h"
 
-#include "test.h"
 #include <errno.h>
-
-#define HOURS ((int64_t)3600 * 1000)
-#define BIG   (2 * MIB + 12345)
-
-static struct memory_store *store;
-static struct memory_object *archive, *object;
-
-static int setup(void **state)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-	struct clock *clock = clock_new_virtual(RIG_START_MS);
-
-	store = memory_install(clock);
-	archive = memory_add("archive", "VAULT", BIG);
-	object = memory_add("object", "DEEP_ARCHIVE", BIG);
-	rig_init(rig);
-	rig_open(rig, RIG_START_MS);
-	clock_free(clock);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_done(*state);
-	free(*state);
-	return 0;
-}
 
 static struct notice about_object(void)
 {

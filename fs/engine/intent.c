@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* intent - what is durable before money leaves: the request with what it reserves in the budgets;
  * and the record of a wish that ended without one. */
-#include "guard.h"
 #include "log.h"
 #include "private.h"
 #include <errno.h>
@@ -45,27 +44,6 @@ void restore_estimate(struct restore *r, bool needs_restore, struct estimate *re
 			ret->n = 1;
 		}
 	}
-}
-
-int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
-{
-	struct guard_ask ask = {
-		.uid = r->rec.uid,
-		.gid = r->rec.gid,
-		.source = r->source->cfg.backend.name,
-		.now_ms = engine_service_ms(r->engine),
-	};
-
-	return guard_draws(r->engine->cfg.budgets, r->engine->cfg.n_budgets, &ask, ret);
-}
-
-void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used)
-{
-	r->rec.err = EDQUOT;
-	guard_refusal_text(draw, used, r->estimate.total, r->rec.error,
-			   sizeof(r->rec.error));
-	log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino, r->rec.uid,
-		   r->rec.error);
 }
 
 /* The intent as it was written; what was said of the restore meanwhile stays. */

@@ -7,7 +7,7 @@
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
- *	saved.c      inventories from files
+ *	saved.c      inventories from files      admit.c     whether a wish may go on
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -271,13 +271,19 @@ bool inbox_is_trusted(const struct source *s);
 void intent_begin(struct restore *r);
 /* Writes why a wish without an intent ended; the answer is EV_COMMITTED, never at once. */
 void intent_refused(struct restore *r);
-/* Sets the outcome to -EDQUOT with its words; the caller makes it happen. */
-void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used);
 void restore_estimate(struct restore *r, bool needs_restore, struct estimate *ret);
-/* Number of draws or -errno. */
-int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX]);
 /* How many bytes the cache will have to take for `r` yet. */
 void restore_promise(struct restore *r, uint64_t bytes);
+
+/* ---- admit.c ---- */
+/* The budgets `r` draws on: their number or -errno. */
+int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX]);
+/* Sets the outcome to -EDQUOT with its words; the caller makes it happen. */
+void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used);
+/* What of it the cache does not hold yet. */
+uint64_t restore_bytes_to_come(const struct restore *r);
+/* What can be refused without asking anybody: sets the outcome; the caller makes it happen. */
+bool restore_is_refused_here(struct restore *r, const struct entry *entry);
 
 /* ---- trouble.c ---- */
 /* It will not get better: what readers get, and why. */

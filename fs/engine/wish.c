@@ -60,62 +60,6 @@ static void restore_price(struct restore *r)
 		   restore_class(r)->name, r->rec.tier, &r->tariff);
 }
 
-/* What of it the cache does not hold yet. */
-static uint64_t bytes_to_come(const struct restore *r)
-{
-	struct fill fill;
-
-	if (store_fill(r->engine->state->store, r->ino, &fill) == 0 &&
-	    fill.size_bytes == r->rec.size_bytes)
-		return fill.size_bytes - fill.held_bytes;
-	return r->rec.size_bytes;
-}
-
-/* What can be refused without asking anybody. */
-static bool is_refused_here(struct restore *r, const struct entry *entry)
-{
-	struct engine *e = r->engine;
-	struct budget_draw draws[BUDGETS_MAX];
-	bool may_be_here =
-		entry->is_restoring || entry->copy_expires_ms > engine_service_ms(e);
-	uint64_t free_bytes = store_free_bytes(e->state->store);
-	uint64_t used_bytes = store_used_bytes(e->state->store);
-	uint64_t needed = bytes_to_come(r);
-	uint64_t to_come = e->promised_bytes + needed;
-
-	if ((e->cfg.cache_bytes && used_bytes + to_come > e->cfg.cache_bytes) ||
-	    to_come + e->cfg.reserve_bytes > free_bytes) {
-		char words[24];
-
-		size_words(needed, words);
-		r->rec.err = ENOSPC;
-		snprintf(
-			r->rec.error, sizeof(r->rec.error),
-			"the cache cannot hold %s more: evict something or make it larger; "
-			"nothing was paid",
-			words);
-		return true;
-	}
-	restore_promise(r, needed);
-	restore_estimate(r, restore_class(r)->is_archive && !may_be_here, &r->estimate);
-	/* Where looking costs something a hopeless wish is not looked up at all. */
-	if (r->estimate.is_unknown || r->tariff.head_request == 0)
-		return false;
-	int n = restore_draws(r, draws);
-	for (int i = 0; i < n; i++) {
-		money_t spent, reserved;
-
-		if (journal_budget(e->state->journal, draws[i].key, &spent, &reserved) <
-		    0)
-			continue;
-		if (spent + reserved + r->estimate.total > draws[i].limit) {
-			restore_refuse(r, &draws[i], spent + reserved);
-			return true;
-		}
-	}
-	return false;
-}
-
 static int wish_tier(const struct wish *wish, const struct source *s,
 		     const struct storage_class *c, enum tier *ret)
 {
@@ -160,7 +104,7 @@ static int restore_adopt(struct source *s, const struct request *rec,
 	if (entry) {
 		if (store_fill(s->engine->state->store, rec->ino, &r->fill) < 0)
 			r->fill = (struct fill){ .ino = rec->ino };
-		restore_promise(r, bytes_to_come(r));
+		restore_promise(r, restore_bytes_to_come(r));
 	}
 	restore_price(r);
 	restore_estimate(r, rec->kind != REQUEST_FETCH, &r->estimate);
@@ -213,7 +157,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	r->rec.gid = wish->gid;
 	r->rec.pid = wish->pid;
 	restore_price(r);
-	restore_happens(r, is_refused_here(r, &entry) ? EV_REFUSED : EV_WANTED);
+	restore_happens(r, restore_is_refused_here(r, &entry) ? EV_REFUSED : EV_WANTED);
 	*ret = r;
 	return 0;
 }

@@ -3,6 +3,7 @@
  *
  *	engine.c     thread, loop, public functions      waiter.c    who waits for what
  *	wish.c       how a restore begins                drive.c     what each edge does
+ *	look.c       what the service has, the paid call watch.c     is it ready yet
  *	intent.c     what is durable before money leaves note.c      steps into the journal
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
@@ -247,10 +248,22 @@ void restore_cancel(struct restore *r);
 /* A note has been written: the restore may be waiting for its last one. */
 void restore_noted(struct restore *r, bool is_end);
 const struct storage_class *restore_class(const struct restore *r);
-void restore_watch_fires(struct timer *t);
+void restore_free(struct restore *r);
+
+/* ---- look.c ---- */
+/* FIND: what does the service have? */
+void look_begin(struct restore *r);
+/* The paid call: from DO_SEND only. */
+void send_begin(struct restore *r);
+
+/* ---- watch.c ---- */
+/* Probes after a while. */
+void watch_begin(struct restore *r);
+void watch_fires(struct timer *t);
+/* Probes now. */
+void probe_begin(struct restore *r);
 /* A notice says its restore may have ended: looks now, or as soon as it can. */
 void restore_hint(struct restore *r);
-void restore_free(struct restore *r);
 
 /* ---- hint.c ---- */
 /* A restore that notices may be about, from its beginning to restore_free(). */

@@ -39,7 +39,7 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 	r->ino = ino;
 	r->phase = PHASE_NEW;
 	r->again.fire = restore_retry_fires;
-	r->watch.fire = restore_watch_fires;
+	r->watch.fire = watch_fires;
 	LIST_INIT(&r->waiters);
 	STAILQ_INIT(&r->asks);
 	r->rec.ino = ino;

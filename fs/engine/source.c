@@ -93,7 +93,7 @@ struct import *import_begin(struct source *s)
 	snprintf(cfg.source, sizeof(cfg.source), "%s", s->cfg.backend.name);
 	snprintf(cfg.ns, sizeof(cfg.ns), "%s", s->ns);
 	snprintf(cfg.prefix, sizeof(cfg.prefix), "%s", s->backend->prefix);
-	return import_new(&cfg);
+	return import_new(s->engine->state->catalog, &cfg);
 }
 
 /* ---- writing what was collected ---- */

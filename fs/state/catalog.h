@@ -68,7 +68,9 @@ struct import_cfg {
 	bool is_separated; /* in those, a backslash separates like a slash */
 };
 
-struct import *import_new(const struct import_cfg *cfg);
+/* What does not fit in memory is kept in the catalog's directory. Without a catalog (NULL) nothing can
+ * be posted: for who only wants to know whether a list can be read. */
+struct import *import_new(struct catalog *c, const struct import_cfg *cfg);
 /* Copies the entry. 0 or -ENOMEM. */
 int import_add(struct import *im, const struct listing_entry *e);
 void import_free(struct import *im);

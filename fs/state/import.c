@@ -33,8 +33,9 @@ char *import_keep(struct import *im, const char *s, size_t len)
 	return kept;
 }
 
-struct import *import_new(const struct import_cfg *cfg)
+struct import *import_new(struct catalog *c, const struct import_cfg *cfg)
 {
+	(void)c;
 	struct import *im = calloc(1, sizeof(*im));
 	if (im)
 		im->cfg = *cfg;

@@ -281,7 +281,7 @@ int catalog_ensure_source(struct catalog *c, const char *source, const char *ns,
 		return -ENAMETOOLONG;
 	COPY(cfg.source, source);
 	COPY(cfg.ns, ns);
-	struct import_op op = { .import = import_new(&cfg) };
+	struct import_op op = { .import = import_new(c, &cfg) };
 	if (!op.import)
 		return -ENOMEM;
 	int r = state_op_wait(post_ensure, c, &op.op);

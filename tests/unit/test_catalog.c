@@ -18,10 +18,11 @@ struct line {
 	uint64_t size;
 };
 
-static struct import *import_of(bool is_vault, const struct line *lines, size_t n)
+static struct import *import_of(struct catalog *c, bool is_vault,
+				const struct line *lines, size_t n)
 {
 	struct import_cfg cfg = { .source = "photos", .ns = NS, .is_vault = is_vault };
-	struct import *im = import_new(&cfg);
+	struct import *im = import_new(c, &cfg);
 	assert_non_null(im);
 	for (size_t i = 0; i < n; i++) {
 		struct listing_entry e = { 0 };
@@ -38,7 +39,7 @@ static struct import *import_of(bool is_vault, const struct line *lines, size_t 
 static struct import_op import(struct catalog *c, bool is_vault, const struct line *lines,
 			       size_t n)
 {
-	struct import_op op = { .import = import_of(is_vault, lines, n),
+	struct import_op op = { .import = import_of(c, is_vault, lines, n),
 				.taken_ms = 1000 };
 	assert_int_equal(catalog_import_wait(c, &op), 0);
 	return op;
@@ -204,7 +205,7 @@ static void keys_lose_their_prefix_and_markers_are_directories(void **state)
 		{ "pre/d/f", "", 2, 1 },   { "pre/d/", "", 3, 0 },
 		{ "pre/full/", "", 1, 9 },
 	};
-	struct import *im = import_new(&cfg);
+	struct import *im = import_new(c, &cfg);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		struct listing_entry e = { .object.size_bytes = keys[i].size,
 					   .object.modified_ms = keys[i].day };
@@ -287,7 +288,7 @@ static void two_sources_may_show_one_object(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct import_cfg cfg = { .ns = "s3://b" };
 		snprintf(cfg.source, sizeof(cfg.source), "source%d", i);
-		struct import *im = import_new(&cfg);
+		struct import *im = import_new(c, &cfg);
 		struct listing_entry line = { .object.id = "dir/k", .object.etag = "e" };
 		assert_int_equal(import_add(im, &line), 0);
 		struct import_op op = { .import = im };
@@ -407,7 +408,7 @@ static int import_odd(struct catalog *c, const char *names, struct import_op *op
 				  .is_vault = true,
 				  .is_separated = true,
 				  .names = names };
-	*op = (struct import_op){ .import = import_new(&cfg), .taken_ms = 1000 };
+	*op = (struct import_op){ .import = import_new(c, &cfg), .taken_ms = 1000 };
 	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
 		struct listing_entry e = { .object.modified_ms = odd[i].day * 86400000 };
 		snprintf(e.object.id, sizeof(e.object.id), "%s", odd[i].id);

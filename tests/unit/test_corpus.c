@@ -103,7 +103,7 @@ static void import_all(struct catalog *c, bool is_vault, const struct listing_en
 	struct import_cfg cfg = { .source = "photos",
 				  .ns = "glacier://us-east-1/photos",
 				  .is_vault = is_vault };
-	*op = (struct import_op){ .import = import_new(&cfg), .taken_ms = 1000 };
+	*op = (struct import_op){ .import = import_new(c, &cfg), .taken_ms = 1000 };
 	for (size_t i = 0; i < N; i++)
 		assert_int_equal(import_add(op->import, &list[i]), 0);
 	assert_int_equal(catalog_import_wait(c, op), 0);

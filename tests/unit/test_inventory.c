@@ -22,7 +22,7 @@ static int read_bytes(const char *text, size_t len, int64_t *ret_taken_ms,
 		      struct buf *err)
 {
 	struct import_cfg cfg = { .source = "photos", .ns = NS, .is_vault = true };
-	struct import *im = import_new(&cfg);
+	struct import *im = import_new(NULL, &cfg);
 	int fd = memfd_create("inventory", MFD_CLOEXEC);
 	assert_true(im && fd >= 0);
 	assert_int_equal(write(fd, text, len), len);

@@ -113,8 +113,12 @@ struct backend_call {
 	char tag[RESTORE_TAG_MAX]; /* RESTORE, FIND: our mark in a vault job's description */
 	char token
 		[RESTORE_TOKEN_MAX]; /* PROBE, FETCH: job id (vaults); RESTORE, FIND give it */
-	bool is_fresh;     /* PROBE: no answer that is older than the call will do */
-	uint64_t off, len; /* FETCH; len 0: to the end (inventories) */
+	bool is_fresh; /* PROBE: no answer that is older than the call will do */
+	/* FETCH: of what was restored; len 0: to the end (inventories).
+	 * FIND, RESTORE of a vault's archive: what of it the job has to bring; len 0: all of it.
+	 * A job that brings more serves too, if parts of its output can be verified. RESTORE asks
+	 * for just this: `off` a multiple of a MiB, `len` too but at the archive's end. */
+	uint64_t off, len;
 
 	/* FETCH: in order; a non-zero answer ends the call with that result. */
 	int (*data)(struct backend_call *c, const void *data, size_t len);
@@ -134,7 +138,12 @@ struct backend_call {
 	int64_t ready_ms;        /* when it became ready, 0 unknown (service time) */
 	int64_t expires_ms;      /* until when it can be fetched, 0 unknown or never */
 	struct proof_offer proof; /* FIND, PROBE of S3 objects */
-	bool has_tree_hash; /* FETCH of vaults: the service vouched for these bytes */
+	uint64_t
+		job_off; /* FIND, PROBE, RESTORE of vaults: where in the archive the restored
+			     bytes begin */
+	/* FETCH of vaults: the service vouched for these bytes. FIND, PROBE: for all that the job
+	 * brings. */
+	bool has_tree_hash;
 	struct node_hash tree_hash;
 	char request_id[80]; /* of the last answer, for the ledger */
 	/* For metering, filled on failure too: what was sent, as the API names it, how often, and

@@ -111,10 +111,12 @@ static int restore_ask(struct op *op)
 	const struct backend_call *c = op->call;
 
 	op->x.method = "POST";
-	int r = glacier_job_body(&op->x.body, c->object, c->tier, c->tag);
+	int r = glacier_job_body(&op->x.body, c);
 	if (r == -EINVAL)
-		return exchange_fail(&op->x, FAULT_REFUSED, "BadRequest",
-				     "no tier, or a tag that is not printable ASCII");
+		return exchange_fail(
+			&op->x, FAULT_REFUSED, "BadRequest",
+			"no tier, a range that does not begin and end on a MiB, or a tag that "
+			"is not printable ASCII");
 	if (r == 0)
 		r = exchange_header(&op->x, "content-type", "application/json");
 	return r < 0 ? r : path_set(op, "/jobs", "", "");
@@ -133,6 +135,7 @@ static int restore_answered(struct op *op)
 	snprintf(c->token, sizeof(c->token), "%s", id);
 	c->is_new = true;
 	c->is_ours = true;
+	c->job_off = c->off;
 	c->state = REMOTE_RESTORING;
 	return 0;
 }

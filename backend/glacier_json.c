@@ -56,18 +56,40 @@ static int state_parse(const char *word, enum remote_state *ret)
 	return -EBADMSG;
 }
 
-static bool is_whole_archive(struct json_object *o)
+/* "A-B", both included. */
+static bool range_parse(const char *s, uint64_t *ret_first, uint64_t *ret_last)
+{
+	size_t len = strcspn(s, "-");
+	uint64_t first, last;
+	char digits[24];
+
+	if (s[len] != '-' || len >= sizeof(digits))
+		return false;
+	memcpy(digits, s, len);
+	digits[len] = '\0';
+	if (str_to_u64(digits, &first) < 0 || str_to_u64(s + len + 1, &last) < 0 ||
+	    first > last)
+		return false;
+	*ret_first = first;
+	*ret_last = last;
+	return true;
+}
+
+static void archive_range_parse(struct json_object *o, struct glacier_job *j)
 {
 	const char *range = text_of(o, "RetrievalByteRange");
-	uint64_t size;
-	char whole[48];
+	uint64_t size = 0, first, last;
 
-	if (!*range)
-		return true;
-	if (json_u64(o, "ArchiveSizeInBytes", &size) < 0 || size == 0)
-		return false;
-	snprintf(whole, sizeof(whole), "0-%" PRIu64, size - 1);
-	return streq(range, whole);
+	if (json_u64(o, "ArchiveSizeInBytes", &size) < 0)
+		size = 0;
+	if (!*range) {
+		j->is_whole = true;
+		j->len = size;
+	} else if (range_parse(range, &first, &last) && last < size) {
+		j->is_whole = first == 0 && last == size - 1;
+		j->off = first;
+		j->len = last - first + 1;
+	}
 }
 
 static bool is_whole_inventory(struct json_object *o)
@@ -97,8 +119,11 @@ int glacier_job_parse(struct json_object *o, struct glacier_job *ret)
 	snprintf(j.message, sizeof(j.message), "%s", text_of(o, "StatusMessage"));
 	if (j.is_inventory)
 		j.is_whole = is_whole_inventory(o);
-	else
-		j.is_whole = streq(action, "ArchiveRetrieval") && is_whole_archive(o);
+	else if (streq(action, "ArchiveRetrieval"))
+		archive_range_parse(o, &j);
+	/* A hash that is none proves nothing; the job is there all the same. */
+	j.has_tree_hash = hex_decode(text_of(o, "SHA256TreeHash"), j.tree_hash.bytes,
+				     sizeof(j.tree_hash.bytes)) == 0;
 	*ret = j;
 	return 0;
 }
@@ -108,16 +133,30 @@ bool glacier_job_is_ours(const struct glacier_job *j, const char *tag)
 	return *tag && streq(j->description, tag);
 }
 
-int glacier_job_rank(const struct glacier_job *j, const struct object *object,
-		     const char *tag, int64_t now_ms)
+static bool job_brings(const struct glacier_job *j, const struct backend_call *ask)
 {
-	bool is_ours = glacier_job_is_ours(j, tag);
+	if (j->is_whole)
+		return true;
+	if (!ask->object || ask->len == 0 || j->len == 0)
+		return false;
+	if (j->off == ask->off && j->len == ask->len)
+		return true;
+	return j->off <= ask->off && ask->off + ask->len <= j->off + j->len &&
+	       treehash_is_aligned(j->off / MIB, treehash_leaf_count(j->len),
+				   treehash_leaf_count(ask->object->size_bytes));
+}
+
+int glacier_job_rank(const struct glacier_job *j, const struct backend_call *ask,
+		     int64_t now_ms)
+{
+	const struct object *object = ask->object;
+	bool is_ours = glacier_job_is_ours(j, ask->tag);
 	bool is_same = object ? !j->is_inventory && streq(j->archive_id, object->id)
 			      : j->is_inventory;
 	bool is_live =
 		j->completed_ms == 0 || j->completed_ms + GLACIER_OUTPUT_MS > now_ms;
 
-	if (!is_same || !j->is_whole)
+	if (!is_same || !job_brings(j, ask))
 		return 0;
 	if (j->state == REMOTE_READY && is_live)
 		return is_ours ? 5 : 3;
@@ -134,23 +173,36 @@ static bool is_description(const char *s)
 	return true;
 }
 
-int glacier_job_body(struct buf *out, const struct object *object, enum tier tier,
-		     const char *tag)
+/* The service's own rule for RetrievalByteRange (1.3). */
+static bool is_range(const struct backend_call *ask)
+{
+	uint64_t size = ask->object->size_bytes;
+
+	return ask->off % MIB == 0 && ask->off < size && ask->len <= size - ask->off &&
+	       (ask->len % MIB == 0 || ask->off + ask->len == size);
+}
+
+int glacier_job_body(struct buf *out, const struct backend_call *ask)
 {
 	static const char *const words[] = { "", "Expedited", "Standard", "Bulk" };
+	const struct object *object = ask->object;
 
-	if (!is_description(tag) || (object && tier == TIER_NONE))
+	if (!is_description(ask->tag) || (object && ask->tier == TIER_NONE) ||
+	    (object && ask->len && !is_range(ask)))
 		return -EINVAL;
 	if (object) {
 		buf_puts(out, "{\"Type\":\"archive-retrieval\",\"ArchiveId\":");
 		json_quote(out, object->id);
-		buf_printf(out, ",\"Tier\":\"%s\"", words[tier]);
+		buf_printf(out, ",\"Tier\":\"%s\"", words[ask->tier]);
 	} else {
 		buf_puts(out, "{\"Type\":\"inventory-retrieval\",\"Format\":\"JSON\"");
 	}
-	if (*tag) {
+	if (object && ask->len)
+		buf_printf(out, ",\"RetrievalByteRange\":\"%" PRIu64 "-%" PRIu64 "\"",
+			   ask->off, ask->off + ask->len - 1);
+	if (*ask->tag) {
 		buf_puts(out, ",\"Description\":");
-		json_quote(out, tag);
+		json_quote(out, ask->tag);
 	}
 	return buf_putc(out, '}');
 }

@@ -20,6 +20,11 @@ struct glacier_job {
 	enum remote_state state; /* RESTORING, READY, FAILED */
 	bool is_inventory;
 	bool is_whole; /* all of the archive; the whole inventory, as JSON */
+	/* What of the archive its output is; len 0: not told. Its own tree hash is there once it is
+	 * known, and only for a range that is a node of the archive's tree (1.4, 1.9). */
+	uint64_t off, len;
+	bool has_tree_hash;
+	struct node_hash tree_hash;
 	char id[RESTORE_TOKEN_MAX];
 	char archive_id[256];
 	char message[200]; /* StatusMessage */
@@ -29,16 +34,17 @@ struct glacier_job {
 /* 0, or -EBADMSG. */
 int glacier_job_parse(struct json_object *o, struct glacier_job *ret);
 
-/* How well a job answers "is `object` (NULL: the inventory) being restored?": 0 not at all, the
- * higher the better. Ours (by `tag`, "" none) before others', finished before running; output
+/* How well a job answers "is [off, off + len) of `object` being restored?" (len 0: all of it;
+ * NULL: the inventory): 0 not at all, the higher the better. A job that brings more serves if its
+ * range is a node of the archive's tree, so that parts of its output can be verified. Ours (by `tag`, "" none) before others', finished before running; output
  * that has expired at `now_ms` is worth nothing, and a failure counts only if it is ours. */
-int glacier_job_rank(const struct glacier_job *j, const struct object *object,
-		     const char *tag, int64_t now_ms);
+int glacier_job_rank(const struct glacier_job *j, const struct backend_call *ask,
+		     int64_t now_ms);
 bool glacier_job_is_ours(const struct glacier_job *j, const char *tag);
 
-/* The body of InitiateJob. 0, -EINVAL (tag not printable ASCII, no tier), or the buffer's. */
-int glacier_job_body(struct buf *out, const struct object *object, enum tier tier,
-		     const char *tag);
+/* The body of InitiateJob for a RESTORE. 0, -EINVAL (tag not printable ASCII, no tier, a range
+ * that the service does not take), or the buffer's. */
+int glacier_job_body(struct buf *out, const struct backend_call *ask);
 
 /* {"code":...,"message":...,"type":...}; anything else leaves `ret` as it is. */
 void glacier_error_parse(const char *data, size_t len, struct site_error *ret);

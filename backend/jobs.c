@@ -32,6 +32,9 @@ struct seen {
 	char *id, *message; /* owned */
 	enum remote_state state;
 	int64_t completed_ms;
+	uint64_t off; /* of its output in the archive */
+	bool has_tree_hash;
+	struct node_hash tree_hash;
 };
 
 struct jobs {
@@ -58,6 +61,9 @@ void job_tell(struct backend_call *c, const struct glacier_job *job, int64_t now
 {
 	snprintf(c->token, sizeof(c->token), "%s", job->id);
 	c->is_ours = glacier_job_is_ours(job, c->tag);
+	c->job_off = job->off;
+	c->has_tree_hash = job->has_tree_hash;
+	c->tree_hash = job->tree_hash;
 	c->state = job->state;
 	if (job->state == REMOTE_READY) {
 		c->ready_ms = job->completed_ms;
@@ -109,6 +115,9 @@ static int snapshot_add(struct jobs *j, const struct glacier_job *job)
 		.message = strdup(job->state == REMOTE_FAILED ? job->message : ""),
 		.state = job->state,
 		.completed_ms = job->completed_ms,
+		.off = job->off,
+		.has_tree_hash = job->has_tree_hash,
+		.tree_hash = job->tree_hash,
 	};
 	if (!s.id || !s.message) {
 		free(s.id);
@@ -136,7 +145,11 @@ static bool snapshot_answers(const struct jobs *j, struct backend_call *c)
 
 	if (!s)
 		return false;
-	struct glacier_job job = { .state = s->state, .completed_ms = s->completed_ms };
+	struct glacier_job job = { .state = s->state,
+				   .completed_ms = s->completed_ms,
+				   .off = s->off,
+				   .has_tree_hash = s->has_tree_hash,
+				   .tree_hash = s->tree_hash };
 	snprintf(job.id, sizeof(job.id), "%s", s->id);
 	snprintf(job.message, sizeof(job.message), "%s", s->message);
 	job_tell(c, &job, now_of(j));
@@ -258,7 +271,7 @@ void jobs_see(struct jobs *j, const struct glacier_job *job)
 	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link)) {
 		if (r->state != RIDER_RIDING || r->call->verb != BACKEND_FIND)
 			continue;
-		int rank = glacier_job_rank(job, r->call->object, r->call->tag, now);
+		int rank = glacier_job_rank(job, r->call, now);
 		bool is_later =
 			rank == r->rank && job->completed_ms > r->best.completed_ms;
 		if (rank > r->rank || (rank > 0 && is_later)) {

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "glacier_json.h"
+#include "jobs.h"
 #include "json.h"
 #include "str.h"
 
@@ -132,6 +133,16 @@ static struct glacier_job job(const char *archive, const char *tag,
 	return j;
 }
 
+/* As jobs.c asks: for [off, off + len), len 0 all of it; `archive` NULL for the inventory. */
+static int rank(const struct glacier_job *j, const struct object *object, const char *tag,
+		int64_t now_ms)
+{
+	struct backend_call ask = { .object = object };
+
+	snprintf(ask.tag, sizeof(ask.tag), "%s", tag);
+	return glacier_job_rank(j, &ask, now_ms);
+}
+
 static void our_jobs_come_first_then_finished_ones(void **state)
 {
 	static const struct object object = { .id = "A" };
@@ -146,10 +157,10 @@ static void our_jobs_come_first_then_finished_ones(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(in_order); i++)
-		assert_int_equal(glacier_job_rank(&in_order[i], &object, "mine", NOW), i);
+		assert_int_equal(rank(&in_order[i], &object, "mine", NOW), i);
 	/* Without a tag nothing is ours. */
-	assert_int_equal(glacier_job_rank(&in_order[0], &object, "", NOW), 0);
-	assert_int_equal(glacier_job_rank(&in_order[5], &object, "", NOW), 3);
+	assert_int_equal(rank(&in_order[0], &object, "", NOW), 0);
+	assert_int_equal(rank(&in_order[5], &object, "", NOW), 3);
 }
 
 static void jobs_of_something_else_are_worth_nothing(void **state)
@@ -162,34 +173,116 @@ static void jobs_of_something_else_are_worth_nothing(void **state)
 	(void)state;
 
 	part.is_whole = false;
-	assert_int_equal(glacier_job_rank(&other, &object, "mine", NOW), 0);
-	assert_int_equal(glacier_job_rank(&inventory, &object, "mine", NOW), 0);
-	assert_int_equal(glacier_job_rank(&part, &object, "mine", NOW), 0);
-	assert_int_equal(glacier_job_rank(&old, &object, "mine", NOW), 0);
-	assert_int_equal(glacier_job_rank(&old, &object, "mine", NOW - 1), 5);
-	assert_int_equal(glacier_job_rank(&inventory, NULL, "mine", NOW), 5);
-	assert_int_equal(glacier_job_rank(&other, NULL, "mine", NOW), 0);
+	assert_int_equal(rank(&other, &object, "mine", NOW), 0);
+	assert_int_equal(rank(&inventory, &object, "mine", NOW), 0);
+	assert_int_equal(rank(&part, &object, "mine", NOW), 0);
+	assert_int_equal(rank(&old, &object, "mine", NOW), 0);
+	assert_int_equal(rank(&old, &object, "mine", NOW - 1), 5);
+	assert_int_equal(rank(&inventory, NULL, "mine", NOW), 5);
+	assert_int_equal(rank(&other, NULL, "mine", NOW), 0);
+}
+
+/* AWS protocol reference 1.9: seven MiB and a bit. */
+static void a_job_serves_what_it_brings_if_parts_of_it_can_be_verified(void **state)
+{
+	static const struct object object = { .id = "A", .size_bytes = 7 * MIB + 5 };
+	static const struct {
+		uint64_t job_off, job_len, off, len;
+		bool serves;
+	} rows[] = {
+		{ 0, MIB, 0, MIB, true },
+		{ 0, 4 * MIB, 0, MIB, true },
+		{ 0, 4 * MIB, 3 * MIB, MIB, true },
+		{ 4 * MIB, 3 * MIB + 5, 7 * MIB, 5, true },
+		{ 4 * MIB, 3 * MIB + 5, 4 * MIB, 2 * MIB, true },
+		{ 0, MIB, MIB, MIB, false },
+		{ 0, 2 * MIB, MIB, 2 * MIB, false },
+		{ 0, 4 * MIB, 0, 0, false },                  /* all of it */
+		{ 0, 3 * MIB, 0, MIB, false },                /* not a node of the tree */
+		{ MIB, 6 * MIB + 5, 4 * MIB, MIB, false },    /* likewise */
+		{ MIB, 6 * MIB + 5, MIB, 6 * MIB + 5, true }, /* just what is missing */
+	};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct glacier_job j = job("A", "", REMOTE_RESTORING, 0);
+		struct backend_call ask = { .object = &object };
+
+		j.is_whole = false;
+		j.off = rows[i].job_off;
+		j.len = rows[i].job_len;
+		ask.off = rows[i].off;
+		ask.len = rows[i].len;
+		if ((glacier_job_rank(&j, &ask, NOW) > 0) != rows[i].serves)
+			fail_msg("row %zu", i);
+	}
+}
+
+static void a_job_of_a_range_says_which_and_its_hash(void **state)
+{
+	static const char text[] =
+		"{\"Action\":\"ArchiveRetrieval\",\"JobId\":\"J\",\"StatusCode\":\"Succeeded\","
+		"\"ArchiveSizeInBytes\":16777216,\"RetrievalByteRange\":\"4194304-8388607\","
+		"\"SHA256TreeHash\":\"a0000000000000000000000000000000000000000000000000000000000000"
+		"0b\"}";
+	struct glacier_job j;
+	struct backend_call c = { .verb = BACKEND_PROBE };
+	(void)state;
+
+	assert_int_equal(job_of(text, &j), 0);
+	assert_false(j.is_whole);
+	assert_int_equal(j.off, 4 * MIB);
+	assert_int_equal(j.len, 4 * MIB);
+	job_tell(&c, &j, NOW);
+	assert_int_equal(c.job_off, 4 * MIB);
+	assert_true(c.has_tree_hash);
+	assert_int_equal(c.tree_hash.bytes[0], 0xa0);
+	assert_int_equal(c.tree_hash.bytes[31], 0x0b);
+}
+
+/* The body asked for; NULL where it is refused. */
+static void body_is(const struct backend_call *ask, const char *expected)
+{
+	_buf_ struct buf b;
+
+	buf_init(&b, 4096);
+	assert_int_equal(glacier_job_body(&b, ask), expected ? 0 : -EINVAL);
+	if (expected)
+		assert_string_equal(b.data, expected);
 }
 
 static void the_body_of_a_request_is_the_bare_object(void **state)
 {
-	static const struct object object = { .id = "A_-x" };
-	_buf_ struct buf b;
+	static const struct object object = { .id = "A_-x", .size_bytes = 3 * MIB + 1 };
+	struct backend_call c = { .object = &object,
+				  .tier = TIER_BULK,
+				  .tag = "fs:\"1\"" };
+	struct backend_call inventory = { .object = NULL };
 	(void)state;
 
-	buf_init(&b, 4096);
-	assert_int_equal(glacier_job_body(&b, &object, TIER_BULK, "fs:\"1\""), 0);
-	assert_string_equal(b.data,
-			    "{\"Type\":\"archive-retrieval\",\"ArchiveId\":\"A_-x\","
-			    "\"Tier\":\"Bulk\",\"Description\":\"fs:\\\"1\\\"\"}");
-	buf_reset(&b);
-	assert_int_equal(glacier_job_body(&b, NULL, TIER_NONE, ""), 0);
-	assert_string_equal(b.data,
-			    "{\"Type\":\"inventory-retrieval\",\"Format\":\"JSON\"}");
-
-	assert_int_equal(glacier_job_body(&b, &object, TIER_NONE, ""), -EINVAL);
-	assert_int_equal(glacier_job_body(&b, &object, TIER_BULK, "a\nb"), -EINVAL);
-	assert_int_equal(glacier_job_body(&b, &object, TIER_BULK, "\xc3\xa9"), -EINVAL);
+	body_is(&c, "{\"Type\":\"archive-retrieval\",\"ArchiveId\":\"A_-x\","
+		    "\"Tier\":\"Bulk\",\"Description\":\"fs:\\\"1\\\"\"}");
+	body_is(&inventory, "{\"Type\":\"inventory-retrieval\",\"Format\":\"JSON\"}");
+	c.tag[0] = '\0';
+	c.off = 2 * MIB;
+	c.len = MIB + 1;
+	body_is(&c, "{\"Type\":\"archive-retrieval\",\"ArchiveId\":\"A_-x\","
+		    "\"Tier\":\"Bulk\",\"RetrievalByteRange\":\"2097152-3145728\"}");
+	c.len = MIB + 2; /* past the end */
+	body_is(&c, NULL);
+	c.len = 5; /* ends within a MiB */
+	body_is(&c, NULL);
+	c.off = 1;
+	c.len = MIB - 1;
+	body_is(&c, NULL);
+	c.off = c.len = 0;
+	c.tier = TIER_NONE;
+	body_is(&c, NULL);
+	c.tier = TIER_BULK;
+	snprintf(c.tag, sizeof(c.tag), "a\nb");
+	body_is(&c, NULL);
+	snprintf(c.tag, sizeof(c.tag), "\xc3\xa9");
+	body_is(&c, NULL);
 }
 
 static void an_error_is_read_and_html_is_none(void **state)
@@ -217,6 +310,9 @@ int main(void)
 		cmocka_unit_test(only_whole_archives_and_plain_inventories_are_whole),
 		cmocka_unit_test(our_jobs_come_first_then_finished_ones),
 		cmocka_unit_test(jobs_of_something_else_are_worth_nothing),
+		cmocka_unit_test(
+			a_job_serves_what_it_brings_if_parts_of_it_can_be_verified),
+		cmocka_unit_test(a_job_of_a_range_says_which_and_its_hash),
 		cmocka_unit_test(the_body_of_a_request_is_the_bare_object),
 		cmocka_unit_test(an_error_is_read_and_html_is_none),
 	};

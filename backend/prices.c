@@ -129,12 +129,13 @@ static void line_add(struct estimate *e, struct cost_line line)
 	e->is_unknown = e->is_unknown || line.price < 0;
 }
 
-/* Requests to fetch it all: an empty object takes one, too. */
-static uint64_t chunk_count(uint64_t size_bytes, uint64_t chunk_bytes)
+/* Requests to fetch a range in chunks that begin at multiples of their size: an empty object
+ * takes one, too. */
+static uint64_t chunk_count(uint64_t off, uint64_t len, uint64_t chunk_bytes)
 {
-	if (size_bytes == 0 || chunk_bytes == 0)
+	if (len == 0 || chunk_bytes == 0)
 		return 1;
-	return size_bytes / chunk_bytes + (size_bytes % chunk_bytes != 0);
+	return (off + len - 1) / chunk_bytes - off / chunk_bytes + 1;
 }
 
 void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
@@ -142,20 +143,21 @@ void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
 {
 	bool is_vault = streq(ask->scheme, "glacier");
 	const char *get = is_vault ? "GetJobOutput" : "GetObject";
-	uint64_t size = ask->size_bytes;
+	uint64_t read = ask->len ? ask->len : ask->size_bytes;
+	uint64_t restored = is_vault ? read : ask->size_bytes;
 
 	*ret = (struct estimate){ .n = 0 };
 	if (ask->needs_restore) {
 		const char *op = ask->restore_operation;
 		line_add(ret, cost_line_make(op, COST_REQUEST, 1, 0, t->restore_request));
-		line_add(ret,
-			 cost_line_make(op, COST_RETRIEVAL, size, 0, t->retrieval_gib));
+		line_add(ret, cost_line_make(op, COST_RETRIEVAL, restored, 0,
+					     t->retrieval_gib));
 		if (t->copy_gib_month != 0)
-			line_add(ret, cost_line_make(op, COST_STORAGE, size,
+			line_add(ret, cost_line_make(op, COST_STORAGE, restored,
 						     ask->days + 1, t->copy_gib_month));
 	}
-	line_add(ret,
-		 cost_line_make(get, COST_REQUEST, chunk_count(size, ask->chunk_bytes), 0,
-				t->get_request));
-	line_add(ret, cost_line_make(get, COST_TRANSFER, size, 0, t->transfer_gib));
+	line_add(ret, cost_line_make(get, COST_REQUEST,
+				     chunk_count(ask->off, read, ask->chunk_bytes), 0,
+				     t->get_request));
+	line_add(ret, cost_line_make(get, COST_TRANSFER, read, 0, t->transfer_gib));
 }

@@ -60,6 +60,9 @@ struct estimate_ask {
 	const char *scheme;
 	const char *restore_operation;
 	uint64_t size_bytes;
+	uint64_t off,
+		len; /* the range that is read; len 0: all of it. S3 restores the whole all
+			      the same, a vault the range alone (AWS protocol reference 5.1) */
 	uint64_t chunk_bytes;
 	uint32_t
 		days; /* of the temporary copy; one more is assumed (rounding to midnight) */

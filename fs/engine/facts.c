@@ -88,22 +88,22 @@ static void facts_ask(struct facts *f, const struct source *s,
 			 &f->eta_ms);
 }
 
-static void facts_price(struct facts *f, const struct engine *e, const struct source *s,
+static void facts_price(struct facts *f, const struct source *s,
 			const struct storage_class *c)
 {
-	const struct backend_ops *ops = s->backend->ops;
 	bool is_here_already = f->state == FILE_READY || f->state == FILE_FETCHING;
-	struct estimate_ask ask = {
-		.scheme = ops->scheme,
-		.restore_operation = ops->restore_operation,
-		.size_bytes = f->entry.object.size_bytes,
-		.chunk_bytes = e->cfg.chunk_bytes,
+	bool is_asked = f->has_request && is_open(&f->request);
+	struct cost_wish wish = {
+		.storage_class = c,
+		.tier = f->tier,
 		.days = f->days,
+		.size_bytes = f->entry.object.size_bytes,
+		.off = is_asked ? f->request.off : 0,
+		.len = is_asked ? f->request.len : 0,
 		.needs_restore = c->is_archive && !is_here_already,
 	};
 
-	prices_for(ops->scheme, source_price_region(s), c->name, f->tier, &f->tariff);
-	estimate_make(&f->tariff, &ask, &f->estimate);
+	cost_estimate(s, &wish, &f->tariff, &f->estimate);
 }
 
 int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
@@ -131,7 +131,7 @@ int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
 	f.now_ms = clock_service_ms(e->clock);
 	f.state = state_of(&f, c);
 	facts_ask(&f, s, c);
-	facts_price(&f, e, s, c);
+	facts_price(&f, s, c);
 	*ret = f;
 	if (ret->has_request && ret->state != FILE_CACHED)
 		ret->why = ret->request.error;

@@ -19,33 +19,6 @@ struct reservation {
 	struct restore *restore;
 };
 
-void restore_estimate(struct restore *r, bool needs_restore, struct estimate *ret)
-{
-	const struct backend_ops *ops = r->source->backend->ops;
-	struct estimate_ask ask = {
-		.scheme = ops->scheme,
-		.restore_operation = ops->restore_operation,
-		.size_bytes = r->rec.size_bytes,
-		.chunk_bytes = r->engine->cfg.chunk_bytes,
-		.days = r->rec.days,
-		.needs_restore = needs_restore,
-	};
-
-	estimate_make(&r->tariff, &ask, ret);
-	if (r->is_inventory && !ret->is_unknown) {
-		/* An inventory is a request and no retrieval; its transfer is metered. */
-		ret->n = 0;
-		ret->total = 0;
-		if (needs_restore) {
-			ret->lines[0] =
-				cost_line_make(ops->restore_operation, COST_REQUEST, 1, 0,
-					       r->tariff.restore_request);
-			ret->total = ret->lines[0].amount;
-			ret->n = 1;
-		}
-	}
-}
-
 /* The intent as it was written; what was said of the restore meanwhile stays. */
 static void restore_reserved(struct restore *r, const struct request *rec)
 {

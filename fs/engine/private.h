@@ -5,6 +5,7 @@
  *	wish.c       how a restore begins                drive.c     what each edge does
  *	look.c       what the service has, the paid call watch.c     is it ready yet
  *	intent.c     what is durable before money leaves note.c      steps into the journal
+ *	cost.c       what a wish would cost
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
@@ -284,7 +285,6 @@ bool inbox_is_trusted(const struct source *s);
 void intent_begin(struct restore *r);
 /* Writes why a wish without an intent ended; the answer is EV_COMMITTED, never at once. */
 void intent_refused(struct restore *r);
-void restore_estimate(struct restore *r, bool needs_restore, struct estimate *ret);
 /* How many bytes the cache will have to take for `r` yet. */
 void restore_promise(struct restore *r, uint64_t bytes);
 
@@ -297,6 +297,28 @@ void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t u
 uint64_t restore_bytes_to_come(const struct restore *r);
 /* What can be refused without asking anybody: sets the outcome; the caller makes it happen. */
 bool restore_is_refused_here(struct restore *r, const struct entry *entry);
+
+/* ---- cost.c ---- */
+/* What is wanted of one file. */
+struct cost_wish {
+	const struct storage_class *storage_class;
+	enum tier tier;
+	uint32_t days;
+	uint64_t size_bytes;
+	uint64_t off, len; /* len 0: all of it */
+	bool needs_restore;
+};
+/* The region whose prices count. */
+const char *source_price_region(const struct source *s);
+/* Any thread. What `w` would cost now, and the prices it is made of. */
+void cost_estimate(const struct source *s, const struct cost_wish *w,
+		   struct tariff *ret_tariff, struct estimate *ret);
+/* Of one call of a listing; PRICE_UNKNOWN. */
+price_t cost_of_listing(const struct source *s);
+/* Looks up the prices of a restore whose `rec` is filled. */
+void restore_price(struct restore *r);
+/* Of its range, at the prices it began with. */
+void restore_estimate(const struct restore *r, bool needs_restore, struct estimate *ret);
 
 /* ---- trouble.c ---- */
 /* It will not get better: what readers get, and why. */
@@ -346,8 +368,6 @@ void fetch_drop(struct restore *r);
 void prove_begin(struct restore *r);
 
 /* ---- source.c ---- */
-/* The region whose prices count. */
-const char *source_price_region(const struct source *s);
 int source_new(struct engine *e, const struct source_cfg *cfg, struct source **ret,
 	       struct buf *err);
 void source_free(struct source *s);

@@ -207,22 +207,15 @@ static void source_failed(struct source *s, const struct fault *f)
 	source_again(s, words);
 }
 
-const char *source_price_region(const struct source *s)
-{
-	return s->cfg.prices ? s->cfg.prices : s->backend->region;
-}
-
 /* Listings cost a little: metered, outside any request. */
 static void listing_charge(struct source *s, const struct backend_call *c)
 {
-	struct tariff tariff;
+	price_t each = cost_of_listing(s);
 
-	prices_for(s->backend->ops->scheme, source_price_region(s), "GLACIER",
-		   TIER_STANDARD, &tariff);
-	if (!c->requests || tariff.list_request <= 0)
+	if (!c->requests || each <= 0)
 		return;
-	struct cost_line line = cost_line_make(c->operation, COST_REQUEST, c->requests, 0,
-					       tariff.list_request);
+	struct cost_line line =
+		cost_line_make(c->operation, COST_REQUEST, c->requests, 0, each);
 	note_source_charge(s, &line, c->request_id);
 }
 

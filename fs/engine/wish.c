@@ -54,12 +54,6 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 	return r;
 }
 
-static void restore_price(struct restore *r)
-{
-	prices_for(r->source->backend->ops->scheme, source_price_region(r->source),
-		   restore_class(r)->name, r->rec.tier, &r->tariff);
-}
-
 static int wish_tier(const struct wish *wish, const struct source *s,
 		     const struct storage_class *c, enum tier *ret)
 {

@@ -159,6 +159,38 @@ static void what_is_restored_already_costs_the_way_out_only(void **state)
 	assert_false(empty.is_unknown);
 }
 
+/* AWS protocol reference 5.1: S3 restores the whole object, a vault the range alone. */
+static void a_range_is_priced_by_what_is_restored_and_what_is_read(void **state)
+{
+	struct estimate_ask ask = {
+		.scheme = "glacier",
+		.restore_operation = "InitiateJob",
+		.size_bytes = 100 * GIB,
+		.off = (8 << 20) - 1,
+		.len = (8 << 20) + 2,
+		.chunk_bytes = 8 << 20,
+		.needs_restore = true,
+	};
+	struct estimate e;
+	struct tariff t;
+	(void)state;
+
+	prices_for("glacier", "us-east-1", "VAULT", TIER_STANDARD, &t);
+	estimate_make(&t, &ask, &e);
+	assert_int_equal(e.lines[1].quantity, ask.len);
+	assert_int_equal(e.lines[2].quantity, 3);
+	assert_int_equal(e.lines[3].quantity, ask.len);
+
+	ask.scheme = "s3";
+	ask.restore_operation = "RestoreObject";
+	prices_for("s3", "us-east-1", "GLACIER", TIER_STANDARD, &t);
+	estimate_make(&t, &ask, &e);
+	assert_int_equal(e.lines[1].quantity, 100 * GIB);
+	assert_int_equal(e.lines[2].quantity, 100 * GIB);
+	assert_int_equal(e.lines[3].quantity, 3);
+	assert_int_equal(e.lines[4].quantity, ask.len);
+}
+
 static void a_line_of_unknown_price_amounts_to_nothing(void **state)
 {
 	struct cost_line l =
@@ -180,6 +212,7 @@ int main(void)
 		cmocka_unit_test(free_is_known_and_not_unknown),
 		cmocka_unit_test(an_unknown_price_makes_the_estimate_unknown),
 		cmocka_unit_test(what_is_restored_already_costs_the_way_out_only),
+		cmocka_unit_test(a_range_is_priced_by_what_is_restored_and_what_is_read),
 		cmocka_unit_test(a_line_of_unknown_price_amounts_to_nothing),
 	};
 	return cmocka_run_group_tests_name("prices", tests, NULL, NULL);

@@ -118,7 +118,7 @@ static const struct option_row state_rows[] = {
 #ifdef THAW_CRASH_POINTS
 static const struct option_row debug_rows[] = {
 	ROW(debug_section, "crash-at", OPTION_STR, crash_at, NULL,
-	    "die at this step: PHASE/EVENT, + for after it"),
+	    "die at this step: PHASE/EVENT, + for after it, #N for the Nth"),
 };
 #endif
 

@@ -159,6 +159,7 @@ void restore_happens(struct restore *r, enum restore_event ev)
 		  restore_phase_word(edge->to));
 	edge_passed(e, edge, false);
 	r->phase = edge->to;
+	restore_invariants(r, edge);
 	restore_act(r, edge->actions);
 	edge_passed(e, edge, true);
 }

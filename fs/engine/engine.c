@@ -54,6 +54,7 @@ static void sweep_fires(struct timer *t)
 	int64_t now = engine_real_ms(e);
 
 	waiters_sweep(e, now);
+	engine_invariants(e);
 	timers_arm(&e->real, &e->sweep, now + 1000);
 }
 

@@ -10,6 +10,7 @@
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
  *	saved.c      inventories from files      admit.c     whether a wish may go on
+ *	invariants.c what must always hold
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -319,6 +320,12 @@ price_t cost_of_listing(const struct source *s);
 void restore_price(struct restore *r);
 /* Of its range, at the prices it began with. */
 void restore_estimate(const struct restore *r, bool needs_restore, struct estimate *ret);
+
+/* ---- invariants.c: nothing, where assertions are off ---- */
+/* On an edge: the phase is the new one, nothing has been done about it yet. */
+void restore_invariants(const struct restore *r, const struct restore_edge *edge);
+/* Every second: what is counted is what is there. */
+void engine_invariants(struct engine *e);
 
 /* ---- trouble.c ---- */
 /* It will not get better: what readers get, and why. */

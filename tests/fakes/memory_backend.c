@@ -43,9 +43,33 @@ void memory_bytes(const struct memory_object *o, uint64_t off, void *ret, size_t
 	}
 }
 
+/* The slot an id is in, or would be. */
+static uint32_t *slot_of(const char *id)
+{
+	uint32_t hash = 2166136261u;
+
+	for (const char *c = id; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 16777619u;
+	for (;; hash++) {
+		uint32_t *slot = &store->slots[hash & (MEMORY_SLOTS - 1)];
+		if (!*slot || streq(store->objects[*slot - 1].object.id, id))
+			return slot;
+	}
+}
+
+struct memory_object *memory_find(const char *id)
+{
+	uint32_t slot = *slot_of(id);
+
+	return slot ? &store->objects[slot - 1] : NULL;
+}
+
 struct memory_object *memory_add(const char *id, const char *storage_class,
 				 uint64_t size_bytes)
 {
+	if (store->n == MEMORY_OBJECTS_MAX)
+		abort();
+	*slot_of(id) = (uint32_t)store->n + 1;
 	struct memory_object *o = &store->objects[store->n++];
 	uint64_t n = treehash_leaf_count(size_bytes);
 	char *bytes = malloc(size_bytes + 1);
@@ -78,10 +102,12 @@ static struct memory_object *find(const struct backend_call *c)
 {
 	if (!c->object)
 		return &store->inventory;
-	for (size_t i = 0; i < store->n; i++)
-		if (streq(store->objects[i].object.id, c->object->id))
-			return &store->objects[i];
-	return NULL;
+	return memory_find(c->object->id);
+}
+
+static struct memory_bill *bill_of(const struct backend_call *c)
+{
+	return !c->object || c->object->has_tree_hash ? &store->vault : &store->bucket;
 }
 
 static void state_fill(struct memory_object *o, struct backend_call *c)
@@ -125,6 +151,8 @@ static void do_restore(struct memory_object *o, struct backend_call *c)
 	o->ready_ms = now + store->restore_ms;
 	o->expires_ms = o->ready_ms + (int64_t)24 * 3600 * 1000;
 	o->restores++;
+	bill_of(c)->restores++;
+	bill_of(c)->restored_bytes += o->object.size_bytes;
 	snprintf(o->tag, sizeof(o->tag), "%s", c->tag);
 	snprintf(c->token, sizeof(c->token), "job-%.200s", o->object.id);
 	c->state = REMOTE_RESTORING;
@@ -180,16 +208,23 @@ static int do_fetch(struct memory_object *o, struct backend_call *c,
 	int r = c->data(c, bytes, len);
 	c->body_bytes = len;
 	o->fetched_bytes += len;
+	bill_of(c)->fetched_bytes += len;
 	free(leaves);
 	free(bytes);
 	return r;
 }
 
-static int do_list(struct backend_call *c)
+static bool is_listed(const struct memory_object *o, const struct backend *b)
+{
+	return !o->object.has_tree_hash && (!o->bucket || streq(o->bucket, b->cfg.url));
+}
+
+static int do_list(const struct backend *b, struct backend_call *c)
 {
 	for (size_t i = 0; i < store->n; i++) {
-		struct listing_entry e = { .object = store->objects[i].object };
-		int r = e.object.has_tree_hash ? 0 : c->entry(c, &e);
+		const struct memory_object *o = &store->objects[i];
+		struct listing_entry e = { .object = o->object };
+		int r = is_listed(o, b) ? c->entry(c, &e) : 0;
 
 		if (r)
 			return r;
@@ -197,10 +232,35 @@ static int do_list(struct backend_call *c)
 	return 0;
 }
 
+static uint64_t lot_draw(void)
+{
+	store->lot = store->lot * 6364136223846793005u + 1442695040888963407u;
+	return store->lot >> 33;
+}
+
+/* What can happen to a call of the verb, by lot. */
+static enum memory_mishap mishap_drawn(enum backend_verb verb)
+{
+	static const enum memory_mishap of_paid[] = { MISHAP_LOST_BEFORE,
+						      MISHAP_LOST_AFTER, MISHAP_BUSY },
+					of_fetch[] = { MISHAP_LOST_BEFORE, MISHAP_CORRUPT,
+						       MISHAP_SHORT, MISHAP_BUSY },
+					of_others[] = { MISHAP_LOST_BEFORE, MISHAP_BUSY };
+
+	if (!store->per_mille || lot_draw() % 1000 >= store->per_mille)
+		return MISHAP_NONE;
+	uint64_t lot = lot_draw();
+	if (verb == BACKEND_RESTORE)
+		return of_paid[lot % ARRAY_SIZE(of_paid)];
+	if (verb == BACKEND_FETCH)
+		return of_fetch[lot % ARRAY_SIZE(of_fetch)];
+	return of_others[lot % ARRAY_SIZE(of_others)];
+}
+
 static enum memory_mishap mishap_of(enum backend_verb verb)
 {
 	if (!store->mishaps[verb])
-		return MISHAP_NONE;
+		return mishap_drawn(verb);
 	store->mishaps[verb]--;
 	return store->mishap[verb];
 }
@@ -212,7 +272,7 @@ static int fail(struct backend_call *c, enum fault_kind kind, bool is_lost)
 	return fault_errno(kind);
 }
 
-static int run(struct backend_call *c, enum memory_mishap mishap)
+static int run(const struct backend *b, struct backend_call *c, enum memory_mishap mishap)
 {
 	struct memory_object *o = find(c);
 
@@ -221,7 +281,7 @@ static int run(struct backend_call *c, enum memory_mishap mishap)
 	if (c->verb == BACKEND_CHECK)
 		return 0;
 	if (c->verb == BACKEND_LIST)
-		return do_list(c);
+		return do_list(b, c);
 	if (!o)
 		return fail(c, FAULT_NOT_FOUND, false);
 	switch (c->verb) {
@@ -257,7 +317,7 @@ static const char *fetch_operation(const struct backend_call *c)
 	return !c->object || c->object->has_tree_hash ? "GetJobOutput" : "GetObject";
 }
 
-static void answer(struct backend_call *c)
+static void answer(const struct backend *b, struct backend_call *c)
 {
 	enum memory_mishap mishap = mishap_of(c->verb);
 
@@ -265,12 +325,16 @@ static void answer(struct backend_call *c)
 	store->seen_ms = clock_service_ms(now_clock);
 	c->requests = 1;
 	c->operation = c->verb == BACKEND_FETCH ? fetch_operation(c) : "HeadObject";
+	if (c->verb == BACKEND_FETCH)
+		bill_of(c)->fetches++;
+	else if (c->verb == BACKEND_FIND || c->verb == BACKEND_PROBE)
+		bill_of(c)->heads++;
 	switch (mishap) {
 	case MISHAP_LOST_BEFORE:
 		c->result = fail(c, FAULT_NETWORK, true);
 		break;
 	case MISHAP_LOST_AFTER:
-		run(c, mishap);
+		run(b, c, mishap);
 		c->result = fail(c, FAULT_NETWORK, true);
 		break;
 	case MISHAP_BUSY:
@@ -280,12 +344,12 @@ static void answer(struct backend_call *c)
 		c->result = fail(c, FAULT_DENIED, false);
 		break;
 	case MISHAP_SHORT:
-		run(c, mishap);
+		run(b, c, mishap);
 		c->result = fail(c, FAULT_NETWORK, false);
 		break;
 	case MISHAP_NONE:
 	case MISHAP_CORRUPT:
-		c->result = run(c, mishap);
+		c->result = run(b, c, mishap);
 		break;
 	}
 	c->done(c);
@@ -298,9 +362,10 @@ bool memory_pump(void)
 	if (!p)
 		return false;
 	struct backend_call *c = p->call;
+	const struct backend *b = p->backend;
 	TAILQ_REMOVE(&calls, p, link);
 	free(p);
-	answer(c);
+	answer(b, c);
 	return true;
 }
 
@@ -351,6 +416,8 @@ static void cut_short(struct backend_call *c)
 	c->operation = fetch_operation(c);
 	c->body_bytes = c->len / 2;
 	o->fetched_bytes += c->body_bytes;
+	bill_of(c)->fetches++;
+	bill_of(c)->fetched_bytes += c->body_bytes;
 }
 
 static void memory_cancel(struct backend *b, struct backend_call *c)
@@ -409,7 +476,9 @@ struct memory_store *memory_install(struct clock *clock)
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (store == MAP_FAILED)
 		abort();
-	memset(store, 0, sizeof(*store));
+	memset(store, 0,
+	       offsetof(struct memory_store, objects) +
+		       store->n * sizeof(*store->objects));
 	store->restore_ms = (int64_t)4 * 3600 * 1000;
 	snprintf(store->inventory.object.id, sizeof(store->inventory.object.id),
 		 "inventory");

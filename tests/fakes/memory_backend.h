@@ -9,7 +9,8 @@
 
 #include "backend.h"
 
-#define MEMORY_OBJECTS_MAX 16
+#define MEMORY_OBJECTS_MAX 20500
+#define MEMORY_SLOTS       65536 /* a power of two, well above the objects */
 
 /* How the next calls of a verb go wrong. */
 enum memory_mishap {
@@ -24,6 +25,8 @@ enum memory_mishap {
 
 struct memory_object {
 	struct object object;
+	const char *
+		bucket; /* a literal: listed by the source of this URL alone; NULL: by all */
 	uint64_t seed;       /* of its bytes */
 	uint8_t checksum[8]; /* CRC-64/NVME of them */
 	bool is_online;
@@ -34,11 +37,17 @@ struct memory_object {
 	uint64_t fetched_bytes;
 };
 
+/* What the service would bill, of all objects together. */
+struct memory_bill {
+	uint64_t restores, restored_bytes; /* also inventories: no bytes */
+	uint64_t fetches, fetched_bytes;
+	uint64_t heads; /* of objects: a vault's questions are free */
+};
+
 struct memory_store {
-	struct memory_object objects[MEMORY_OBJECTS_MAX];
-	size_t n;
 	struct memory_object inventory; /* of the vault */
-	int64_t restore_ms;             /* service time a restore takes */
+	struct memory_bill vault, bucket;
+	int64_t restore_ms; /* service time a restore takes */
 	enum memory_mishap mishap[BACKEND_FETCH + 1];
 	unsigned int mishaps[BACKEND_FETCH + 1]; /* how many calls still go wrong */
 	unsigned int calls[BACKEND_FETCH + 1];
@@ -48,6 +57,13 @@ struct memory_store {
 	bool is_unreachable;
 	bool is_prompt;  /* answers by itself, from inside backends_wait() */
 	int64_t seen_ms; /* service time of the last answer */
+	/* Of a thousand calls so many go wrong, by lot: how is drawn too. */
+	unsigned int per_mille;
+	uint64_t lot;
+	size_t n;
+	uint32_t slots[MEMORY_SLOTS]; /* index + 1 by the hash of the id */
+	/* Last: what is not used is never touched. */
+	struct memory_object objects[MEMORY_OBJECTS_MAX];
 };
 
 /* Takes over the schemes "glacier" and "s3". Before any fork that shares the store. */
@@ -57,6 +73,8 @@ void memory_restart(struct clock *clock);
 /* A vault archive (class "VAULT") or an object of a storage class. */
 struct memory_object *memory_add(const char *id, const char *storage_class,
 				 uint64_t size_bytes);
+/* NULL: no such object. */
+struct memory_object *memory_find(const char *id);
 /* The bytes of an object, as they should be read. */
 void memory_bytes(const struct memory_object *o, uint64_t off, void *ret, size_t len);
 /* Answers what waits; not where the store is prompt. True if there was anything. */

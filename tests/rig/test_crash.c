@@ -128,10 +128,11 @@ static const struct scenario scenarios[] = {
 
 static struct memory_object *object_named(const char *id)
 {
-	for (size_t i = 0; i < store->n; i++)
-		if (streq(store->objects[i].object.id, id))
-			return &store->objects[i];
-	abort();
+	struct memory_object *o = memory_find(id);
+
+	if (!o)
+		abort();
+	return o;
 }
 
 static const char *check(struct rig *rig, const struct scenario *s, bool is_scout)

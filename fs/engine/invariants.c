@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invariants - what must hold of the engine's records whatever happens; a build with assertions
+ * dies of what does not.
+ *
+ *	an edge   1. the paid call is sent from `sending` alone, with its intent in the journal
+ *	          2. where the table says durable, there is a request in the journal
+ *	          3. what has left the engine's table goes through no edge
+ *	a second  4. the bytes promised to all restores are the sum of what each was promised
+ *	          5. the readers counted are those that wait
+ *	          6. the transfers counted are those under way, each of a restore that is fetching
+ *	          7. the calls counted are those under way
+ */
+#include "private.h"
+#include <assert.h>
+
+#ifdef NDEBUG
+void restore_invariants(const struct restore *r, const struct restore_edge *edge)
+{
+}
+
+void engine_invariants(struct engine *e)
+{
+}
+#else
+static bool is_intent_durable(const struct restore *r)
+{
+	return r->rec.id && r->rec.state == REQUEST_INTENT && !r->rec.err;
+}
+
+void restore_invariants(const struct restore *r, const struct restore_edge *edge)
+{
+	assert(!r->is_left);
+	assert(r->phase == edge->to);
+	if (edge->actions & DO_SEND)
+		assert(edge->to == PHASE_SENDING && is_intent_durable(r));
+	if (restore_phase_is_durable(edge->to))
+		assert(r->rec.id);
+}
+
+static size_t readers_of(const struct restore *r)
+{
+	const struct waiter *w;
+	size_t n = 0;
+
+	LIST_FOREACH (w, &r->waiters, of_restore)
+		n += w->how != WAIT_POLL;
+	return n;
+}
+
+static void transfers_check(const struct engine *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+		const struct transfer *t = &e->transfers[i];
+
+		n += t->state != TRANSFER_FREE;
+		if (t->restore)
+			assert(t->state != TRANSFER_FREE && t->restore->n_transfers);
+	}
+	assert(n == e->n_transfers);
+}
+
+void engine_invariants(struct engine *e)
+{
+	uint64_t promised = 0;
+	size_t waiters = 0;
+	unsigned int calls = 0;
+
+	for (struct restore *r = restore_first(e); r; r = restore_next(r)) {
+		size_t readers = readers_of(r);
+
+		assert(readers == r->n_waiters);
+		waiters += readers;
+		promised += r->promised_bytes;
+		calls += r->is_calling;
+	}
+	assert(waiters == e->n_waiters);
+	assert(promised == e->promised_bytes);
+	assert(calls == e->n_calls && calls <= CALLS_MAX);
+	transfers_check(e);
+}
+#endif

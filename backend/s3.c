@@ -75,6 +75,8 @@ static int list_query(struct op *op, const char *max_keys)
 	query_pair(q, "list-type", "2");
 	query_pair(q, "max-keys", max_keys);
 	query_pair(q, "prefix", op->backend->prefix);
+	if (op->call->within)
+		percent_encode(q, op->call->within, strlen(op->call->within), "");
 	return path_set(op, "");
 }
 
@@ -121,34 +123,13 @@ static int list_ask(struct op *op)
 	return r < 0 ? r : list_query(op, "1000");
 }
 
-/* Whether `name` is a word of the comma list `list`. */
-static bool is_listed(const char *list, const char *name)
-{
-	size_t want = strlen(name);
-
-	while (*list) {
-		list += strspn(list, ", \t");
-		size_t len = strcspn(list, ", \t");
-		if (len == want && strncasecmp(list, name, len) == 0)
-			return true;
-		list += len;
-	}
-	return false;
-}
-
-static bool is_class_wanted(const char *classes, const char *name)
-{
-	if (!classes || !*classes || streq(classes, "archive"))
-		return storage_class_find(name)->is_archive;
-	return streq(classes, "all") || is_listed(classes, name);
-}
-
 static int list_entry(void *arg, const struct listing_entry *e)
 {
 	struct backend_call *c = arg;
 	const struct op *op = c->priv;
 
-	if (!is_class_wanted(op->backend->cfg.storage_classes, e->object.storage_class))
+	if (!storage_class_is_wanted(op->backend->cfg.storage_classes,
+				     e->object.storage_class))
 		return 0;
 	return c->entry(c, e);
 }
@@ -243,7 +224,7 @@ static int restore_ask(struct op *op)
 				     "a restore needs an object and a tier");
 	buf_puts(&op->x.query, "restore=");
 	/* Intelligent-Tiering moves the object back for good: days are refused (2.5). */
-	bool has_days = !streq(c->object->storage_class, "INTELLIGENT_TIERING");
+	bool has_days = !storage_class_is_tiered(c->object->storage_class);
 	int r = s3_restore_body(&op->x.body, c->tier, has_days ? c->days : 0);
 	if (r == 0)
 		r = exchange_header(&op->x, "content-type", "application/xml");
@@ -401,17 +382,19 @@ static int region_find(struct backend *b, struct s3 *s, struct buf *err)
 
 static int classes_check(const char *list, struct buf *err)
 {
-	if (!list || streq(list, "archive") || streq(list, "all"))
-		return 0;
-
+	static const char *const groups[] = { "archive", "online", "all" };
 	_free_ char *copy = strdup_ptr(list);
 	char *rest = copy, *word;
+
 	while (rest && (word = strsep(&rest, ", \t"))) {
-		if (!*word || streq(storage_class_find(word)->name, word))
+		bool is_known = !*word || streq(storage_class_find(word)->name, word);
+		for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+			is_known = is_known || streq(groups[i], word);
+		if (is_known)
 			continue;
 		buf_printf(err,
-			   "storage-classes: \"%s\" is none: archive, all, or a list "
-			   "of GLACIER, DEEP_ARCHIVE, STANDARD, ...",
+			   "storage-classes: \"%s\" is none: archive, online, all, or a "
+			   "list of GLACIER, DEEP_ARCHIVE, STANDARD, ...",
 			   word);
 		return -EINVAL;
 	}

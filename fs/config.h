@@ -37,6 +37,8 @@ struct source_section {
 	char name[64];
 	char *url, *profile, *region, *endpoint, *storage_classes, *queue, *prices;
 	char *names; /* absolute */
+	char *inventory;
+	bool versions;
 	bool backslash;
 	bool path_style, requester_pays;
 	int64_t refresh_ms;

@@ -67,8 +67,8 @@ static int64_t catalog_expected(struct source *s)
 /* With board_mu: what changes without an event. */
 static void source_progress(struct source *s)
 {
-	s->status.is_refreshing =
-		s->import || restore_find(s->engine, s->info.root_ino) != NULL;
+	s->status.is_refreshing = s->import || s->report ||
+				  restore_find(s->engine, s->info.root_ino) != NULL;
 	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
 }
 

@@ -64,14 +64,15 @@ struct engine_cfg {
 
 struct source_cfg {
 	struct backend_cfg backend;
-	enum tier tier;     /* default for this source */
-	uint32_t days;      /* copy-days asked of S3 */
-	int64_t refresh_ms; /* service time; 0: never by itself */
-	bool require_proof; /* verify = require */
-	const char *queue;  /* URL of the queue its notices come to; NULL: none */
-	const char *prices; /* region whose prices count; NULL: the source's own */
-	const char *names;  /* file of names (overrides.h); NULL: none */
-	bool is_separated;  /* in descriptions, a backslash separates like a slash */
+	enum tier tier;        /* default for this source */
+	uint32_t days;         /* copy-days asked of S3 */
+	int64_t refresh_ms;    /* service time; 0: never by itself */
+	bool require_proof;    /* verify = require */
+	const char *queue;     /* URL of the queue its notices come to; NULL: none */
+	const char *prices;    /* region whose prices count; NULL: the source's own */
+	const char *names;     /* file of names (overrides.h); NULL: none */
+	const char *inventory; /* where reports of S3 Inventory lie, URL; NULL: listed */
+	bool is_separated;     /* in descriptions, a backslash separates like a slash */
 };
 
 /* 0 or -ENOMEM. Keeps everything. */

@@ -11,6 +11,7 @@
  *	board.c      what others may look at         hint.c      notices from queues
  *	saved.c      inventories from files      admit.c     whether a wish may go on
  *	invariants.c what must always hold
+ *	report.c     S3 Inventory
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -76,7 +77,9 @@ struct source {
 	struct ask *saved_ask;    /* who waits for that */
 	struct timer saved_watch; /* real */
 	unsigned int failures;
-	struct inbox *inbox; /* its queue's, of the engine; NULL: none */
+	struct backend *reports; /* where S3 Inventory leaves them, owned; NULL: listed */
+	struct report_run *report; /* under way, owned */
+	struct inbox *inbox;       /* its queue's, of the engine; NULL: none */
 };
 
 /* A wish for a file's bytes (or a vault's inventory) that is under way. */
@@ -151,6 +154,7 @@ struct engine {
 	struct backends *backends;
 	struct clock *clock;
 	struct mailbox *box;
+	struct worker *unpacker; /* of S3 Inventory's files; NULL: no source has any */
 	pthread_t thread;
 	bool is_running;    /* a thread was started */
 	bool is_stopping;   /* readers are turned away */
@@ -394,6 +398,27 @@ int saved_refresh(struct source *s, struct ask *a);
 void saved_watch_fires(struct timer *t);
 /* At stop: who waits is turned away. */
 void saved_drop(struct source *s);
+
+/* ---- source.c, of catalogs ---- */
+/* The collected is to be the catalog: takes s->import. 0 or -ENOMEM. */
+int source_import(struct source *s, int64_t taken_ms, bool is_inventory);
+/* Without a catalog, or with an old one: another contact after a pause. */
+void source_again(struct source *s, const char *text);
+/* There is a catalog, as new as can be. */
+void source_has_catalog(struct source *s);
+/* Could not be reached: another contact after a pause. */
+void source_failed(struct source *s, const struct fault *f);
+
+/* Writes down what a LIST or a CHECK has cost. */
+void listing_charge(struct source *s, const struct backend_call *c);
+
+/* ---- report.c ---- */
+/* Opens where the source's reports are. 0 or -errno with a line in `err`. */
+int reports_open(struct source *s, struct buf *err);
+/* Looks for the newest and makes the catalog of it; not while one is being read. */
+void report_begin(struct source *s);
+/* At stop. */
+void report_stop(struct source *s);
 
 /* ---- source.c, of inventories ---- */
 void inventory_fetch(struct restore *r);

@@ -59,6 +59,8 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	if (r < 0)
 		return r;
 	r = cfg->names ? names_check(cfg->names, err) : 0;
+	if (r == 0 && cfg->inventory)
+		r = reports_open(s, err);
 	if (r < 0)
 		return r;
 	snprintf(s->ns, sizeof(s->ns), "%s", ns.data);
@@ -80,6 +82,7 @@ void source_free(struct source *s)
 	if (!s)
 		return;
 	backend_close(s->backend);
+	backend_close(s->reports);
 	import_free(s->import);
 	free(s);
 }
@@ -109,8 +112,7 @@ const char *import_why(const struct import_op *op)
 	return op->error[0] ? op->error : strerrordesc_np(-op->op.result);
 }
 
-/* Without a catalog, or with an old one: another contact after a pause. */
-static void source_again(struct source *s, const char *text)
+void source_again(struct source *s, const char *text)
 {
 	struct engine *e = s->engine;
 
@@ -119,7 +121,7 @@ static void source_again(struct source *s, const char *text)
 		   engine_real_ms(e) + pace_retry_ms(s->failures++, e->noise >> 8));
 }
 
-static void source_has_catalog(struct source *s)
+void source_has_catalog(struct source *s)
 {
 	struct engine *e = s->engine;
 
@@ -174,7 +176,7 @@ static void import_done(struct msg *m)
 		restore_happens(r, EV_PROVED);
 }
 
-static int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
+int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
 {
 	struct importing *i = calloc(1, sizeof(*i));
 
@@ -191,7 +193,7 @@ static int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
 
 /* ---- S3: the listing ---- */
 
-static void source_failed(struct source *s, const struct fault *f)
+void source_failed(struct source *s, const struct fault *f)
 {
 	/* At first contact the start fails with these very words. */
 	bool is_start = !s->is_settled && !s->info.taken_ms;
@@ -208,7 +210,7 @@ static void source_failed(struct source *s, const struct fault *f)
 }
 
 /* Listings cost a little: metered, outside any request. */
-static void listing_charge(struct source *s, const struct backend_call *c)
+void listing_charge(struct source *s, const struct backend_call *c)
 {
 	price_t each = cost_of_listing(s);
 
@@ -385,7 +387,9 @@ void source_refresh(struct source *s)
 
 	if (s->is_calling)
 		return;
-	if (!s->backend->ops->catalog_is_job)
+	if (s->reports)
+		report_begin(s);
+	else if (!s->backend->ops->catalog_is_job)
 		source_list(s);
 	else if (restore_wish_inventory(s, &r) < 0)
 		log_err("source=%s out of memory, no inventory", s->cfg.backend.name);
@@ -442,6 +446,7 @@ void source_stop(struct source *s)
 	timers_disarm(&e->real, &s->again);
 	timers_disarm(&e->service, &s->refresh);
 	saved_drop(s);
+	report_stop(s);
 	if (s->is_calling) {
 		backend_cancel(s->backend, &s->call);
 		if (s->call.operation)

@@ -360,6 +360,12 @@ def bad_amount(s):
     s.configure(CONFIG + "[budget lab]\nmoney = much\n")
 
 
+@situation("an inventory of S3 for a vault")
+def inventory_of_vault(s):
+    s.configure(f"[source photos]\nurl = glacier://us-east-1/photos\nendpoint = {s.sim.url}\n"
+                "inventory = s3://lab/inv\n")
+
+
 @situation("an unknown storage class")
 def bad_class(s):
     s.configure(CONFIG + "storage-classes = FROZEN\n")

@@ -45,7 +45,7 @@ static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
 		   (unsigned long long)r->rec.size_bytes,
 		   (unsigned long long)r->fill.here_bytes);
 	buf_printf(out, ",\"eta\":\"%s\",\"uid\":%u,\"trouble\":", eta, r->rec.uid);
-	json_quote(out, r->trouble);
+	json_quote(out, r->trouble ? r->trouble : "");
 	queue_waiters(r, now_ms, out);
 	buf_puts(out, "}\n");
 }

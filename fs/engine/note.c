@@ -23,9 +23,9 @@ void restore_resource(const struct restore *r, char *ret, size_t room)
 	if (r->is_inventory)
 		snprintf(ret, room, "%s/inventory", root);
 	else if (r->source->backend->ops->catalog_is_job)
-		snprintf(ret, room, "%s/archives/%s", root, r->object.id);
+		snprintf(ret, room, "%s/archives/%s", root, r->brief->id);
 	else
-		snprintf(ret, room, "%s/%s", root, r->object.id);
+		snprintf(ret, room, "%s/%s", root, r->brief->id);
 }
 
 static void charge_fill(struct charge *c, const struct restore *r,
@@ -169,7 +169,7 @@ void note_metered(struct restore *r)
 		if (is_head_paid(r))
 			note_step(r, NULL, 0, NULL);
 	} else if (heads_line(r, &line)) {
-		note_source_charge(r->source, &line, r->call.request_id);
+		note_source_charge(r->source, &line, call_request_id(r));
 	}
 }
 

@@ -10,13 +10,14 @@
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
  *	saved.c      inventories from files      admit.c     whether a wish may go on
- *	invariants.c what must always hold
+ *	invariants.c what must always hold       brief.c     an object, packed
  *	report.c     S3 Inventory
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
 #pragma once
 
+#include "brief.h"
 #include "catalog.h"
 #include "engine.h"
 #include "ino_map.h"
@@ -88,7 +89,7 @@ struct restore {
 	struct source *source;
 	uint64_t ino;
 	bool is_inventory;
-	struct object object; /* not for inventories */
+	struct brief *brief; /* owned; NULL: an inventory */
 	enum restore_phase phase;
 	struct request rec; /* rec.id is 0 until the intent is durable */
 	bool is_cancelled;  /* to be ended as soon as the phase allows */
@@ -97,9 +98,11 @@ struct restore {
 	size_t n_waiters;
 	struct ask_queue asks;
 
-	struct backend_call call; /* the control call under way */
-	bool is_calling, is_queued;
-	void (*answered)(struct restore *r); /* what to do with its answer */
+	/* Its control call: waiting for its turn; under way; or, in `answered`, with its answer. */
+	bool is_queued, is_fresh;
+	enum backend_verb verb;
+	struct backend_call *call;           /* borrowed from the engine's; else NULL */
+	void (*answered)(struct restore *r); /* what to do with the answer */
 	TAILQ_ENTRY(restore) in_calls;
 
 	struct timer again; /* real: retry */
@@ -111,7 +114,7 @@ struct restore {
 	int64_t first_failure_ms; /* real */
 	unsigned int rechecks, corrupt;
 	unsigned int lost; /* answers to the paid call that never came */
-	char trouble[256]; /* the transient failure of now, for people */
+	char *trouble; /* owned: the transient failure of now, for people; NULL: none */
 
 	struct tariff tariff;
 	struct estimate estimate;
@@ -132,6 +135,14 @@ struct restore {
 	struct ino_item by_ino;
 };
 
+/* A control call under way. */
+struct call {
+	struct backend_call backend;
+	struct object object;
+	struct restore *restore; /* NULL: nobody waits for its answer any more */
+	bool is_taken, is_answered;
+};
+
 enum transfer_state {
 	TRANSFER_FREE,
 	TRANSFER_RECEIVING,
@@ -145,6 +156,7 @@ struct transfer {
 	uint64_t off, len, got;
 	char *buffer; /* chunk_bytes, owned */
 	struct backend_call call;
+	struct object object;
 	struct chunk_op chunk;
 };
 
@@ -176,8 +188,8 @@ struct engine {
 	struct timers real, service;
 	struct timer sweep; /* real: waits that have an end */
 
-	unsigned int n_calls;
-	struct restore_queue calls; /* waiting for a turn */
+	struct call calls[CALLS_MAX];
+	struct restore_queue waiting_calls;
 	struct restore_queue fetching;
 	struct timer pump; /* real: try transfers again */
 	struct transfer transfers[TRANSFERS_MAX];
@@ -346,10 +358,15 @@ void restore_retry_fires(struct timer *t);
 void restore_recovers(struct restore *r);
 
 /* ---- calls.c ---- */
-/* Queues the restore's control call; `answered` runs with r->call filled. */
+/* Queues the restore's control call; `answered` runs with r->call, its answer, never from inside
+ * call_queue(). */
 void call_queue(struct restore *r, enum backend_verb verb,
 		void (*answered)(struct restore *r));
 void call_drop(struct restore *r);
+/* Likewise, and the restore goes. */
+void call_forget(struct restore *r);
+/* In `answered`: the service's name for the call that was just answered, or NULL. */
+const char *call_request_id(const struct restore *r);
 
 /* ---- note.c ---- */
 /* The path of a restore's object in ledger lines. */
@@ -422,10 +439,13 @@ void report_stop(struct source *s);
 
 /* ---- source.c, of inventories ---- */
 void inventory_fetch(struct restore *r);
+/* For the call that fetches it: where its bytes go; what it cost, whole or broken off. */
+int inventory_data(struct backend_call *c, const void *data, size_t len);
+void inventory_charge(struct restore *r);
 void inventory_import(struct restore *r);
 /* The inventory's restore has ended, well or not, and is out of the engine's table. */
 void inventory_left(struct restore *r);
-/* At stop: writes what a broken off inventory has cost. */
+/* At stop. */
 void inventory_abandon(struct restore *r);
 
 /* ---- board.c ---- */

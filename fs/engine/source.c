@@ -285,30 +285,30 @@ static void inventory_drop(struct restore *r)
 	import_free(steal_ptr(r->source->import));
 }
 
-static int inventory_data(struct backend_call *c, const void *data, size_t len)
+int inventory_data(struct backend_call *c, const void *data, size_t len)
 {
 	struct restore *r = c->arg;
 
 	return json_stream_feed(r->stream, data, len);
 }
 
-static void inventory_charge(struct restore *r)
+void inventory_charge(struct restore *r)
 {
-	if (!r->call.body_bytes)
+	const struct backend_call *c = r->call;
+
+	if (!c->body_bytes)
 		return;
-	struct cost_line line =
-		cost_line_make(r->call.operation, COST_TRANSFER, r->call.body_bytes, 0,
-			       r->tariff.transfer_gib);
-	note_step(r, &line, 1, r->call.request_id);
+	struct cost_line line = cost_line_make(c->operation, COST_TRANSFER, c->body_bytes,
+					       0, r->tariff.transfer_gib);
+	note_step(r, &line, 1, c->request_id);
 }
 
 static void inventory_fetched(struct restore *r)
 {
-	struct backend_call *c = &r->call;
+	struct backend_call *c = r->call;
 	bool is_complete = c->result == 0 && json_stream_end(r->stream) == 0;
 	uint64_t broke_at = json_stream_offset(r->stream);
 
-	inventory_charge(r);
 	json_stream_free(steal_ptr(r->stream));
 	if (is_complete) {
 		restore_happens(r, EV_FETCHED);
@@ -340,7 +340,6 @@ void inventory_fetch(struct restore *r)
 		return;
 	}
 	call_queue(r, BACKEND_FETCH, inventory_fetched);
-	r->call.data = inventory_data; /* no callback runs before this turn is over */
 }
 
 void inventory_import(struct restore *r)
@@ -353,8 +352,6 @@ void inventory_import(struct restore *r)
 
 void inventory_abandon(struct restore *r)
 {
-	if (r->stream)
-		inventory_charge(r);
 	inventory_drop(r);
 }
 

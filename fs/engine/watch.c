@@ -25,7 +25,7 @@ void watch_begin(struct restore *r)
 
 static void probe_answered(struct restore *r)
 {
-	struct backend_call *c = &r->call;
+	struct backend_call *c = r->call;
 
 	if (c->result < 0 && fault_is_transient(&c->fault)) {
 		/* Hours of waiting outlast any outage: no limit. */

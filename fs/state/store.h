@@ -36,6 +36,11 @@ enum proof {
 };
 const char *proof_word(enum proof p);
 
+/* A run of bytes. */
+struct span {
+	uint64_t off, len;
+};
+
 struct fill {
 	uint64_t ino, gen;
 	uint64_t size_bytes;
@@ -74,6 +79,11 @@ int store_open_data(struct store *s, uint64_t ino, uint64_t gen);
  * missing; -ENOENT: no fill. */
 int store_next_missing(struct store *s, uint64_t ino, uint64_t from, uint64_t max_len,
 		       uint64_t *ret_off, uint64_t *ret_len);
+/* What no row holds, in order and apart, in whole MiB but at the file's end: all of it where there
+ * is no fill of that size. Gives their number, at most `max`; the last then reaches to the last
+ * missing byte. Or -errno. */
+int store_missing(struct store *s, uint64_t ino, uint64_t size_bytes, struct span *ret,
+		  size_t max);
 /* Bytes in data files (held), for admission and metrics. */
 uint64_t store_used_bytes(struct store *s);
 /* Bytes the cache's file system can still take. */

@@ -64,6 +64,35 @@ static void assert_data(struct store *s, const struct fill *f, const uint8_t *by
 	assert_memory_equal(back, bytes, f->size_bytes);
 }
 
+static void what_is_missing_is_told_in_runs(void **state)
+{
+	uint64_t size = 9 * MIB + 77;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	struct span runs[3];
+
+	assert_int_equal(store_missing(s, INO, size, runs, 3), 1);
+	assert_true(runs[0].off == 0 && runs[0].len == size);
+	struct fill f = begin(s, size);
+	assert_int_equal(store_missing(s, INO, size, runs, 3), 1);
+	assert_int_equal(chunk(s, &f, bytes, MIB, MIB, true, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 2 * MIB, 2 * MIB, false, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 6 * MIB, MIB, true, &f), 0);
+	assert_int_equal(store_missing(s, INO, size, runs, 3), 3);
+	assert_true(runs[0].off == 0 && runs[0].len == MIB);
+	assert_true(runs[1].off == 4 * MIB && runs[1].len == 2 * MIB);
+	assert_true(runs[2].off == 7 * MIB && runs[2].len == 2 * MIB + 77);
+	/* Where there is no room for all of them the last reaches to the end. */
+	assert_int_equal(store_missing(s, INO, size, runs, 2), 2);
+	assert_true(runs[1].off == 4 * MIB && runs[1].len == 5 * MIB + 77);
+	assert_int_equal(chunk(s, &f, bytes, 8 * MIB, MIB + 77, true, &f), 0);
+	assert_int_equal(store_missing(s, INO, size, runs, 3), 3);
+	assert_true(runs[2].off == 7 * MIB && runs[2].len == MIB);
+	/* Another size is another file. */
+	assert_int_equal(store_missing(s, INO, size + 1, runs, 3), 1);
+	assert_int_equal(store_missing(s, INO + 1, size, runs, 3), 1);
+}
+
 static void a_proved_chunk_is_served_and_survives(void **state)
 {
 	uint64_t size = 5 * MIB + 77;
@@ -423,6 +452,7 @@ int main(void)
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		RIG(a_proved_chunk_is_served_and_survives),
+		RIG(what_is_missing_is_told_in_runs),
 		RIG(a_chunk_of_another_hash_is_not_written),
 		RIG(chunks_that_do_not_fit_are_refused),
 		RIG(pending_bytes_are_never_served_until_the_whole_is_proved),

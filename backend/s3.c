@@ -403,7 +403,6 @@ static int classes_check(const char *list, struct buf *err)
 
 static int s3_open(struct backend *b, struct buf *err)
 {
-	struct creds_key key;
 	struct s3 *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
@@ -415,9 +414,11 @@ static int s3_open(struct backend *b, struct buf *err)
 	s->site.is_hash_sent = true;
 	s->site.error_parse = s3_error_parse;
 	s->site.move = region_set;
-	s->site.creds = creds_new(b->cfg.profile);
+	s->site.creds = creds_new(b->all->http, b->cfg.profile);
 	if (!s->site.creds)
 		return -ENOMEM;
+	if (!b->cfg.endpoint)
+		b->cfg.endpoint = creds_endpoint(s->site.creds, "S3");
 	int r = url_take(b, s, err);
 	if (r == 0)
 		r = classes_check(b->cfg.storage_classes, err);
@@ -427,7 +428,7 @@ static int s3_open(struct backend *b, struct buf *err)
 		return r;
 	b->region = s->site.region;
 	snprintf(b->resource_root, sizeof(b->resource_root), "%s", s->bucket);
-	return creds_get(s->site.creds, &key, err);
+	return creds_open(s->site.creds, err);
 }
 
 static void s3_close(struct backend *b)

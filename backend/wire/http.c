@@ -250,6 +250,8 @@ static void options_set(struct http_transfer *t, const struct http_request *r)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	if (t->http->ca_bundle)
 		curl_easy_setopt(e, CURLOPT_CAINFO, t->http->ca_bundle);
+	if (r->is_direct)
+		curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
 	if (r->is_once) {
 		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);

@@ -43,6 +43,7 @@ struct http_request {
 	 * kept connection turns out dead (also a POST, lib/transfer.c Curl_retry_request, 7.88):
 	 * this takes a connection of its own, where it cannot. */
 	bool is_once;
+	bool is_direct; /* never through a proxy */
 	/* Every header line of the last header block, split; then `head` once before the body.
 	 * A negative answer of any of the three ends the transfer with that result. */
 	int (*header)(void *arg, const char *name, const char *value);

@@ -103,6 +103,8 @@ class Start:
 def no_credentials(s):
     s.env = {k: v for k, v in s.env.items() if not k.startswith("AWS_")}
     s.env["HOME"] = s.names["HOME"] = str(s.dir)
+    # Where the instance would be asked nobody answers, wherever the test runs.
+    s.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = s.names["METADATA"] = "http://127.0.0.1:9"
     s.words["source.region"] = "us-east-1"
 
 

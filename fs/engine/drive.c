@@ -86,11 +86,14 @@ static void do_leave(struct restore *r)
 		r->rec.err = ECANCELED;
 	if (r->rec.err == 0)
 		waiters_serve(r, 0, UINT64_MAX / 2);
-	waiters_fail(r, r->rec.err ? r->rec.err : EIO);
-	asks_answer(r, -r->rec.err);
+	if (!r->is_unwanted) {
+		waiters_fail(r, r->rec.err ? r->rec.err : EIO);
+		asks_answer(r, -r->rec.err);
+	}
 	note_metered(r);
 	ino_map_remove(&r->engine->restores, &r->by_ino);
 	r->is_left = true;
+	waiters_again(r);
 	restore_promise(r, 0);
 	if (r->is_inventory)
 		inventory_left(r);

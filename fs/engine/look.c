@@ -26,6 +26,8 @@ static void find_cold(struct restore *r)
 			"what somebody else had restored is gone: read again to ask anew");
 		return;
 	}
+	if (r->phase == PHASE_LAPSED && lapse_is_final(r))
+		return;
 	if (r->phase == PHASE_RECHECKING && is_listed_late && r->rechecks++ == 0) {
 		r->retry = look_begin;
 		timers_arm(&r->engine->real, &r->again,

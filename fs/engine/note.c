@@ -86,7 +86,10 @@ static void note_again(struct timer *t)
 	LIST_REMOVE(n, owed);
 	/* What came after it may be written already: it must not undo that, and what has ended
 	 * takes late charges only from a step that says so too. */
-	n->step.rec = n->restore->rec;
+	if (n->step.rec.id == n->restore->rec.id)
+		n->step.rec = n->restore->rec;
+	else
+		n->step.rec.state = REQUEST_FAILED; /* it was asked for again meanwhile */
 	note_post(n);
 }
 
@@ -110,8 +113,10 @@ static void note_done(struct msg *m)
 		return;
 	}
 	bool is_end = n->is_end;
-	r->rec.charged = n->step.rec.charged;
-	r->rec.reserved = n->step.rec.reserved;
+	if (n->step.rec.id == r->rec.id) {
+		r->rec.charged = n->step.rec.charged;
+		r->rec.reserved = n->step.rec.reserved;
+	}
 	note_free(n);
 	restore_noted(r, is_end);
 }

@@ -6,6 +6,7 @@
  *	look.c       what the service has, the paid call watch.c     is it ready yet
  *	intent.c     what is durable before money leaves note.c      steps into the journal
  *	cost.c       what a wish would cost
+ *	lapse.c      what is gone before it was fetched
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
@@ -114,6 +115,8 @@ struct restore {
 	int64_t first_failure_ms; /* real */
 	unsigned int rechecks, corrupt;
 	unsigned int lost; /* answers to the paid call that never came */
+	unsigned int lapses;
+	bool is_unwanted; /* it ends because nobody waits: who comes meanwhile wishes anew */
 	char *trouble; /* owned: the transient failure of now, for people; NULL: none */
 
 	struct tariff tariff;
@@ -227,6 +230,8 @@ void waiter_interrupt(struct engine *e, uint64_t id);
 /* Answers those of `r` whose range is here now, if it touches [off, off + len). */
 void waiters_serve(struct restore *r, uint64_t off, uint64_t len);
 void waiters_fail(struct restore *r, int err);
+/* Of a restore that is gone: who waits for it yet wishes anew. */
+void waiters_again(struct restore *r);
 /* Takes over the polls that waited for such a restore. */
 void waiters_adopt(struct restore *r);
 /* At stop: the polls that belong to no restore. */
@@ -245,6 +250,7 @@ struct restore *restore_first(struct engine *e);
 struct restore *restore_next(struct restore *r);
 struct wish {
 	uint64_t ino;
+	bool is_asked;  /* by a request, not only by a read */
 	enum tier tier; /* TIER_NONE: default */
 	uint32_t days;  /* 0: default */
 	uint32_t uid, gid, pid;
@@ -296,6 +302,16 @@ void inboxes_stop(struct engine *e);
 void inboxes_free(struct engine *e);
 /* The source's queue answers, and has told of something of ours before: polls may be rarer. */
 bool inbox_is_trusted(const struct source *s);
+
+/* ---- lapse.c ---- */
+/* What was restored is gone from the service before all of it is here: looks, and asks again. */
+void restore_lapses(struct restore *r);
+/* The service has nothing, and it is not asked for again: the restore has failed. */
+bool lapse_is_final(struct restore *r);
+/* Puts what happened before why it is not asked for again. */
+void lapse_explain(struct restore *r);
+/* Makes a reservation one that takes the place of the lapsed one. */
+void lapse_renew(struct restore *r, struct reserve_op *op);
 
 /* ---- intent.c ---- */
 /* Writes the intent of the phase: the answer is EV_COMMITTED, EV_REFUSED or EV_FAILED. */

@@ -150,10 +150,7 @@ static void transfer_failed(struct restore *r, const struct backend_call *c)
 {
 	if (c->fault.kind == FAULT_COLD ||
 	    (c->fault.kind == FAULT_NOT_FOUND && r->source->backend->ops->catalog_is_job))
-		restore_fails(
-			r, EIO,
-			"what was restored lapsed at the service before all of it was here: "
-			"read again to ask for the rest, which is charged again");
+		restore_lapses(r);
 	else if (fault_is_transient(&c->fault) || c->fault.kind == FAULT_PROTOCOL)
 		restore_retry(r, &c->fault, true, fetch_again);
 	else

@@ -33,6 +33,10 @@ static void probe_answered(struct restore *r)
 		return;
 	}
 	restore_recovers(r);
+	if (c->fault.kind == FAULT_NOT_FOUND && r->source->backend->ops->catalog_is_job) {
+		restore_lapses(r); /* a job that is not listed any more */
+		return;
+	}
 	if (c->result < 0) {
 		restore_fails_for(r, &c->fault);
 		return;
@@ -57,10 +61,7 @@ static void probe_answered(struct restore *r)
 		return;
 	case REMOTE_UNKNOWN:
 	case REMOTE_COLD:
-		restore_fails(
-			r, EIO,
-			"what was restored lapsed at the service before all of it was here: "
-			"read again to ask anew, which is charged again");
+		restore_lapses(r);
 		return;
 	}
 }

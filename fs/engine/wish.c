@@ -124,6 +124,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 		/* Cancelled, but not gone yet, and wanted again. */
 		if (r->phase != PHASE_ENDING)
 			r->is_cancelled = false;
+		r->rec.is_asked |= wish->is_asked;
 		*ret = r;
 		return 0;
 	}
@@ -148,6 +149,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	if (!r)
 		return -ENOMEM;
 	r->rec.kind = REQUEST_RESTORE;
+	r->rec.is_asked = wish->is_asked;
 	r->rec.tier = tier;
 	r->rec.days = wish->days ? wish->days : s->cfg.days;
 	r->rec.size_bytes = entry.object.size_bytes;

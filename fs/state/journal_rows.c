@@ -39,6 +39,8 @@ static void request_encode(const struct request_row *row, struct buf *b)
 		record_str(b, row->draws[i].key);
 		record_i128(b, row->draws[i].limit);
 	}
+	record_u8(b, q->is_asked);
+	record_u32(b, q->renewals);
 }
 
 static void request_decode_what(struct record *rec, struct request *q)
@@ -77,6 +79,15 @@ static void request_decode_course(struct record *rec, struct request *q)
 	q->charged = record_get_i128(rec);
 }
 
+/* What rows of earlier days end without. */
+static void request_decode_later(struct record *rec, struct request *q)
+{
+	if (rec->at == rec->end)
+		return;
+	q->is_asked = record_get_u8(rec) != 0;
+	q->renewals = record_get_u32(rec);
+}
+
 int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret)
 {
 	uint8_t key[8];
@@ -96,6 +107,7 @@ int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row
 		record_get_str(&rec, row.draws[i].key, sizeof(row.draws[i].key));
 		row.draws[i].limit = record_get_i128(&rec);
 	}
+	request_decode_later(&rec, &row.rec);
 	if (rec.err)
 		return rec.err;
 	*ret = row;

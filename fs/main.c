@@ -14,6 +14,7 @@
 #include "mount.h"
 #include "place.h"
 #include "session.h"
+#include "tables.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct program {
 	struct clock *clock;
 	struct backends *backends;
 	struct state *state;
+	struct tables tables;
 	struct engine *engine;
 	bool is_engine_running;
 	struct mount *mount;
@@ -133,11 +135,17 @@ static int start_engine(struct program *p, struct buf *err)
 {
 	struct engine_cfg cfg;
 
+	int r = tables_load(p->cfg, &p->tables, err);
+	if (r < 0)
+		return r;
+	tables_tell(&p->tables);
 	config_for_engine(p->cfg, &cfg);
-	int r = engine_new(&cfg, p->state, p->backends, p->clock, &p->engine);
+	cfg.prices = p->tables.all;
+	r = engine_new(&cfg, p->state, p->backends, p->clock, &p->engine);
 	for (size_t i = 0; !r && i < p->cfg->n_sources; i++) {
 		struct source_cfg source;
 		config_for_source(p->cfg, &p->cfg->sources[i], &source);
+		source.own_prices = p->tables.own[i];
 		r = engine_add_source(p->engine, &source, err);
 	}
 	if (!r)
@@ -197,6 +205,7 @@ static void stop(struct program *p)
 	session_free(p->session);
 	mount_free(p->mount);
 	engine_free(p->engine);
+	tables_free(&p->tables);
 	state_close(p->state);
 	backends_free(p->backends);
 	clock_free(p->clock);

@@ -56,6 +56,7 @@ struct engine_cfg {
 	int64_t retry_ms;       /* real: how long transient failures are tried again */
 	const struct budget *budgets;
 	size_t n_budgets;
+	const struct prices *prices; /* NULL: nothing has a known price */
 	/* For tests: called at each edge of the table in restore.h, before and after its actions.
 	 * NULL: nobody looks. */
 	void (*on_edge)(const char *phase, const char *event, bool is_after, void *arg);
@@ -64,13 +65,17 @@ struct engine_cfg {
 
 struct source_cfg {
 	struct backend_cfg backend;
-	enum tier tier;        /* default for this source */
-	uint32_t days;         /* copy-days asked of S3 */
-	int64_t refresh_ms;    /* service time; 0: never by itself */
-	bool require_proof;    /* verify = require */
-	const char *queue;     /* URL of the queue its notices come to; NULL: none */
-	const char *prices;    /* region whose prices count; NULL: the source's own */
-	const char *names;     /* file of names (overrides.h); NULL: none */
+	enum tier tier;     /* default for this source */
+	uint32_t days;      /* copy-days asked of S3 */
+	int64_t refresh_ms; /* service time; 0: never by itself */
+	bool require_proof; /* verify = require */
+	const char *queue;  /* URL of the queue its notices come to; NULL: none */
+	const char *prices; /* region whose prices count; NULL: the source's own */
+	const struct prices *own_prices; /* instead of the engine's; NULL: those */
+	bool has_egress;                 /* transfer out costs `egress` a GiB */
+	price_t egress;
+	uint64_t egress_volume_gib; /* prices.h */
+	const char *names;          /* file of names (overrides.h); NULL: none */
 	const char *inventory; /* where reports of S3 Inventory lie, URL; NULL: listed */
 	bool is_separated;     /* in descriptions, a backslash separates like a slash */
 };

@@ -77,9 +77,11 @@ void intent_begin(struct restore *r)
 		restore_fails(
 			r, EDQUOT,
 			"no price is known for %s %s in %s: refused, nothing was paid; "
-			"`prices = us-east-1` in [source %s] takes that region's instead",
+			"`thaw prices update %s` fetches its list, `prices = us-east-1` in "
+			"[source %s] takes another region's",
 			restore_class(r)->name, tier_word(r->rec.tier),
-			source_price_region(r->source), r->source->cfg.backend.name);
+			source_price_region(r->source), source_price_region(r->source),
+			r->source->cfg.backend.name);
 		return;
 	}
 	int n = restore_draws(r, v->reserve.draws);

@@ -343,6 +343,11 @@ struct cost_wish {
 };
 /* The region whose prices count. */
 const char *source_price_region(const struct source *s);
+/* Whether any price is known there. */
+bool cost_is_known(const struct source *s);
+/* Any thread. The prices that count for a source. */
+void cost_tariff(const struct source *s, const char *storage_class, enum tier tier,
+		 struct tariff *ret);
 /* Any thread. What `w` would cost now, and the prices it is made of. */
 void cost_estimate(const struct source *s, const struct cost_wish *w,
 		   struct tariff *ret_tariff, struct estimate *ret);

@@ -154,8 +154,7 @@ static void run_charge(struct report_run *run)
 		listing_charge(s, c);
 		return;
 	}
-	prices_for(s->backend->ops->scheme, source_price_region(s), "STANDARD", TIER_NONE,
-		   &tariff);
+	cost_tariff(s, "STANDARD", TIER_NONE, &tariff);
 	struct cost_line lines[] = {
 		cost_line_make(c->operation, COST_REQUEST, c->requests, 0,
 			       tariff.get_request),

@@ -72,6 +72,12 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	}
 	s->status.root_ino = s->info.root_ino;
 	s->status.catalog_ms = s->info.taken_ms;
+	if (!cost_is_known(s))
+		log_warning(
+			"source=%s no price is known in %s: what costs something is refused; "
+			"`thaw prices update %s` fetches its list",
+			cfg->backend.name, source_price_region(s),
+			source_price_region(s));
 
 	*ret = steal_ptr(s);
 	return 0;

@@ -101,7 +101,8 @@ struct config {
 
 	/* The command line (cmdline.h). */
 	char *source_arg; /* SOURCE as given */
-	char *mountpoint; /* absolute */
+	char *mountpoint; /* absolute; or "/dev/fd/N" */
+	bool is_handed;   /* that: the mount stands already, and is not ours to undo */
 	char *fsname;     /* -o fsname=; NULL: SOURCE */
 	bool is_single;   /* SOURCE is a URL: its tree is the mount's */
 	bool is_foreground;

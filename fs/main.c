@@ -8,9 +8,11 @@
  */
 #include "clock.h"
 #include "cmdline.h"
+#include "confine.h"
 #include "daemon.h"
 #include "log.h"
 #include "loop.h"
+#include "manager.h"
 #include "mount.h"
 #include "place.h"
 #include "session.h"
@@ -163,6 +165,7 @@ static int start(struct program *p, struct buf *err)
 	int r = open_signals(p);
 	if (r < 0)
 		return r;
+	confine(cfg);
 	p->clock = clock_new();
 	p->backends = p->clock ? backends_new(p->clock) : NULL;
 	if (!p->backends)
@@ -246,9 +249,12 @@ static int fail(const struct program *p, int r, struct buf *err)
 /* Before there is a fork to be undone. */
 static int check_places(struct config *cfg, struct buf *err)
 {
+	int r = place_handed(cfg->mountpoint, err);
+	cfg->is_handed = r >= 0;
+	if (r != -ENOENT)
+		return r < 0 ? r : 0;
 	_free_ char *arg = steal_ptr(cfg->mountpoint);
-
-	int r = place_mountpoint(arg, cfg->has_nonempty, &cfg->mountpoint, err);
+	r = place_mountpoint(arg, cfg->has_nonempty, &cfg->mountpoint, err);
 	return r < 0 ? r : place_device(err);
 }
 
@@ -277,8 +283,10 @@ static int run(struct config *cfg)
 	}
 	tell_budgets(cfg);
 	log_notice("mounted source=%s at=%s", cfg->source_arg, cfg->mountpoint);
+	manager_tell("READY=1");
 	daemon_ready(p.ready_fd, log_path);
 	wait_for_end(&p);
+	manager_tell("STOPPING=1");
 	stop(&p);
 	log_notice("stopped");
 	return STATUS_OK;

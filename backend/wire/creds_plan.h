@@ -81,7 +81,3 @@ bool creds_plan_is_stale(const struct creds_plan *p);
 /* A value of the profile, from either file: caller frees; NULL if nobody says. */
 char *creds_profile_region(const char *profile);
 char *creds_profile_endpoint(const char *profile);
-
-/* Splits a command line as a shell would (quotes, backslashes), with nothing expanded. Gives a
- * NULL-terminated list to be freed in one piece, or NULL: a quote is open, or out of memory. */
-char **command_split(const char *line);

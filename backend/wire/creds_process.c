@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "creds_process.h"
-#include "creds_plan.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -36,6 +35,54 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- the command line ---- */
+
+/* One word from `*at` into `*to`, both moved behind it. False: a quote is open. */
+static bool word_split(const char **at, char **to)
+{
+	char quote = '\0';
+	const char *s = *at;
+	char *out = *to;
+
+	for (; *s && (quote || !strchr(" \t\n", *s)); s++) {
+		if (quote && *s == quote) {
+			quote = '\0';
+		} else if (!quote && (*s == '\'' || *s == '"')) {
+			quote = *s;
+		} else if (*s == '\\' && quote != '\'' && s[1] &&
+			   (!quote || s[1] == '"' || s[1] == '\\')) {
+			*out++ = *++s;
+		} else {
+			*out++ = *s;
+		}
+	}
+	*out++ = '\0';
+	*at = s;
+	*to = out;
+	return !quote;
+}
+
+char **command_split(const char *line)
+{
+	size_t len = strlen(line), n = 0;
+	/* At most a word for every other byte; their text is never longer than the line. */
+	char **words = calloc(1, (len / 2 + 2) * sizeof(char *) + 2 * len + 2);
+
+	if (!words)
+		return NULL;
+	char *to = (char *)(words + len / 2 + 2);
+	line += strspn(line, " \t\n");
+	while (*line) {
+		words[n++] = to;
+		if (!word_split(&line, &to)) {
+			free(words);
+			return NULL;
+		}
+		line += strspn(line, " \t\n");
+	}
+	return words;
 }
 
 /* ---- the thread ---- */

@@ -21,3 +21,7 @@ int creds_process_start(struct http *http, const char *command, creds_process_fn
 			void *arg, struct creds_process **ret);
 /* Ends it. */
 void creds_process_cancel(struct creds_process *p);
+
+/* Splits a command line as a shell would (quotes, backslashes), with nothing expanded. Gives a
+ * NULL-terminated list to be freed in one piece, or NULL: a quote is open, or out of memory. */
+char **command_split(const char *line);

@@ -4,6 +4,7 @@
 #include "creds.h"
 #include "creds_fetch.h"
 #include "creds_plan.h"
+#include "creds_process.h"
 #include "str.h"
 
 #include <stdio.h>

@@ -165,6 +165,10 @@ int journal_request(struct journal *j, uint64_t id, struct request *ret);
 /* Every request in INTENT, RESTORING or READY, by id. A non-zero answer of `each` stops. */
 int journal_each_open(struct journal *j,
 		      int (*each)(void *arg, const struct request *rec), void *arg);
+/* What has failed and was not asked for since: the newest first, of the last `most` requests only.
+ * A non-zero answer of `each` stops. */
+int journal_each_failed(struct journal *j, size_t most,
+			int (*each)(void *arg, const struct request *rec), void *arg);
 /* Ledger lines with seq > after, in order. */
 int journal_each_charge(struct journal *j, uint64_t after,
 			int (*each)(void *arg, const struct charge *c), void *arg);

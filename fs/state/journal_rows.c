@@ -190,6 +190,48 @@ int journal_each_open(struct journal *j,
 	return r == -ENOENT ? 0 : r;
 }
 
+static int is_newest(struct journal *j, MDB_txn *txn, const struct request *rec)
+{
+	struct record number;
+	uint8_t key[8];
+
+	key_put_u64(key, rec->ino);
+	int r = db_get_record(txn, j->newest, db_val(key, sizeof(key)), KIND_NUMBER,
+			      &number);
+	return r < 0 ? r : record_get_u64(&number) == rec->id;
+}
+
+int journal_each_failed(struct journal *j, size_t most,
+			int (*each)(void *arg, const struct request *rec), void *arg)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key = { 0 }, val = { 0 };
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, j->request, &c);
+	if (r < 0)
+		return r;
+	r = db_move(c, &key, &val, MDB_LAST);
+	for (; r == 0 && most--; r = db_move(c, &key, &val, MDB_PREV)) {
+		struct request_row row;
+		if (key.mv_size != 8)
+			return -EBADMSG;
+		r = request_get(j, txn, key_get_u64(key.mv_data), &row);
+		if (r < 0)
+			return r == -ENOENT ? -EBADMSG : r;
+		if (row.rec.state != REQUEST_FAILED)
+			continue;
+		int newest = is_newest(j, txn, &row.rec);
+		if (newest < 0)
+			return newest == -ENOENT ? -EBADMSG : newest;
+		r = newest ? each(arg, &row.rec) : 0;
+		if (r != 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
 /* ---- ledger ---- */
 
 int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)

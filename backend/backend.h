@@ -149,10 +149,12 @@ struct backend_call {
 	struct fault fault;
 	bool is_lost;            /* RESTORE: sent, no answer: it may have been accepted */
 	enum remote_state state; /* FIND, PROBE, RESTORE */
-	bool is_ours;            /* FIND: the restore carries `tag` */
-	bool is_new;             /* RESTORE: this call was accepted and is paid (202) */
-	int64_t ready_ms;        /* when it became ready, 0 unknown (service time) */
-	int64_t expires_ms;      /* until when it can be fetched, 0 unknown or never */
+	/* FIND, PROBE of S3: the class it has now, where Intelligent-Tiering keeps it included. */
+	char storage_class[OBJECT_CLASS_MAX];
+	bool is_ours;             /* FIND: the restore carries `tag` */
+	bool is_new;              /* RESTORE: this call was accepted and is paid (202) */
+	int64_t ready_ms;         /* when it became ready, 0 unknown (service time) */
+	int64_t expires_ms;       /* until when it can be fetched, 0 unknown or never */
 	struct proof_offer proof; /* FIND, PROBE of S3 objects */
 	uint64_t
 		job_off; /* FIND, PROBE, RESTORE of vaults: where in the archive the restored
@@ -166,6 +168,7 @@ struct backend_call {
 	 * the body bytes of its successful answers received. */
 	const char *operation;
 	uint32_t requests;
+	uint32_t head_requests; /* LIST: HeadObject, besides */
 	uint64_t body_bytes;
 
 	void *priv; /* the backend's */

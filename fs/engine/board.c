@@ -69,6 +69,7 @@ static void source_progress(struct source *s)
 {
 	s->status.is_refreshing = s->import || s->report ||
 				  restore_find(s->engine, s->info.root_ino) != NULL;
+	s->status.next_ms = s->refresh.slot ? s->refresh.due_ms : 0;
 	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
 }
 

@@ -68,12 +68,9 @@ void cost_estimate(const struct source *s, const struct cost_wish *w,
 	estimate_for(s, w, ret_tariff, ret);
 }
 
-price_t cost_of_listing(const struct source *s)
+void cost_of_catalog(const struct source *s, struct tariff *ret)
 {
-	struct tariff t;
-
-	cost_tariff(s, "GLACIER", TIER_STANDARD, &t);
-	return t.list_request;
+	cost_tariff(s, "GLACIER", TIER_STANDARD, ret);
 }
 
 void restore_price(struct restore *r)

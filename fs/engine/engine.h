@@ -195,6 +195,8 @@ struct source_status {
 	int64_t catalog_ms; /* date of the catalog, 0: none yet */
 	int64_t expected_ms; /* service time the catalog on its way is expected; 0 unknown */
 	bool is_refreshing;
+	int64_t next_ms;      /* service time of the next refresh; 0: when asked */
+	money_t refresh_cost; /* of the last one, since the start; 0 unknown */
 	char error[512];
 };
 /* 0 or -ENOENT. */

@@ -12,7 +12,7 @@
  *	board.c      what others may look at         hint.c      notices from queues
  *	saved.c      inventories from files      admit.c     whether a wish may go on
  *	invariants.c what must always hold       brief.c     an object, packed
- *	report.c     S3 Inventory
+ *	report.c     S3 Inventory                meter.c     what catalogs cost
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -79,6 +79,7 @@ struct source {
 	struct ask *saved_ask;    /* who waits for that */
 	struct timer saved_watch; /* real */
 	unsigned int failures;
+	money_t refresh_cost;    /* of the refresh under way */
 	struct backend *reports; /* where S3 Inventory leaves them, owned; NULL: listed */
 	struct report_run *report; /* under way, owned */
 	struct inbox *inbox;       /* its queue's, of the engine; NULL: none */
@@ -351,8 +352,8 @@ void cost_tariff(const struct source *s, const char *storage_class, enum tier ti
 /* Any thread. What `w` would cost now, and the prices it is made of. */
 void cost_estimate(const struct source *s, const struct cost_wish *w,
 		   struct tariff *ret_tariff, struct estimate *ret);
-/* Of one call of a listing; PRICE_UNKNOWN. */
-price_t cost_of_listing(const struct source *s);
+/* Of the calls a catalog is made of. */
+void cost_of_catalog(const struct source *s, struct tariff *ret);
 /* Looks up the prices of a restore whose `rec` is filled. */
 void restore_price(struct restore *r);
 /* Of its range, at the prices it began with. */
@@ -447,8 +448,12 @@ void source_has_catalog(struct source *s);
 /* Could not be reached: another contact after a pause. */
 void source_failed(struct source *s, const struct fault *f);
 
-/* Writes down what a LIST or a CHECK has cost. */
-void listing_charge(struct source *s, const struct backend_call *c);
+/* ---- meter.c ---- */
+/* Writes down what a call for the catalog has cost: CHECK, LIST, FETCH of a report. */
+void meter_call(struct source *s, const struct backend_call *c);
+/* A refresh begins; it has led to a catalog: its cost is shown from now on. */
+void meter_begin(struct source *s);
+void meter_end(struct source *s);
 
 /* ---- report.c ---- */
 /* Opens where the source's reports are. 0 or -errno with a line in `err`. */

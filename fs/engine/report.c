@@ -144,28 +144,6 @@ static void again_fires(struct timer *t)
 	run->ask(run);
 }
 
-static void run_charge(struct report_run *run)
-{
-	struct source *s = run->source;
-	const struct backend_call *c = &run->call;
-	struct tariff tariff;
-
-	if (c->verb == BACKEND_LIST) {
-		listing_charge(s, c);
-		return;
-	}
-	cost_tariff(s, "STANDARD", TIER_NONE, &tariff);
-	struct cost_line lines[] = {
-		cost_line_make(c->operation, COST_REQUEST, c->requests, 0,
-			       tariff.get_request),
-		cost_line_make(c->operation, COST_TRANSFER, c->body_bytes, 0,
-			       tariff.transfer_gib),
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-		if (lines[i].amount > 0)
-			note_source_charge(s, &lines[i], c->request_id);
-}
-
 /* True if the call has gone well; else it is asked for again, or the run is over. */
 static bool call_is_good(struct report_run *run)
 {
@@ -173,7 +151,7 @@ static bool call_is_good(struct report_run *run)
 	struct backend_call *c = &run->call;
 
 	run->is_calling = false;
-	run_charge(run);
+	meter_call(run->source, &run->call);
 	if (c->result == 0) {
 		run->failures = 0;
 		return true;
@@ -470,7 +448,7 @@ void report_stop(struct source *s)
 		return;
 	if (run->is_calling) {
 		backend_cancel(s->reports, &run->call);
-		run_charge(run);
+		meter_call(s, &run->call);
 	}
 	s->report = NULL;
 	timers_disarm(&s->engine->real, &run->again);

@@ -152,6 +152,7 @@ static void import_failed(struct source *s, struct restore *r, bool is_inventory
 void source_imported(struct source *s, const struct import_op *op)
 {
 	s->info = op->info;
+	meter_end(s);
 	log_info("source=%s files=%llu added=%llu removed=%llu catalog is in place",
 		 s->cfg.backend.name, (unsigned long long)s->info.files,
 		 (unsigned long long)op->added, (unsigned long long)op->removed);
@@ -215,18 +216,6 @@ void source_failed(struct source *s, const struct fault *f)
 	source_again(s, words);
 }
 
-/* Listings cost a little: metered, outside any request. */
-void listing_charge(struct source *s, const struct backend_call *c)
-{
-	price_t each = cost_of_listing(s);
-
-	if (!c->requests || each <= 0)
-		return;
-	struct cost_line line =
-		cost_line_make(c->operation, COST_REQUEST, c->requests, 0, each);
-	note_source_charge(s, &line, c->request_id);
-}
-
 static int list_entry(struct backend_call *c, const struct listing_entry *entry)
 {
 	struct source *s = c->arg;
@@ -240,7 +229,7 @@ static void list_done(struct backend_call *c)
 	struct engine *e = s->engine;
 
 	s->is_calling = false;
-	listing_charge(s, c);
+	meter_call(s, c);
 	if (c->result == 0 && source_import(s, engine_service_ms(e), false) == 0)
 		return;
 	import_free(steal_ptr(s->import));
@@ -390,6 +379,7 @@ void source_refresh(struct source *s)
 
 	if (s->is_calling)
 		return;
+	meter_begin(s);
 	if (s->reports)
 		report_begin(s);
 	else if (!s->backend->ops->catalog_is_job)
@@ -412,7 +402,7 @@ static void check_done(struct backend_call *c)
 	struct engine *e = s->engine;
 
 	s->is_calling = false;
-	listing_charge(s, c);
+	meter_call(s, c);
 	if (c->result < 0) {
 		source_failed(s, &c->fault);
 		return;
@@ -453,7 +443,7 @@ void source_stop(struct source *s)
 	if (s->is_calling) {
 		backend_cancel(s->backend, &s->call);
 		if (s->call.operation)
-			listing_charge(s, &s->call);
+			meter_call(s, &s->call);
 	}
 	s->is_calling = false;
 }

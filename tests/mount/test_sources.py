@@ -178,3 +178,114 @@ def test_before_the_first_report_there_are_no_names(reports, start_mount):
     put(reports.sim, "a")
     reports.sim.advance("25h")
     until(lambda: listed(root) == ["a"], 30, "catalog")
+
+
+@pytest.fixture
+def lab(start_sim):
+    sim = start_sim("--speed", SPEED)
+    assert sim.s3("PUT", "/lab").status == 200
+    return sim
+
+
+def filled(start_sim, tmp_path, keys):
+    """A simulator whose bucket has many small objects."""
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"buckets": [{"name": "lab", "objects": [
+        {"key": k, "size": 1, "storage-class": "DEEP_ARCHIVE"} for k in keys]}]}))
+    return start_sim("--speed", SPEED, "--seed", seed)
+
+
+def versions_on(sim):
+    assert sim.s3("PUT", "/lab?versioning", b"<VersioningConfiguration><Status>Enabled</Status>"
+                  b"</VersioningConfiguration>").status == 200
+
+
+def lists_of(sim):
+    return [r for r in sim.requests() if r["operation"].startswith("ListObject")]
+
+
+def test_a_big_bucket_is_listed_from_several_places_at_once(start_sim, start_mount, tmp_path):
+    """S81: every key once, whatever the tree looks like, and not many calls more than one by one."""
+    keys = [f"top/{d:02}/{i:03}" for d in range(8) for i in range(25)]
+    keys += [f"flat{i:03}" for i in range(60)] + ["a", "top/00", "top/99/x/y/z", "top", "zz"]
+    lab = filled(start_sim, tmp_path, keys)
+    lab.admin("POST", "quirks", {"page-size": 4})
+    lab.fault({"operation": "ListObjectsV2", "nth": 6, "times": 9}, {"status": 503,
+                                                                    "code": "SlowDown"})
+    mount = start_mount(lab, CONFIG.format(url=lab.url, more=""))
+    until(lambda: listed(mount.path / "lab"), 40, "catalog")
+    assert len(tree(mount.path / "lab")) == len(keys)
+    calls = lists_of(lab)
+    assert len(keys) / 4 + 9 < len(calls) < len(keys) / 4 + 9 + 40, len(calls)
+    assert "the last one cost 0.00" in thaw("refresh", mount.path / "lab").stdout
+    summary = (mount.path / "lab/.thaw/summary").read_text()
+    assert "source.refresh.cost: 0.00" in summary and "source.age:      0 h" in summary
+
+
+def test_versions_are_files_of_their_own(lab, start_mount):
+    """S82"""
+    put(lab, "k", b"old")
+    versions_on(lab)
+    first = put(lab, "k", b"first").headers["x-amz-version-id"]
+    put(lab, "k", b"second")
+    gone = put(lab, "gone", b"1").headers["x-amz-version-id"]
+    assert lab.s3("DELETE", "/lab/gone").status == 204
+    mount = start_mount(lab, CONFIG.format(url=lab.url, more="versions = yes"))
+    root = mount.path / "lab"
+    until(lambda: listed(root), 30, "catalog")
+    assert sorted(os.listdir(root)) == sorted(["k", "k@null", f"k@{first}", f"gone@{gone}"])
+    for name, data in ("k", b"second"), ("k@null", b"old"), (f"k@{first}", b"first"):
+        assert (root / name).read_bytes() == data
+    put(lab, "k", b"third!")
+    assert thaw("refresh", root).returncode == 0
+    until(lambda: len(os.listdir(root)) == 5, 20, "the new version")
+    assert os.stat(root / "k").st_size == 6
+
+
+def test_an_inventory_knows_versions_too(start_sim, start_mount):
+    """S80, S82: names and identities are those of a listing."""
+    reports = Reports(start_sim("--speed", SPEED), "All")
+    put(reports.sim, "k", b"old")
+    versions_on(reports.sim)
+    put(reports.sim, "k", b"newer")
+    gone = put(reports.sim, "gone", b"1").headers["x-amz-version-id"]
+    assert reports.sim.s3("DELETE", "/lab/gone").status == 204
+    reports.take()
+    mount = reports.mount(start_mount, "versions = yes")
+    root = mount.path / "lab"
+    until(lambda: listed(root), 30, "catalog")
+    files = {k: (v.st_size, v.st_ino) for k, v in tree(root).items()}
+    assert {k: v[0] for k, v in files.items()} == {"k": 5, "k@null": 3, f"gone@{gone}": 1}
+    mount.stop()
+    conf = mount.dir / "thawfs.conf"
+    conf.write_text(CONFIG.format(url=reports.sim.url, more="versions = yes"))
+    reports.sim.advance("25h")
+    mount.start()
+    until(lambda: lists_of(reports.sim)[-1]["operation"] == "ListObjectVersions", 20, "a listing")
+    until(lambda: "refresh.cost" in (root / ".thaw/summary").read_text())
+    assert {k: (v.st_size, v.st_ino) for k, v in tree(root).items()} == files
+
+
+def test_where_tiering_keeps_an_object_is_asked_for(lab, start_mount):
+    """S83: by HEAD, and only if such objects are asked for."""
+    for i in range(30):
+        put(lab, f"t{i:02}", storage="INTELLIGENT_TIERING")
+    for key, tier in ("t03", "ARCHIVE_ACCESS"), ("t04", "DEEP_ARCHIVE_ACCESS"):
+        lab.admin("POST", "s3/archive-tier", {"bucket": "lab", "key": key, "tier": tier})
+    put(lab, "cold")
+    put(lab, "warm", storage="STANDARD")
+    mount = start_mount(lab, CONFIG.format(url=lab.url, more=""))
+    root = mount.path / "lab"
+    until(lambda: listed(root), 30, "catalog")
+    assert os.listdir(root) == ["cold"] and not lab.requests("HeadObject")
+    mount.stop()
+    conf = mount.dir / "thawfs.conf"
+    conf.write_text(conf.read_text().replace(
+        "[budget", "storage-classes = archive, INTELLIGENT_TIERING\n[budget"))
+    mount.start()
+    assert thaw("refresh", root).returncode == 0
+    until(lambda: len(os.listdir(root)) == 31, 20, "the others")
+    states = {f: mount.attribute(root / f, "state") for f in os.listdir(root)}
+    assert {f for f, s in states.items() if s == "cold"} == {"cold", "t03", "t04"}
+    assert {s for s in states.values()} == {"cold", "online"}
+    assert len(lab.requests("HeadObject")) == 30

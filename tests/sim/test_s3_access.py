@@ -48,6 +48,12 @@ def test_everybody_may_ask_where_a_bucket_is(elsewhere, sim):
     assert r.headers["x-amz-bucket-region"] == "eu-west-1"
 
 
+def test_a_region_that_is_not_the_bucket_s_is_named_in_a_header_too(sim):
+    assert sim.s3("PUT", "/here").status == 200
+    r = sim.s3("HEAD", "/here/k", region="ap-south-1")
+    assert (r.status, r.headers["x-amz-bucket-region"]) == (400, "us-east-1")
+
+
 def test_a_region_without_buckets_is_none(sim):
     r = sim.s3("GET", "/", region="ap-south-1")
     assert r.status == 400 and b"<Region>us-east-1</Region>" in r.body

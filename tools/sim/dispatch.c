@@ -152,6 +152,8 @@ static bool answer_refusal(struct sim_conn *c)
 	buf_init(&refusal.message, BUF_TEXT_MAX);
 	buf_init(&refusal.extra_xml, BUF_TEXT_MAX);
 	int r = sim_sigv4_check(c, &refusal);
+	if (refusal.region)
+		sim_res_header(&c->res, "x-amz-bucket-region", "%s", refusal.region);
 	if (r < 0)
 		answer_error(c, 500, "InternalFailure", "signature check failed");
 	else if (refusal.status && c->service == SIM_S3)

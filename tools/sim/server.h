@@ -124,6 +124,7 @@ struct sim_refusal {
 	const char *code;
 	struct buf message;
 	struct buf extra_xml;
+	const char *region; /* S3: the right one, said in a header too; NULL */
 };
 
 /* Refuses or not, on real time. 0 (see ret->status) or -ENOMEM. */

@@ -245,6 +245,7 @@ static int scope_check(const struct sim_conn *c, const struct auth *a,
 				      "not '%s'. ",
 				      a->region);
 		xml_element(&ret->extra_xml, "Region", c->req.sim->region);
+		ret->region = c->req.sim->region;
 		return refuse(c, WHY_SCOPE, ret,
 			      "The authorization header is malformed; the region '%s' is "
 			      "wrong; expecting '%s'",

@@ -1,3 +1,0 @@
-# A text as a literal of C, a line each.
-s/["\\]/\\&/g
-s/.*/"&\\n"/

@@ -192,6 +192,8 @@ void backend_start(struct backend *b, struct backend_call *c)
 	c->request_id[0] = '\0';
 	c->operation = "";
 	c->requests = 0;
+	c->head_requests = 0;
+	c->storage_class[0] = '\0';
 	c->body_bytes = 0;
 	c->priv = NULL;
 	b->ops->call(b, c);

@@ -45,6 +45,19 @@ struct storage_class {
 	} wait[4];               /* by enum tier */
 };
 
+/* Intelligent-Tiering keeps some of its objects in archives of its own, without changing their
+ * class: these are the classes they have here. */
+#define CLASS_TIERED         "INTELLIGENT_TIERING"
+#define CLASS_TIERED_ARCHIVE CLASS_TIERED "/ARCHIVE"
+#define CLASS_TIERED_DEEP    CLASS_TIERED "/DEEP"
+/* The class by x-amz-archive-status or an inventory's access tier; NULL: in none. */
+const char *storage_class_tiered(const char *status);
+/* Any of the three. */
+bool storage_class_is_tiered(const char *name);
+
+/* Whether a comma list asks for the objects of a class: "archive" (what needs a restore; also where
+ * the list is NULL or empty), "online" (the rest), "all", or classes by name. */
+bool storage_class_is_wanted(const char *list, const char *name);
 /* Never NULL: a name we do not know is treated as readable and lets the service correct us. */
 const struct storage_class *storage_class_find(const char *name);
 
@@ -69,6 +82,7 @@ struct object {
 struct listing_entry {
 	struct object object;
 	char description[1025];  /* vaults: as the inventory gives it; S3: "" */
+	bool is_old;             /* S3: not the current version of its key */
 	bool is_restoring;       /* S3 RestoreStatus */
 	int64_t copy_expires_ms; /* S3 RestoreStatus; 0: no live copy known */
 };
@@ -119,6 +133,8 @@ struct backend_call {
 	 * A job that brings more serves too, if parts of its output can be verified. RESTORE asks
 	 * for just this: `off` a multiple of a MiB, `len` too but at the archive's end. */
 	uint64_t off, len;
+	const char *within; /* LIST: keys that begin with this behind the source's prefix,
+			       borrowed; NULL: all */
 
 	/* FETCH: in order; a non-zero answer ends the call with that result. */
 	int (*data)(struct backend_call *c, const void *data, size_t len);
@@ -133,10 +149,12 @@ struct backend_call {
 	struct fault fault;
 	bool is_lost;            /* RESTORE: sent, no answer: it may have been accepted */
 	enum remote_state state; /* FIND, PROBE, RESTORE */
-	bool is_ours;            /* FIND: the restore carries `tag` */
-	bool is_new;             /* RESTORE: this call was accepted and is paid (202) */
-	int64_t ready_ms;        /* when it became ready, 0 unknown (service time) */
-	int64_t expires_ms;      /* until when it can be fetched, 0 unknown or never */
+	/* FIND, PROBE of S3: the class it has now, where Intelligent-Tiering keeps it included. */
+	char storage_class[OBJECT_CLASS_MAX];
+	bool is_ours;             /* FIND: the restore carries `tag` */
+	bool is_new;              /* RESTORE: this call was accepted and is paid (202) */
+	int64_t ready_ms;         /* when it became ready, 0 unknown (service time) */
+	int64_t expires_ms;       /* until when it can be fetched, 0 unknown or never */
 	struct proof_offer proof; /* FIND, PROBE of S3 objects */
 	uint64_t
 		job_off; /* FIND, PROBE, RESTORE of vaults: where in the archive the restored
@@ -150,6 +168,7 @@ struct backend_call {
 	 * the body bytes of its successful answers received. */
 	const char *operation;
 	uint32_t requests;
+	uint32_t head_requests; /* LIST: HeadObject, besides */
 	uint64_t body_bytes;
 
 	void *priv; /* the backend's */
@@ -158,14 +177,14 @@ struct backend_call {
 /* A source as configured. Strings are borrowed for the backend's life. */
 struct backend_cfg {
 	const char *name;
-	const char *url;      /* glacier://REGION/VAULT, s3://BUCKET[/PREFIX] */
-	const char *region;   /* NULL: from the URL, environment, profile */
-	const char *endpoint; /* NULL: the service's own */
-	const char *profile;  /* NULL: default chain */
-	const char *
-		storage_classes; /* S3 listing: "archive" (default), "all", or a comma list */
-	bool path_style;         /* always, with an endpoint */
+	const char *url;             /* glacier://REGION/VAULT, s3://BUCKET[/PREFIX] */
+	const char *region;          /* NULL: from the URL, environment, profile */
+	const char *endpoint;        /* NULL: the service's own */
+	const char *profile;         /* NULL: default chain */
+	const char *storage_classes; /* S3: as storage_class_is_wanted() takes it */
+	bool path_style;             /* always, with an endpoint */
 	bool requester_pays;
+	bool has_versions; /* S3: the catalog has older versions, too */
 };
 
 /* const singleton per store. */

@@ -32,8 +32,9 @@ int tier_parse(const char *s, enum tier *ret)
 
 /* Waits: AWS protocol reference 1.3 (vaults) and 2.5 (S3), read 2026-09; "typically". Deep Archive
  * publishes only the upper end. Expedited is for objects under 250 MB. Columns of waits: none,
- * expedited, standard, bulk. INTELLIGENT_TIERING is no archive by its class: only HEAD tells, and
- * the service corrects us. GLACIER_IR is read directly. */
+ * expedited, standard, bulk. INTELLIGENT_TIERING is no archive by its class: only HEAD or an
+ * inventory tells, and what they tell is a class of ours (2.5; no expedited is assumed for its
+ * deep tier). GLACIER_IR is read directly. */
 static const struct storage_class classes[] = {
 	{ "VAULT",
 	  true,
@@ -58,6 +59,17 @@ static const struct storage_class classes[] = {
 	{ "STANDARD_IA", false, 0, { { 0, 0 } } },
 	{ "ONEZONE_IA", false, 0, { { 0, 0 } } },
 	{ "INTELLIGENT_TIERING", false, 0, { { 0, 0 } } },
+	{ CLASS_TIERED_ARCHIVE,
+	  true,
+	  ALL_TIERS,
+	  { { 0, 0 },
+	    { MINUTES(1), MINUTES(5) },
+	    { HOURS(3), HOURS(5) },
+	    { HOURS(5), HOURS(12) } } },
+	{ CLASS_TIERED_DEEP,
+	  true,
+	  T(TIER_STANDARD) | T(TIER_BULK),
+	  { { 0, 0 }, { 0, 0 }, { 0, HOURS(12) }, { 0, HOURS(48) } } },
 	{ "GLACIER_IR", false, 0, { { 0, 0 } } },
 	{ "EXPRESS_ONEZONE", false, 0, { { 0, 0 } } },
 };
@@ -70,4 +82,56 @@ const struct storage_class *storage_class_find(const char *name)
 		if (streq(classes[i].name, name))
 			return &classes[i];
 	return &unknown;
+}
+
+const char *storage_class_tiered(const char *status)
+{
+	static const char *const rows[][2] = {
+		{ "ARCHIVE_ACCESS", CLASS_TIERED_ARCHIVE },
+		{ "ARCHIVE", CLASS_TIERED_ARCHIVE },
+		{ "DEEP_ARCHIVE_ACCESS", CLASS_TIERED_DEEP },
+		{ "DEEP_ARCHIVE", CLASS_TIERED_DEEP },
+	};
+
+	for (size_t i = 0; status && i < ARRAY_SIZE(rows); i++)
+		if (streq(rows[i][0], status))
+			return rows[i][1];
+	return CLASS_TIERED;
+}
+
+bool storage_class_is_tiered(const char *name)
+{
+	const char *rest = str_after(name, CLASS_TIERED);
+
+	return rest && (*rest == '\0' || *rest == '/');
+}
+
+static bool word_wants(const char *word, size_t len, const char *name)
+{
+	bool is_archive = storage_class_find(name)->is_archive;
+
+	if (len == strlen("all") && strncasecmp(word, "all", len) == 0)
+		return true;
+	if (len == strlen("archive") && strncasecmp(word, "archive", len) == 0)
+		return is_archive;
+	if (len == strlen("online") && strncasecmp(word, "online", len) == 0)
+		return !is_archive;
+	/* A tiered object's place is not asked for by name. */
+	size_t want = storage_class_is_tiered(name) ? strlen(CLASS_TIERED) : strlen(name);
+	return len == want && strncasecmp(word, name, len) == 0;
+}
+
+bool storage_class_is_wanted(const char *list, const char *name)
+{
+	bool is_empty = true;
+
+	while (list && *list) {
+		list += strspn(list, ", \t");
+		size_t len = strcspn(list, ", \t");
+		if (len && word_wants(list, len, name))
+			return true;
+		is_empty = is_empty && !len;
+		list += len;
+	}
+	return is_empty && storage_class_find(name)->is_archive;
 }

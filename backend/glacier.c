@@ -291,7 +291,6 @@ static int url_take(struct backend *b, struct glacier *g, struct buf *err)
 
 static int glacier_open(struct backend *b, struct buf *err)
 {
-	struct creds_key key;
 	struct glacier *g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
@@ -301,16 +300,18 @@ static int glacier_open(struct backend *b, struct buf *err)
 	g->site.service = "glacier";
 	g->site.path_mode = SIGV4_PATH_GENERIC;
 	g->site.error_parse = glacier_error_parse;
-	int r = url_take(b, g, err);
-	if (r < 0)
-		return r;
-	g->site.creds = creds_new(b->cfg.profile);
+	g->site.creds = creds_new(b->all->http, b->cfg.profile);
 	g->jobs = jobs_new(b, &jobs_ops);
 	if (!g->site.creds || !g->jobs)
 		return -ENOMEM;
+	if (!b->cfg.endpoint)
+		b->cfg.endpoint = creds_endpoint(g->site.creds, "GLACIER");
+	int r = url_take(b, g, err);
+	if (r < 0)
+		return r;
 	b->region = g->site.region;
 	snprintf(b->resource_root, sizeof(b->resource_root), "vaults/%s", g->vault);
-	return creds_get(g->site.creds, &key, err);
+	return creds_open(g->site.creds, err);
 }
 
 static void glacier_close(struct backend *b)

@@ -2,90 +2,91 @@
 #include "prices.h"
 #include "str.h"
 
-#define DATE   "2026-09"
-#define SOURCE "us-east-1 list prices"
-
-/* Prices are in 10^-10 USD. */
-#define PER_1000_REQUESTS(micro_usd) \
-	((price_t)(micro_usd)*10)                       /* given in 10^-6 USD per 1000 */
-#define PER_GIB(micro_usd) ((price_t)(micro_usd)*10000) /* given in 10^-6 USD */
-
-/* A restore: AWS protocol reference 5.2, columns of one table (pages dated 2026-05 to 2026-09).
- * The vault rows' request prices and Bulk are from general knowledge there, not from a page. */
-static const struct restore_row {
-	const char *scheme, *storage_class;
-	enum tier tier;
-	price_t request, gib;
-} restores[] = {
-	{ "s3", "GLACIER", TIER_EXPEDITED, PER_1000_REQUESTS(10000000), PER_GIB(30000) },
-	{ "s3", "GLACIER", TIER_STANDARD, PER_1000_REQUESTS(50000), PER_GIB(10000) },
-	{ "s3", "GLACIER", TIER_BULK, 0, 0 }, /* free, and known to be */
-	{ "s3", "DEEP_ARCHIVE", TIER_STANDARD, PER_1000_REQUESTS(100000),
-	  PER_GIB(20000) },
-	{ "s3", "DEEP_ARCHIVE", TIER_BULK, PER_1000_REQUESTS(25000), PER_GIB(2500) },
-	{ "glacier", "VAULT", TIER_EXPEDITED, PER_1000_REQUESTS(10000000),
-	  PER_GIB(30000) },
-	{ "glacier", "VAULT", TIER_STANDARD, PER_1000_REQUESTS(50000), PER_GIB(10000) },
-	{ "glacier", "VAULT", TIER_BULK, PER_1000_REQUESTS(25000), PER_GIB(2500) },
-};
-
-/* What reading costs beside the restore. GetJobOutput, ListJobs and DescribeJob have no charge of
- * their own (5.1); a vault job makes no copy. Classes not here that charge for every read
- * (STANDARD_IA, GLACIER_IR and such) have no price in the reference: unknown. */
-static const struct read_row {
-	const char *scheme, *storage_class;
-	price_t copy_gib_month, get, head, list;
-} reads[] = {
-	{ "glacier", "VAULT", 0, 0, 0, 0 },
-	{ "s3", "GLACIER", PER_GIB(23000), PER_1000_REQUESTS(400), PER_1000_REQUESTS(400),
-	  PER_1000_REQUESTS(5000) },
-	{ "s3", "DEEP_ARCHIVE", PER_GIB(23000), PER_1000_REQUESTS(400),
-	  PER_1000_REQUESTS(400), PER_1000_REQUESTS(5000) },
-	{ "s3", "STANDARD", PER_GIB(23000), PER_1000_REQUESTS(400),
-	  PER_1000_REQUESTS(400), PER_1000_REQUESTS(5000) },
-};
-
-#define TRANSFER_GIB PER_GIB(90000) /* to the internet, first paid step */
-
-static void restore_fill(const char *scheme, const char *storage_class, enum tier tier,
-			 struct tariff *t)
+/* Whether `a` says better than `b` what `volume_gib` a month cost: a step reached goes before one
+ * that is not, then the higher of those reached, the lower of those not. */
+static bool is_nearer_step(const struct price_row *a, const struct price_row *b,
+			   uint64_t volume_gib)
 {
-	if (tier == TIER_NONE) { /* nothing is restored */
-		t->restore_request = 0;
-		t->retrieval_gib = 0;
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(restores); i++) {
-		const struct restore_row *row = &restores[i];
-		if (row->tier != tier || !streq(row->scheme, scheme) ||
-		    !streq(row->storage_class, storage_class))
-			continue;
-		t->restore_request = row->request;
-		t->retrieval_gib = row->gib;
-	}
+	bool is_reached = a->from_gib <= volume_gib;
+
+	if (is_reached != (b->from_gib <= volume_gib))
+		return is_reached;
+	return is_reached ? a->from_gib > b->from_gib : a->from_gib < b->from_gib;
 }
 
-void prices_for(const char *scheme, const char *region, const char *storage_class,
-		enum tier tier, struct tariff *ret)
-{
-	*ret = (struct tariff){ DATE,          SOURCE,        PRICE_UNKNOWN,
-				PRICE_UNKNOWN, PRICE_UNKNOWN, PRICE_UNKNOWN,
-				PRICE_UNKNOWN, PRICE_UNKNOWN, PRICE_UNKNOWN };
-	if (!streq(region, "us-east-1"))
-		return;
+struct search {
+	struct price_slice in;
+	const char *storage_class;
+	uint64_t volume_gib;
+	struct tariff *tariff;
+};
 
-	restore_fill(scheme, storage_class, tier, ret);
-	ret->transfer_gib = TRANSFER_GIB;
-	for (size_t i = 0; i < ARRAY_SIZE(reads); i++) {
-		const struct read_row *row = &reads[i];
-		if (!streq(row->scheme, scheme) ||
-		    !streq(row->storage_class, storage_class))
+/* A row of the very class goes before one of any. */
+static const struct price_row *row_find(const struct search *s, enum price_item item,
+					enum tier tier)
+{
+	const struct price_row *best = NULL;
+
+	for (size_t i = 0; i < s->in.n; i++) {
+		const struct price_row *row = &s->in.rows[i];
+		bool is_any = streq(row->storage_class, "*");
+		bool was_any = best && streq(best->storage_class, "*");
+
+		if (row->item != item || row->tier != tier ||
+		    (!is_any && !streq(row->storage_class, s->storage_class)))
 			continue;
-		ret->copy_gib_month = row->copy_gib_month;
-		ret->get_request = row->get;
-		ret->head_request = row->head;
-		ret->list_request = row->list;
+		if (!best || (was_any && !is_any) ||
+		    (was_any == is_any && is_nearer_step(row, best, s->volume_gib)))
+			best = row;
 	}
+	return best;
+}
+
+/* What is known about the prices as a whole: as old as the oldest, as sure as the least. */
+static void tariff_note(struct tariff *t, const struct price_row *row)
+{
+	if (!*t->date || strcmp(row->date, t->date) < 0)
+		t->date = row->date;
+	if (!*t->source)
+		t->source = row->source;
+	t->is_unsure = t->is_unsure || row->basis == BASIS_MEMORY;
+}
+
+static price_t price_find(const struct search *s, enum price_item item, enum tier tier)
+{
+	const struct price_row *row = row_find(s, item, tier);
+
+	if (!row)
+		return PRICE_UNKNOWN;
+	tariff_note(s->tariff, row);
+	return row->price;
+}
+
+void prices_for(const struct prices *p, const struct price_cfg *cfg,
+		const char *storage_class, enum tier tier, struct tariff *ret)
+{
+	struct tariff t = { .date = "", .source = "" };
+	struct search s = { .in = prices_slice(p, cfg->service, cfg->region),
+			    .storage_class = storage_class,
+			    .volume_gib = cfg->volume_gib,
+			    .tariff = &t };
+
+	/* Without a tier nothing is restored. */
+	if (tier != TIER_NONE) {
+		t.restore_request = price_find(&s, PRICE_REQUEST, tier);
+		t.retrieval_gib = price_find(&s, PRICE_RETRIEVAL, tier);
+	}
+	t.copy_gib_month = price_find(&s, PRICE_COPY, TIER_NONE);
+	t.get_request = price_find(&s, PRICE_GET, TIER_NONE);
+	t.head_request = price_find(&s, PRICE_HEAD, TIER_NONE);
+	t.list_request = price_find(&s, PRICE_LIST, TIER_NONE);
+	t.transfer_gib =
+		cfg->has_egress ? cfg->egress : price_find(&s, PRICE_TRANSFER, TIER_NONE);
+	if (!*t.date) {
+		t.date = "unknown";
+		t.source = "no price table knows this region";
+	}
+	*ret = t;
 }
 
 const char *cost_component_word(enum cost_component c)
@@ -160,4 +161,7 @@ void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
 				     chunk_count(ask->off, read, ask->chunk_bytes), 0,
 				     t->get_request));
 	line_add(ret, cost_line_make(get, COST_TRANSFER, read, 0, t->transfer_gib));
+	if (ask->status_calls)
+		line_add(ret, cost_line_make("HeadObject", COST_REQUEST,
+					     ask->status_calls, 0, t->head_request));
 }

@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prices - what calls cost, from one dated table, and what a read will cost.
+/* prices - what calls cost, from dated tables (price_table.h), and what a read will cost.
  *
- * Pure: no I/O, no clock. A price that is not in the table is PRICE_UNKNOWN, and an estimate with
- * an unknown price in it is refused, never taken as zero.
- *
- * Figures: us-east-1 list prices, USD (AWS protocol reference 5.2, 2026-09); the row says which
- * are confirmed. Transfer out is priced at the first paid step (0.09); the free monthly allowance
+ * Pure: no I/O, no clock. A price that is in no table is PRICE_UNKNOWN, and an estimate with
+ * an unknown price in it is refused, never taken as zero. The free monthly allowance of transfer
  * is account-wide and counts as used up.
  */
 #pragma once
 
 #include "backend.h"
 #include "money.h"
+#include "price_table.h"
+
+/* Whose prices, and what is special about them. */
+struct price_cfg {
+	const char *service; /* a backend's scheme */
+	const char *region;
+	bool has_egress; /* transfer out costs `egress` a GiB, whatever tables say */
+	price_t egress;
+	uint64_t
+		volume_gib; /* what the account sends out in a month anyway: its step counts */
+};
 
 /* All that one object read through one tier can be charged with. */
 struct tariff {
-	const char *date;   /* of the table: "2026-09" */
+	const char *date;   /* of the oldest price: "2026-09" */
 	const char *source; /* where it is from, for people */
+	bool is_unsure;     /* some are on no page that was read */
 	price_t restore_request;
 	price_t retrieval_gib;
 	price_t copy_gib_month; /* 0 for vaults: no temporary copy */
@@ -26,9 +35,10 @@ struct tariff {
 	price_t transfer_gib;
 };
 
-/* Always fills `ret`; unknown region, class or tier leaves PRICE_UNKNOWN where it matters. */
-void prices_for(const char *scheme, const char *region, const char *storage_class,
-		enum tier tier, struct tariff *ret);
+/* Always fills `ret`; unknown region, class or tier leaves PRICE_UNKNOWN where it matters. `p` NULL:
+ * nothing is known. What `ret` points to is the tables'. */
+void prices_for(const struct prices *p, const struct price_cfg *cfg,
+		const char *storage_class, enum tier tier, struct tariff *ret);
 
 /* One component of an estimate or one charge: amount = quantity * price, by component. */
 enum cost_component {
@@ -66,7 +76,8 @@ struct estimate_ask {
 	uint64_t chunk_bytes;
 	uint32_t
 		days; /* of the temporary copy; one more is assumed (rounding to midnight) */
-	bool needs_restore; /* false: somebody restored it already, or online */
+	uint32_t status_calls; /* HeadObject, at most: how many the service decides */
+	bool needs_restore;    /* false: somebody restored it already, or online */
 };
 void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
 		   struct estimate *ret);

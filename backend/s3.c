@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store for S3 buckets (AWS protocol reference 2, 2026-09). */
-#include "op.h"
+#include "s3_site.h"
 #include "s3_xml.h"
 #include "str.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ANSWER_MAX ((size_t)8 << 20) /* 1000 keys of 1 KiB, encoded threefold, and room */
-
-struct s3 {
-	struct site site;
-	char bucket[256];
-	bool is_path_style;
-	bool has_endpoint; /* of its own: a region is only signed with */
-};
-
-static struct s3 *s3_of(const struct op *op)
-{
-	return op->backend->priv;
-}
-
-static int path_set(struct op *op, const char *key)
+int s3_path_set(struct op *op, const char *key)
 {
 	const struct s3 *s = s3_of(op);
 
@@ -45,7 +31,7 @@ static int object_set(struct op *op, bool with_match)
 	if (!o)
 		return exchange_fail(&op->x, FAULT_REFUSED, "NoObject",
 				     "this call needs an object");
-	int r = path_set(op, o->id);
+	int r = s3_path_set(op, o->id);
 	if (o->version[0]) {
 		buf_printf(&op->x.query, "%sversionId=", op->x.query.len ? "&" : "");
 		r = percent_encode(&op->x.query, o->version, strlen(o->version), "");
@@ -55,121 +41,6 @@ static int object_set(struct op *op, bool with_match)
 		snprintf(etag, sizeof(etag), "\"%s\"", o->etag);
 		r = exchange_header(&op->x, "if-match", etag);
 	}
-	return r;
-}
-
-static int query_pair(struct buf *out, const char *name, const char *value)
-{
-	buf_printf(out, "%s%s=", out->len ? "&" : "", name);
-	return percent_encode(out, value, strlen(value), "");
-}
-
-static int list_query(struct op *op, const char *max_keys)
-{
-	struct buf *q = &op->x.query;
-
-	buf_reset(q);
-	if (op->marker.len > 0)
-		query_pair(q, "continuation-token", op->marker.data);
-	query_pair(q, "encoding-type", "url");
-	query_pair(q, "list-type", "2");
-	query_pair(q, "max-keys", max_keys);
-	query_pair(q, "prefix", op->backend->prefix);
-	return path_set(op, "");
-}
-
-static int check_ask(struct op *op)
-{
-	return list_query(op, "1");
-}
-
-static int nothing(void *arg, const struct listing_entry *e)
-{
-	(void)arg, (void)e;
-	return 0;
-}
-
-/* Parses the page in `answer`; what is not understood is a fault of the protocol. */
-static int page_parse(struct op *op, struct s3_page *page,
-		      int (*entry)(void *arg, const struct listing_entry *e))
-{
-	const struct buf *a = &op->x.answer;
-
-	int r = s3_list_parse(a->data ? a->data : "", a->len, page, entry, op->call);
-	if (r == -EBADMSG)
-		return exchange_fail(
-			&op->x, FAULT_PROTOCOL, "BadAnswer",
-			"ListObjectsV2 answered something that is no listing");
-	return r;
-}
-
-static int check_answered(struct op *op)
-{
-	struct s3_page page = { .is_truncated = false };
-
-	buf_init(&page.token, (size_t)8 << 10);
-	int r = page_parse(op, &page, nothing);
-	buf_done(&page.token);
-	return r;
-}
-
-static int list_ask(struct op *op)
-{
-	int r = exchange_header(&op->x, "x-amz-optional-object-attributes",
-				"RestoreStatus");
-
-	return r < 0 ? r : list_query(op, "1000");
-}
-
-/* Whether `name` is a word of the comma list `list`. */
-static bool is_listed(const char *list, const char *name)
-{
-	size_t want = strlen(name);
-
-	while (*list) {
-		list += strspn(list, ", \t");
-		size_t len = strcspn(list, ", \t");
-		if (len == want && strncasecmp(list, name, len) == 0)
-			return true;
-		list += len;
-	}
-	return false;
-}
-
-static bool is_class_wanted(const char *classes, const char *name)
-{
-	if (!classes || !*classes || streq(classes, "archive"))
-		return storage_class_find(name)->is_archive;
-	return streq(classes, "all") || is_listed(classes, name);
-}
-
-static int list_entry(void *arg, const struct listing_entry *e)
-{
-	struct backend_call *c = arg;
-	const struct op *op = c->priv;
-
-	if (!is_class_wanted(op->backend->cfg.storage_classes, e->object.storage_class))
-		return 0;
-	return c->entry(c, e);
-}
-
-static int list_answered(struct op *op)
-{
-	struct s3_page page = { .is_truncated = false };
-
-	buf_init(&page.token, (size_t)8 << 10);
-	int r = page_parse(op, &page, list_entry);
-	if (r == 0 && page.is_truncated && page.token.len == 0)
-		r = exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
-				  "ListObjectsV2 is truncated without a token");
-	if (r == 0 && page.is_truncated) {
-		buf_reset(&op->marker);
-		r = buf_puts(&op->marker, page.token.data);
-		if (r == 0)
-			r = list_ask(op);
-		r = r < 0 ? r : OP_MORE;
-	}
-	buf_done(&page.token);
 	return r;
 }
 
@@ -206,11 +77,15 @@ static int state_read(struct op *op)
 	const char *class = exchange_answer_header(&op->x, "x-amz-storage-class");
 	const char *archive = exchange_answer_header(&op->x, "x-amz-archive-status");
 	const char *restore = exchange_answer_header(&op->x, "x-amz-restore");
+	bool is_tiered = class && streq(class, CLASS_TIERED);
 	bool is_archive =
 		archive || storage_class_find(class ? class : "STANDARD")->is_archive;
 	bool is_ongoing;
 	int64_t expires_ms;
 
+	snprintf(c->storage_class, sizeof(c->storage_class), "%s",
+		 is_tiered ? storage_class_tiered(archive)
+			   : (class ? class : "STANDARD"));
 	c->state = is_archive ? REMOTE_COLD : REMOTE_ONLINE;
 	if (!is_archive || !restore)
 		return 0;
@@ -243,7 +118,7 @@ static int restore_ask(struct op *op)
 				     "a restore needs an object and a tier");
 	buf_puts(&op->x.query, "restore=");
 	/* Intelligent-Tiering moves the object back for good: days are refused (2.5). */
-	bool has_days = !streq(c->object->storage_class, "INTELLIGENT_TIERING");
+	bool has_days = !storage_class_is_tiered(c->object->storage_class);
 	int r = s3_restore_body(&op->x.body, c->tier, has_days ? c->days : 0);
 	if (r == 0)
 		r = exchange_header(&op->x, "content-type", "application/xml");
@@ -306,9 +181,10 @@ static int fetch_ask(struct op *op)
 	return r < 0 ? r : op_fetch_ask(op, fetch_head);
 }
 
-static const struct op_verb verbs[] = {
-	[BACKEND_CHECK] = { "ListObjectsV2", false, check_ask, check_answered, NULL },
-	[BACKEND_LIST] = { "ListObjectsV2", false, list_ask, list_answered, NULL },
+/* BACKEND_LIST is more than one call: s3_list.c. */
+const struct op_verb s3_verbs[] = {
+	[BACKEND_CHECK] = { "ListObjectsV2", false, s3_check_ask, s3_check_answered,
+			    NULL },
 	[BACKEND_FIND] = { "HeadObject", false, find_ask, find_answered, NULL },
 	[BACKEND_RESTORE] = { "RestoreObject", true, restore_ask, restore_answered,
 			      restore_refused },
@@ -320,7 +196,18 @@ static void s3_call(struct backend *b, struct backend_call *c)
 {
 	struct s3 *s = b->priv;
 
-	op_start(b, c, &s->site, verbs, ANSWER_MAX);
+	if (c->verb == BACKEND_LIST)
+		s3_list_start(b, c);
+	else
+		op_start(b, c, &s->site, s3_verbs, S3_ANSWER_MAX);
+}
+
+static void s3_cancel(struct backend *b, struct backend_call *c)
+{
+	if (c->verb == BACKEND_LIST)
+		s3_list_cancel(b, c);
+	else
+		op_cancel(b, c);
 }
 
 /* Virtual-hosted where it can be: not with an endpoint of one's own, nor where a dot in the name
@@ -401,17 +288,19 @@ static int region_find(struct backend *b, struct s3 *s, struct buf *err)
 
 static int classes_check(const char *list, struct buf *err)
 {
-	if (!list || streq(list, "archive") || streq(list, "all"))
-		return 0;
-
+	static const char *const groups[] = { "archive", "online", "all" };
 	_free_ char *copy = strdup_ptr(list);
 	char *rest = copy, *word;
+
 	while (rest && (word = strsep(&rest, ", \t"))) {
-		if (!*word || streq(storage_class_find(word)->name, word))
+		bool is_known = !*word || streq(storage_class_find(word)->name, word);
+		for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+			is_known = is_known || streq(groups[i], word);
+		if (is_known)
 			continue;
 		buf_printf(err,
-			   "storage-classes: \"%s\" is none: archive, all, or a list "
-			   "of GLACIER, DEEP_ARCHIVE, STANDARD, ...",
+			   "storage-classes: \"%s\" is none: archive, online, all, or a "
+			   "list of GLACIER, DEEP_ARCHIVE, STANDARD, ...",
 			   word);
 		return -EINVAL;
 	}
@@ -420,7 +309,6 @@ static int classes_check(const char *list, struct buf *err)
 
 static int s3_open(struct backend *b, struct buf *err)
 {
-	struct creds_key key;
 	struct s3 *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
@@ -432,9 +320,11 @@ static int s3_open(struct backend *b, struct buf *err)
 	s->site.is_hash_sent = true;
 	s->site.error_parse = s3_error_parse;
 	s->site.move = region_set;
-	s->site.creds = creds_new(b->cfg.profile);
+	s->site.creds = creds_new(b->all->http, b->cfg.profile);
 	if (!s->site.creds)
 		return -ENOMEM;
+	if (!b->cfg.endpoint)
+		b->cfg.endpoint = creds_endpoint(s->site.creds, "S3");
 	int r = url_take(b, s, err);
 	if (r == 0)
 		r = classes_check(b->cfg.storage_classes, err);
@@ -444,7 +334,7 @@ static int s3_open(struct backend *b, struct buf *err)
 		return r;
 	b->region = s->site.region;
 	snprintf(b->resource_root, sizeof(b->resource_root), "%s", s->bucket);
-	return creds_get(s->site.creds, &key, err);
+	return creds_open(s->site.creds, err);
 }
 
 static void s3_close(struct backend *b)
@@ -465,5 +355,5 @@ const struct backend_ops s3_ops = {
 	.open = s3_open,
 	.close = s3_close,
 	.call = s3_call,
-	.cancel = op_cancel,
+	.cancel = s3_cancel,
 };

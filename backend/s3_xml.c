@@ -121,32 +121,57 @@ void s3_etag_copy(const char *value, char ret[OBJECT_ETAG_MAX])
 struct list_pass {
 	struct s3_page *page;
 	struct listing_entry entry;
-	int (*give)(void *arg, const struct listing_entry *e);
-	void *arg;
+	const struct s3_list_taker *taker;
 };
+
+/* A key that holds NUL cannot be told in C, nor can one above S3's own limit. */
+static int key_decode(const char *encoded, struct buf *key)
+{
+	buf_reset(key);
+	int r = percent_decode(key, encoded, strlen(encoded), true);
+	if (r < 0)
+		return r;
+	return key->len == 0 || key->len > OBJECT_ID_MAX ||
+			       memchr(key->data, '\0', key->len)
+		       ? -EBADMSG
+		       : 0;
+}
 
 static int key_take(struct object *o, const char *encoded)
 {
 	_buf_ struct buf key;
 
 	buf_init(&key, TEXT_MAX);
-	int r = percent_decode(&key, encoded, strlen(encoded), true);
-	if (r < 0)
-		return r;
-	/* A key that holds NUL cannot be told in C, nor can one above S3's own limit. */
-	if (key.len == 0 || key.len > OBJECT_ID_MAX || memchr(key.data, '\0', key.len))
-		return -EBADMSG;
-	memcpy(o->id, key.data, key.len + 1);
-	return 0;
+	int r = key_decode(encoded, &key);
+	if (r == 0)
+		memcpy(o->id, key.data, key.len + 1);
+	return r;
+}
+
+static int prefix_give(struct list_pass *l, const char *encoded)
+{
+	_buf_ struct buf key;
+
+	buf_init(&key, TEXT_MAX);
+	if (!l->taker->prefix)
+		return 0;
+	int r = key_decode(encoded, &key);
+	return r < 0 ? r : l->taker->prefix(l->taker->arg, key.data);
+}
+
+static bool is_item(const char *name)
+{
+	return streq(name, "Contents") || streq(name, "Version");
 }
 
 static int list_begin(struct pass *p, const char *name)
 {
 	struct list_pass *l = p->arg;
 
-	if (p->depth == 1 && !streq(name, "ListBucketResult"))
+	if (p->depth == 1 && !streq(name, "ListBucketResult") &&
+	    !streq(name, "ListVersionsResult"))
 		return -EBADMSG;
-	if (p->depth == 2 && streq(name, "Contents")) {
+	if (p->depth == 2 && is_item(name)) {
 		l->entry = (struct listing_entry){ .description = "" };
 		snprintf(l->entry.object.storage_class, OBJECT_CLASS_MAX, "STANDARD");
 	}
@@ -162,8 +187,14 @@ static int contents_member(struct listing_entry *e, const char *name, const char
 									    : 0;
 	if (streq(name, "Size"))
 		return str_to_u64(text, &e->object.size_bytes) < 0 ? -EBADMSG : 0;
+	if (streq(name, "VersionId") && strlen(text) >= OBJECT_VERSION_MAX)
+		return -EBADMSG;
 	if (streq(name, "ETag"))
 		s3_etag_copy(text, e->object.etag);
+	else if (streq(name, "VersionId"))
+		memcpy(e->object.version, text, strlen(text) + 1);
+	else if (streq(name, "IsLatest"))
+		e->is_old = !streq(text, "true");
 	else if (streq(name, "StorageClass"))
 		snprintf(e->object.storage_class, OBJECT_CLASS_MAX, "%s", text);
 	return 0;
@@ -178,28 +209,45 @@ static int restore_member(struct listing_entry *e, const char *name, const char 
 	return 0;
 }
 
+/* A member of the document itself. */
+static int page_member(struct list_pass *l, const char *name, const char *text)
+{
+	struct s3_page *page = l->page;
+
+	if (is_item(name))
+		return l->entry.object.id[0] ? l->taker->entry(l->taker->arg, &l->entry)
+					     : -EBADMSG;
+	if (streq(name, "IsTruncated"))
+		page->is_truncated = streq(text, "true");
+	else if (streq(name, "NextContinuationToken"))
+		return buf_puts(&page->token, text);
+	else if (streq(name, "NextKeyMarker"))
+		return key_decode(text, &page->token);
+	else if (streq(name, "NextVersionIdMarker"))
+		return buf_puts(&page->version, text);
+	return 0;
+}
+
 static int list_end(struct pass *p, const char *name, const char *parent)
 {
 	struct list_pass *l = p->arg;
 	const char *text = text_of(p);
 
-	if (p->depth == 1 && streq(name, "Contents"))
-		return l->entry.object.id[0] ? l->give(l->arg, &l->entry) : -EBADMSG;
-	if (p->depth == 1 && streq(name, "IsTruncated"))
-		l->page->is_truncated = streq(text, "true");
-	else if (p->depth == 1 && streq(name, "NextContinuationToken"))
-		return buf_puts(&l->page->token, text);
-	else if (p->depth == 2 && streq(parent, "Contents"))
+	if (p->depth == 1)
+		return page_member(l, name, text);
+	if (p->depth == 2 && is_item(parent))
 		return contents_member(&l->entry, name, text);
-	else if (p->depth == 3 && streq(parent, "RestoreStatus"))
+	if (p->depth == 2 && streq(parent, "CommonPrefixes") && streq(name, "Prefix"))
+		return prefix_give(l, text);
+	if (p->depth == 3 && streq(parent, "RestoreStatus"))
 		return restore_member(&l->entry, name, text);
 	return 0;
 }
 
 int s3_list_parse(const char *data, size_t len, struct s3_page *ret,
-		  int (*entry)(void *arg, const struct listing_entry *e), void *arg)
+		  const struct s3_list_taker *taker)
 {
-	struct list_pass l = { .page = ret, .give = entry, .arg = arg };
+	struct list_pass l = { .page = ret, .taker = taker };
 	struct pass p = { .begin = list_begin, .end = list_end, .arg = &l };
 
 	return pass_run(&p, data, len);

@@ -11,13 +11,22 @@
 
 struct s3_page {
 	bool is_truncated;
-	struct buf token; /* of the next page; the caller inits and frees */
+	/* Where the next one begins; the caller inits and frees. Of ListObjectsV2 the token, as it
+	 * is; of ListObjectVersions a key, decoded, and a version. */
+	struct buf token, version;
 };
 
-/* ListBucketResult, asked with encoding-type=url. `entry` gets each of Contents; a non-zero answer
- * ends with it. 0, -EBADMSG (not such a document, a key that is none), -ENOMEM. */
+/* What is told of a listing; a non-zero answer ends with it. */
+struct s3_list_taker {
+	int (*entry)(void *arg, const struct listing_entry *e);
+	int (*prefix)(void *arg, const char *prefix); /* CommonPrefixes; NULL: not told */
+	void *arg;
+};
+
+/* ListBucketResult or ListVersionsResult (without its delete markers), asked with
+ * encoding-type=url. 0, -EBADMSG (not such a document, a key that is none), -ENOMEM. */
 int s3_list_parse(const char *data, size_t len, struct s3_page *ret,
-		  int (*entry)(void *arg, const struct listing_entry *e), void *arg);
+		  const struct s3_list_taker *taker);
 
 /* An <Error> document; another root leaves `ret` as it is. */
 void s3_error_parse(const char *data, size_t len, struct site_error *ret);

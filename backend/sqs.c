@@ -265,7 +265,6 @@ DEFINE_CLEANUP(struct sqs, sqs_close)
 int sqs_open(struct backends *bs, const struct sqs_cfg *cfg, struct sqs **ret,
 	     struct buf *err)
 {
-	struct creds_key key;
 	_cleanup_(sqs_closep) struct sqs *q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
@@ -280,10 +279,10 @@ int sqs_open(struct backends *bs, const struct sqs_cfg *cfg, struct sqs **ret,
 	int r = url_take(q, err);
 	if (r < 0)
 		return r;
-	q->site.creds = creds_new(cfg->profile);
+	q->site.creds = creds_new(bs->http, cfg->profile);
 	if (!q->site.creds)
 		return -ENOMEM;
-	r = creds_get(q->site.creds, &key, err);
+	r = creds_open(q->site.creds, err);
 	if (r < 0)
 		return r;
 

@@ -119,3 +119,16 @@ void money_words(money_t m, char ret[48])
 	while (len > least && ret[len - 1] == '0')
 		ret[--len] = '\0';
 }
+
+void price_format(price_t p, char ret[24])
+{
+	assert(p >= 0);
+	snprintf(ret, 24, "%lld.%010lld", (long long)(p / PRICE_PER_USD),
+		 (long long)(p % PRICE_PER_USD));
+
+	size_t len = strlen(ret);
+	while (ret[len - 1] == '0')
+		ret[--len] = '\0';
+	if (ret[len - 1] == '.')
+		ret[--len] = '\0';
+}

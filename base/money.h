@@ -30,3 +30,5 @@ int price_parse(const char *s, price_t *ret);
 void money_format(money_t m, char ret[48]);
 /* For people: at least two decimals, up to six, no trailing zeros beyond two. */
 void money_words(money_t m, char ret[48]);
+/* All decimals a known price has, no trailing zeros: "0.0025", "0"; `ret` holds 24 bytes. */
+void price_format(price_t p, char ret[24]);

@@ -15,7 +15,8 @@ static const char usage[] =
 	"  -v       log more; twice: everything\n"
 	"  -o WORD  section.key=value: any option of the configuration;\n"
 	"           for a single URL source.key=value is enough;\n"
-	"           allow_other, default_permissions, nonempty, fsname=NAME, and mount(8)'s own\n"
+	"           allow_other, default_permissions, nonempty, foreground,\n"
+	"           fsname=NAME, and mount(8)'s own\n"
 	"  --print-config   the effective values, with what they mean; alone: the defaults\n"
 	"  --help, --version\n"
 	"\n"
@@ -44,7 +45,12 @@ static void want_nonempty(struct config *cfg)
 	cfg->has_nonempty = true;
 }
 
-/* mount(8)'s words. The tree is read-only and without devices and set-uid as it is; requests are
+static void want_foreground(struct config *cfg)
+{
+	cfg->is_foreground = true;
+}
+
+/* mount(8)'s words, and ours. The tree is read-only and without devices and set-uid as it is; requests are
  * writes, so the mount itself is not MS_RDONLY. NULL: nothing to do. */
 static const struct word {
 	const char *word;
@@ -54,6 +60,7 @@ static const struct word {
 	{ "default_permissions", want_default_permissions },
 	{ "noexec", want_noexec },
 	{ "nonempty", want_nonempty },
+	{ "foreground", want_foreground },
 	{ "ro", NULL },
 	{ "rw", NULL },
 	{ "dev", NULL },

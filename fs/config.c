@@ -2,6 +2,7 @@
 #include "config.h"
 #include "crash.h"
 #include "str.h"
+#include "tables.h"
 #include "treehash.h"
 #include "users.h"
 #include <limits.h>
@@ -61,15 +62,22 @@ static const struct option_row source_rows[] = {
 	ROW(source_section, "queue", OPTION_STR, queue, NULL,
 	    "URL of an SQS queue, for thawfs alone, that is told when restores end"),
 	ROW(source_section, "prices", OPTION_STR, prices, NULL,
-	    "region whose price table counts for this source; default: its own region"),
+	    "region whose prices count for this source, default its own; or a table's file"),
+	ROW(source_section, "egress", OPTION_STR, egress, NULL,
+	    "USD a GiB for transfer out, 0 over a private link; default: as in [prices]"),
 	ROW(source_section, "refresh", OPTION_DURATION, refresh_ms, "24h",
 	    "how often the catalog is read again; 0: only when asked"),
+	ROW(source_section, "inventory", OPTION_STR, inventory, NULL,
+	    "s3://BUCKET/PREFIX/SOURCE/ID, where S3 Inventory leaves its reports: the "
+	    "catalog is made of the newest one, and the bucket is not listed"),
+	ROW(source_section, "versions", OPTION_BOOL, versions, "no",
+	    "older versions of objects are files too, NAME@VERSION"),
 	ROW(source_section, "names", OPTION_STR, names, NULL,
 	    "file of names for archives, lines of: archive id, name"),
 	ROW(source_section, "backslash-separates", OPTION_BOOL, backslash, "no",
 	    "a backslash in a vault's descriptions separates directories, as / does"),
 	ROW(source_section, "storage-classes", OPTION_STR, storage_classes, "archive",
-	    "objects shown: archive, all, or a comma list of classes"),
+	    "objects shown: archive, online, all, or classes by name; a comma list"),
 	ROW(source_section, "requester-pays", OPTION_BOOL, requester_pays, "no",
 	    "the bucket's owner does not pay"),
 	ROW_WORD(source_section, "verify", verify, "best", verify_words,
@@ -110,6 +118,15 @@ static const struct option_row budget_rows[] = {
 		 "day, week, month (UTC) or total"),
 };
 
+static const struct option_row prices_rows[] = {
+	ROW(prices_section, "file", OPTION_STR, file, NULL,
+	    "a table of prices that counts before all others"),
+	ROW(prices_section, "egress", OPTION_STR, egress, NULL,
+	    "USD a GiB for transfer out, instead of the table's"),
+	ROW(prices_section, "egress-volume", OPTION_SIZE, egress_volume_bytes, "0",
+	    "what the account sends out in a month anyway: that step's price counts"),
+};
+
 static const struct option_row state_rows[] = {
 	ROW(state_section, "dir", OPTION_STR, dir, NULL,
 	    "requests, ledger, names; precious"),
@@ -144,6 +161,11 @@ static void *restore_target(void *cfg, const char *x)
 
 static void *budget_target(void *arg, const char *name);
 
+static void *prices_target(void *cfg, const char *x)
+{
+	return &((struct config *)cfg)->prices;
+}
+
 static void *state_target(void *cfg, const char *x)
 {
 	return &((struct config *)cfg)->state;
@@ -168,6 +190,7 @@ static const struct option_section sections[] = {
 	SECTION("mount", false, mount_rows, mount_target),
 	SECTION("cache", false, cache_rows, cache_target),
 	SECTION("restore", false, restore_rows, restore_target),
+	SECTION("prices", false, prices_rows, prices_target),
 	SECTION("state", false, state_rows, state_target),
 #ifdef THAW_CRASH_POINTS
 	SECTION("debug", false, debug_rows, debug_target),
@@ -473,14 +496,30 @@ static int finish_dir(char **dir, const char *system, const char *xdg,
 	return 0;
 }
 
-/* Likewise. */
-static int finish_names(struct config *cfg)
+bool config_is_file(const char *prices)
 {
-	int r = 0;
+	size_t len = strlen(prices);
 
-	for (size_t i = 0; !r && i < cfg->n_sources; i++)
-		if (cfg->sources[i].names)
-			r = finish_dir(&cfg->sources[i].names, "", "", "");
+	return strchr(prices, '/') || (len > 4 && streq(prices + len - 4, ".csv"));
+}
+
+/* Likewise. */
+static int finish_file(char **path)
+{
+	return *path ? finish_dir(path, "", "", "") : 0;
+}
+
+static int finish_files(struct config *cfg)
+{
+	int r = finish_file(&cfg->prices.file);
+
+	for (size_t i = 0; !r && i < cfg->n_sources; i++) {
+		struct source_section *s = &cfg->sources[i];
+
+		r = finish_file(&s->names);
+		if (!r && s->prices && config_is_file(s->prices))
+			r = finish_file(&s->prices);
+	}
 	return r;
 }
 
@@ -532,13 +571,15 @@ int config_finish(struct config *cfg, struct buf *err)
 	if (!r)
 		r = check_values(cfg, err);
 	if (!r)
+		r = tables_check(cfg, err);
+	if (!r)
 		r = finish_owner(cfg, err);
 	if (!r)
 		r = finish_admins(cfg, err);
 	if (!r)
 		r = finish_budgets(cfg, err);
 	if (!r)
-		r = finish_names(cfg);
+		r = finish_files(cfg);
 	return r < 0 ? r : config_finish_dirs(cfg);
 }
 
@@ -562,6 +603,11 @@ void config_for_engine(const struct config *cfg, struct engine_cfg *ret)
 void config_for_source(const struct config *cfg, const struct source_section *s,
 		       struct source_cfg *ret)
 {
+	const char *egress = s->egress ? s->egress : cfg->prices.egress;
+	price_t egress_price = 0;
+
+	if (egress)
+		(void)price_parse(egress, &egress_price); /* it was checked */
 	*ret = (struct source_cfg){
 		.backend = { .name = s->name,
 			     .url = s->url,
@@ -570,14 +616,19 @@ void config_for_source(const struct config *cfg, const struct source_section *s,
 			     .profile = s->profile,
 			     .storage_classes = s->storage_classes,
 			     .path_style = s->path_style,
-			     .requester_pays = s->requester_pays },
+			     .requester_pays = s->requester_pays,
+			     .has_versions = s->versions },
 		.tier = (enum tier)(s->tier ? s->tier : cfg->restore.tier),
 		.days = (uint32_t)(s->days ? s->days : cfg->restore.days),
 		.refresh_ms = s->refresh_ms,
 		.require_proof = s->verify == 1,
 		.queue = s->queue,
-		.prices = s->prices,
+		.prices = s->prices && config_is_file(s->prices) ? NULL : s->prices,
+		.has_egress = egress != NULL,
+		.egress = egress_price,
+		.egress_volume_gib = cfg->prices.egress_volume_bytes >> 30,
 		.names = s->names,
+		.inventory = s->inventory,
 		.is_separated = s->backslash,
 	};
 }

@@ -35,8 +35,12 @@ struct mount_section {
 /* [source NAME] */
 struct source_section {
 	char name[64];
-	char *url, *profile, *region, *endpoint, *storage_classes, *queue, *prices;
+	char *url, *profile, *region, *endpoint, *storage_classes, *queue;
+	char *prices; /* a region, or a file (config_is_file) */
+	char *egress;
 	char *names; /* absolute */
+	char *inventory;
+	bool versions;
 	bool backslash;
 	bool path_style, requester_pays;
 	int64_t refresh_ms;
@@ -66,6 +70,13 @@ struct budget_section {
 	int per; /* enum budget_period */
 };
 
+/* [prices] */
+struct prices_section {
+	char *file;   /* absolute */
+	char *egress; /* USD a GiB; NULL: the table's */
+	uint64_t egress_volume_bytes;
+};
+
 /* [state] */
 struct state_section {
 	char *dir;
@@ -84,12 +95,14 @@ struct config {
 	struct restore_section restore;
 	struct budget_section budget_sections[SECTIONS_MAX];
 	size_t n_budget_sections;
+	struct prices_section prices;
 	struct state_section state;
 	struct debug_section debug;
 
 	/* The command line (cmdline.h). */
 	char *source_arg; /* SOURCE as given */
-	char *mountpoint; /* absolute */
+	char *mountpoint; /* absolute; or "/dev/fd/N" */
+	bool is_handed;   /* that: the mount stands already, and is not ours to undo */
 	char *fsname;     /* -o fsname=; NULL: SOURCE */
 	bool is_single;   /* SOURCE is a URL: its tree is the mount's */
 	bool is_foreground;
@@ -124,6 +137,8 @@ struct source_section *config_source(struct config *cfg, const char *name);
 int config_finish(struct config *cfg, struct buf *err);
 /* The directories' part of it alone: makes them absolute. 0 or -ENOMEM. */
 int config_finish_dirs(struct config *cfg);
+/* Whether `prices` of a source names a file and not a region. */
+bool config_is_file(const char *prices);
 /* The effective values in INI form. */
 int config_print(const struct config *cfg, struct buf *out);
 

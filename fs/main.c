@@ -8,12 +8,15 @@
  */
 #include "clock.h"
 #include "cmdline.h"
+#include "confine.h"
 #include "daemon.h"
 #include "log.h"
 #include "loop.h"
+#include "manager.h"
 #include "mount.h"
 #include "place.h"
 #include "session.h"
+#include "tables.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +39,7 @@ struct program {
 	struct clock *clock;
 	struct backends *backends;
 	struct state *state;
+	struct tables tables;
 	struct engine *engine;
 	bool is_engine_running;
 	struct mount *mount;
@@ -133,11 +137,17 @@ static int start_engine(struct program *p, struct buf *err)
 {
 	struct engine_cfg cfg;
 
+	int r = tables_load(p->cfg, &p->tables, err);
+	if (r < 0)
+		return r;
+	tables_tell(&p->tables);
 	config_for_engine(p->cfg, &cfg);
-	int r = engine_new(&cfg, p->state, p->backends, p->clock, &p->engine);
+	cfg.prices = p->tables.all;
+	r = engine_new(&cfg, p->state, p->backends, p->clock, &p->engine);
 	for (size_t i = 0; !r && i < p->cfg->n_sources; i++) {
 		struct source_cfg source;
 		config_for_source(p->cfg, &p->cfg->sources[i], &source);
+		source.own_prices = p->tables.own[i];
 		r = engine_add_source(p->engine, &source, err);
 	}
 	if (!r)
@@ -155,6 +165,7 @@ static int start(struct program *p, struct buf *err)
 	int r = open_signals(p);
 	if (r < 0)
 		return r;
+	confine(cfg);
 	p->clock = clock_new();
 	p->backends = p->clock ? backends_new(p->clock) : NULL;
 	if (!p->backends)
@@ -197,6 +208,7 @@ static void stop(struct program *p)
 	session_free(p->session);
 	mount_free(p->mount);
 	engine_free(p->engine);
+	tables_free(&p->tables);
 	state_close(p->state);
 	backends_free(p->backends);
 	clock_free(p->clock);
@@ -237,9 +249,12 @@ static int fail(const struct program *p, int r, struct buf *err)
 /* Before there is a fork to be undone. */
 static int check_places(struct config *cfg, struct buf *err)
 {
+	int r = place_handed(cfg->mountpoint, err);
+	cfg->is_handed = r >= 0;
+	if (r != -ENOENT)
+		return r < 0 ? r : 0;
 	_free_ char *arg = steal_ptr(cfg->mountpoint);
-
-	int r = place_mountpoint(arg, cfg->has_nonempty, &cfg->mountpoint, err);
+	r = place_mountpoint(arg, cfg->has_nonempty, &cfg->mountpoint, err);
 	return r < 0 ? r : place_device(err);
 }
 
@@ -268,8 +283,10 @@ static int run(struct config *cfg)
 	}
 	tell_budgets(cfg);
 	log_notice("mounted source=%s at=%s", cfg->source_arg, cfg->mountpoint);
+	manager_tell("READY=1");
 	daemon_ready(p.ready_fd, log_path);
 	wait_for_end(&p);
+	manager_tell("STOPPING=1");
 	stop(&p);
 	log_notice("stopped");
 	return STATUS_OK;

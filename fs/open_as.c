@@ -2,8 +2,11 @@
 #include "open_as.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define OWN_GROUPS_MAX 256
@@ -40,9 +43,21 @@ static int open_switched(const struct asker *who, const char *path)
 	return r;
 }
 
+/* Reading a file of our own tree would have the daemon wait for itself. Where the mount was handed
+ * over nobody told us its place: then no FUSE file will do. */
+static bool may_be_ours(const struct mount *m, int fd, const struct stat *st)
+{
+	struct statfs fs;
+	struct stat root;
+
+	if (m->cfg->is_handed)
+		return fstatfs(fd, &fs) < 0 || fs.f_type == FUSE_SUPER_MAGIC;
+	return stat(m->cfg->mountpoint, &root) == 0 && root.st_dev == st->st_dev;
+}
+
 int open_as(const struct mount *m, const struct asker *who, const char *path)
 {
-	struct stat st, root;
+	struct stat st;
 	uid_t own = geteuid();
 	if (own != 0 && own != who->uid && who->uid != 0)
 		return -EACCES;
@@ -52,9 +67,7 @@ int open_as(const struct mount *m, const struct asker *who, const char *path)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	/* Reading a file of ours would have the daemon wait for itself. */
-	if (!S_ISREG(st.st_mode) ||
-	    (stat(m->cfg->mountpoint, &root) == 0 && root.st_dev == st.st_dev))
+	if (!S_ISREG(st.st_mode) || may_be_ours(m, fd, &st))
 		return -EINVAL;
 	return steal_fd(&fd);
 }

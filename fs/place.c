@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -92,6 +93,23 @@ int place_mountpoint(const char *arg, bool may_hold_files, char **ret, struct bu
 	}
 	*ret = steal_ptr(path);
 	return 0;
+}
+
+int place_handed(const char *arg, struct buf *err)
+{
+	const char *digits = str_after(arg, "/dev/fd/");
+	uint64_t fd;
+
+	if (!digits || str_to_u64(digits, &fd) < 0 || fd > INT_MAX)
+		return -ENOENT;
+	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
+		buf_printf(err,
+			   "%s: not an open descriptor: this form is for mount.fuse3 -o "
+			   "drop_privileges",
+			   arg);
+		return -EBADF;
+	}
+	return (int)fd;
 }
 
 /* ---- the device ---- */

@@ -13,6 +13,10 @@
 /* A directory, nothing mounted on it (an automount's trigger aside), and empty unless
  * `may_hold_files`. Gives its absolute path, the caller's. */
 int place_mountpoint(const char *arg, bool may_hold_files, char **ret, struct buf *err);
+/* "/dev/fd/N": a mount that mount.fuse3 has made for a program without privilege. Gives the
+ * descriptor, which no program started from here inherits; -ENOENT: it is no such name; or
+ * -EBADF. */
+int place_handed(const char *arg, struct buf *err);
 /* /dev/fuse is there and ours to open. */
 int place_device(struct buf *err);
 /* The disk of `dir`, or the limit `size_bytes` (0: none), has room for one chunk at all; a disk

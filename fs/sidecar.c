@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar.h"
 #include "facts.h"
+#include "failed.h"
 #include "metrics.h"
 #include "str.h"
 #include "summary.h"
@@ -79,6 +80,7 @@ static const struct sidecar sidecars[] = {
 	{ NODE_RENAMES, SIDECAR_OF_SOURCE, "renames", false, false, renames_sidecar,
 	  NULL },
 	{ NODE_QUEUE, SIDECAR_OF_ROOT, "queue", false, true, queue_sidecar, NULL },
+	{ NODE_FAILED, SIDECAR_OF_ROOT, "failed", false, false, failed_text, NULL },
 	{ NODE_LEDGER, SIDECAR_OF_ROOT, "ledger.csv", false, false, ledger_text, NULL },
 	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL },
 };

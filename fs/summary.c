@@ -65,6 +65,30 @@ static const char *source_words(const struct source_status *s)
 	return words[s->state];
 }
 
+/* How old the names are, when they are asked for again, and what it took. */
+static void add_refresh(const struct mount *m, const struct source_status *s,
+			struct buf *out)
+{
+	int64_t now_ms = clock_service_ms(m->clock);
+	char words[48];
+
+	if (s->catalog_ms) {
+		/* Of one length, whenever it is looked at. */
+		int64_t minutes = (now_ms - s->catalog_ms) / 60000;
+		buf_printf(out, "source.age: %6lld h %02lld min\n",
+			   (long long)(minutes > 0 ? minutes / 60 : 0),
+			   (long long)(minutes > 0 ? minutes % 60 : 0));
+	}
+	if (s->next_ms) {
+		time_rfc3339(s->next_ms, words);
+		buf_printf(out, "source.refresh: %s\n", words);
+	}
+	if (s->refresh_cost) {
+		money_words(s->refresh_cost, words);
+		buf_printf(out, "source.refresh.cost: %s USD\n", words);
+	}
+}
+
 /* Where the names are from: constant for a subtree, short. */
 static int add_source(const struct mount *m, const char *name, struct buf *out)
 {
@@ -78,6 +102,7 @@ static int add_source(const struct mount *m, const char *name, struct buf *out)
 	buf_printf(out, "source: %s\n", name);
 	buf_printf(out, "source.state: %s\n", source_words(&s));
 	buf_printf(out, "source.catalog: %s\n", taken);
+	add_refresh(m, &s, out);
 	if (!s.catalog_ms || s.is_refreshing)
 		buf_printf(out, "source.expected: %s\n", expected);
 	if (s.error[0])

@@ -28,6 +28,7 @@ enum node_kind {
 	NODE_LEDGER = 9,
 	NODE_METRICS = 10,
 	NODE_RENAMES = 11,
+	NODE_FAILED = 12,
 	NODE_KINDS,
 };
 

@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "creds.h"
-#include "profile.h"
+#include "creds_fetch.h"
+#include "creds_plan.h"
+#include "http.h"
 #include "str.h"
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <time.h>
+
+#define MINUTE_MS ((int64_t)60 * 1000)
+/* After a failure: not again before. */
+#define AGAIN_MS ((int64_t)10 * 1000)
+/* At start, for the instance's answers. */
+#define OPEN_WAIT_MS 4000
+
+LIST_HEAD(waiters, creds_waiter);
 
 struct creds {
-	char *named_profile; /* of the configuration, or NULL */
-	struct profile shared, config;
-	bool are_files_known; /* paths and section are set */
-	struct creds_key key; /* what the provider found, borrowed from it */
-	char *origin;
+	struct http *http;
+	char *profile; /* named in the configuration, or NULL */
+	bool is_fixed;
+
+	struct creds_plan plan;
+	bool has_plan;
+	struct creds_found found; /* what was fetched; all NULL: nothing yet */
+	int64_t fetched_ms, failed_ms;
+	struct creds_fetch *fetch; /* under way */
+	bool is_renewed; /* once it is here, whatever is left of the old one's life */
+	char why[400];   /* the last failure */
+	struct waiters waiters;
+	struct http_later tell;
+	char *region, *endpoint;
 };
 
 static const char *env(const char *name)
@@ -21,193 +39,260 @@ static const char *env(const char *name)
 	return v && *v ? v : NULL;
 }
 
-static const char *profile_name(const struct creds *c)
+/* Credentials expire by the machine's clock. */
+static int64_t utc_ms(void)
 {
-	if (c->named_profile)
-		return c->named_profile;
-	return env("AWS_PROFILE") ? env("AWS_PROFILE") : "default";
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* `variable`, else ~/.aws/`name`; NULL without HOME. The caller frees. */
-static char *file_path(const char *variable, const char *name)
+static int64_t least(int64_t a, int64_t b)
 {
-	char *path = NULL;
-
-	if (env(variable))
-		return strdup(env(variable));
-	if (!env("HOME") || asprintf(&path, "%s/.aws/%s", env("HOME"), name) < 0)
-		return NULL;
-	return path;
+	return a < b ? a : b;
 }
 
-static int files_locate(struct creds *c)
+enum creds_age creds_age(int64_t fetched_ms, int64_t expires_ms, int64_t now_ms)
 {
-	if (c->are_files_known)
-		return 0;
+	int64_t life = expires_ms - fetched_ms, left = expires_ms - now_ms;
 
-	_free_ char *shared = file_path("AWS_SHARED_CREDENTIALS_FILE", "credentials");
-	_free_ char *config = file_path("AWS_CONFIG_FILE", "config");
-	/* Without HOME and variables there are no files: a path that cannot exist says so. */
-	int r = profile_init(&c->shared, shared ? shared : "~/.aws/credentials",
-			     profile_name(c), false);
-	if (r == 0)
-		r = profile_init(&c->config, config ? config : "~/.aws/config",
-				 profile_name(c), true);
-	c->are_files_known = r == 0;
-	return r;
+	if (!expires_ms)
+		return CREDS_FRESH;
+	if (left <= least(MINUTE_MS, life / 8))
+		return CREDS_EXPIRED;
+	return left <= least(15 * MINUTE_MS, life / 4) ? CREDS_AGEING : CREDS_FRESH;
 }
 
-/* Providers: 1 found (c->key is set), 0 nothing here (why is added to `looked`), -ENOKEY (found
- * something that must not be passed over; `looked` is the whole message), -ENOMEM. */
+/* ---- life ---- */
 
-static int environment_find(struct creds *c, struct buf *looked)
+static void tell_runs(struct http_later *l)
 {
-	const char *id = env("AWS_ACCESS_KEY_ID");
-	const char *secret = env("AWS_SECRET_ACCESS_KEY");
+	struct creds *c = container_of(l, struct creds, tell);
+	struct waiters told;
+	struct creds_waiter *w;
 
-	if (c->named_profile) {
-		buf_printf(looked,
-			   "environment: passed over, profile \"%s\" is configured",
-			   c->named_profile);
-		return 0;
+	/* Who is told may wait again. */
+	told = c->waiters;
+	if (!LIST_EMPTY(&told))
+		LIST_FIRST(&told)->link.le_prev = &LIST_FIRST(&told);
+	LIST_INIT(&c->waiters);
+	while ((w = LIST_FIRST(&told))) {
+		creds_unwait(w);
+		w->ready(w);
 	}
-	if (!id) {
-		buf_puts(looked, "environment: no AWS_ACCESS_KEY_ID");
-		return 0;
-	}
-	if (!secret) {
-		buf_reset(looked);
-		buf_puts(looked,
-			 "AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not; "
-			 "set both, or neither to use ~/.aws");
-		return -ENOKEY;
-	}
-	c->key =
-		(struct creds_key){ id, secret, env("AWS_SESSION_TOKEN"), "environment" };
-	return 1;
 }
 
-static const char *unsupported_key(const struct profile *p)
+struct creds *creds_new(struct http *http, const char *profile)
 {
-	static const enum profile_key keys[] = { PROFILE_ROLE_ARN, PROFILE_PROCESS,
-						 PROFILE_SSO };
+	struct creds *c = calloc(1, sizeof(*c));
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (p->values[keys[i]])
-			return profile_key_name(keys[i]);
-	return NULL;
-}
-
-static int profile_find(struct creds *c, struct profile *p, struct buf *looked)
-{
-	int r = files_locate(c);
-	if (r == 0)
-		r = profile_refresh(p);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0) {
-		buf_printf(looked, "%s: %s", p->path, strerrordesc_np(-r));
-		return 0;
-	}
-	if (!p->is_found) {
-		buf_printf(looked, "%s: no profile \"%s\"", p->path, p->section);
-		return 0;
-	}
-	if (!p->values[PROFILE_ID] || !p->values[PROFILE_SECRET]) {
-		const char *other = unsupported_key(p);
-		buf_printf(looked, "%s: profile \"%s\" has no %s%s%s%s", p->path,
-			   p->section,
-			   p->values[PROFILE_ID] ? "aws_secret_access_key"
-						 : "aws_access_key_id",
-			   other ? " (its " : "", other ? other : "",
-			   other ? " is not supported)" : "");
-		return 0;
-	}
-
-	free(c->origin);
-	c->origin = NULL;
-	if (asprintf(&c->origin, "%s [%s]", p->path, p->section) < 0) {
-		c->origin = NULL;
-		return -ENOMEM;
-	}
-	c->key = (struct creds_key){ p->values[PROFILE_ID], p->values[PROFILE_SECRET],
-				     p->values[PROFILE_TOKEN], c->origin };
-	return 1;
-}
-
-static int shared_find(struct creds *c, struct buf *looked)
-{
-	return profile_find(c, &c->shared, looked);
-}
-
-static int config_find(struct creds *c, struct buf *looked)
-{
-	return profile_find(c, &c->config, looked);
-}
-
-/* In order of precedence. */
-static int (*const providers[])(struct creds *c, struct buf *looked) = {
-	environment_find,
-	shared_find,
-	config_find,
-};
-
-struct creds *creds_new(const char *profile)
-{
-	_cleanup_(creds_freep) struct creds *c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
-
+	c->http = http;
+	c->tell.run = tell_runs;
+	LIST_INIT(&c->waiters);
 	if (profile && *profile) {
-		c->named_profile = strdup(profile);
-		if (!c->named_profile)
+		c->profile = strdup(profile);
+		if (!c->profile) {
+			free(c);
 			return NULL;
+		}
 	}
+	return c;
+}
+
+struct creds *creds_new_fixed(const struct creds_key *key)
+{
+	_cleanup_(creds_freep) struct creds *c = creds_new(NULL, NULL);
+
+	if (!c)
+		return NULL;
+	c->is_fixed = true;
+	c->found.id = strdup_ptr(key->id);
+	c->found.secret = strdup_ptr(key->secret);
+	c->found.token = strdup_ptr(key->token);
+	if (!c->found.id || !c->found.secret || (key->token && !c->found.token))
+		return NULL;
 	return steal_ptr(c);
+}
+
+static void forget(struct creds *c)
+{
+	creds_fetch_cancel(c->fetch);
+	c->fetch = NULL;
+	creds_plan_done(&c->plan);
+	c->has_plan = false;
 }
 
 void creds_free(struct creds *c)
 {
+	struct creds_waiter *w;
+
 	if (!c)
 		return;
-	profile_done(&c->shared);
-	profile_done(&c->config);
-	free(c->named_profile);
-	free(c->origin);
+	while ((w = LIST_FIRST(&c->waiters)))
+		creds_unwait(w);
+	if (c->http)
+		http_later_cancel(c->http, &c->tell);
+	forget(c);
+	creds_found_done(&c->found);
+	free(c->profile);
+	free(c->region);
+	free(c->endpoint);
 	free(c);
+}
+
+/* ---- fetching ---- */
+
+static void fetched(void *arg, int r, struct creds_found *found, const char *why)
+{
+	struct creds *c = arg;
+
+	c->fetch = NULL;
+	c->failed_ms = r < 0 ? utc_ms() : 0;
+	snprintf(c->why, sizeof(c->why), "%s", r < 0 ? why : "");
+	if (r == 0) {
+		creds_found_done(&c->found);
+		c->found = *found;
+		*found = (struct creds_found){ 0 };
+		c->fetched_ms = utc_ms();
+		c->is_renewed = true;
+	}
+	http_later(c->http, &c->tell);
+}
+
+/* 0 or -ENOMEM. Not again right after a failure. */
+static int fetch(struct creds *c)
+{
+	struct creds_fetch_cfg cfg = {
+		.http = c->http,
+		.plan = &c->plan,
+		.done = fetched,
+		.arg = c,
+	};
+
+	if (c->fetch || (c->failed_ms && utc_ms() - c->failed_ms < AGAIN_MS))
+		return 0;
+	return creds_fetch_start(&cfg, &c->fetch);
+}
+
+static int plan(struct creds *c, struct buf *err)
+{
+	if (c->has_plan && !creds_plan_is_stale(&c->plan))
+		return 0;
+	forget(c);
+	c->failed_ms = 0;
+	c->is_renewed = false; /* it may be another account's now */
+	int r = creds_plan_make(c->profile, &c->plan, err);
+	c->has_plan = r == 0;
+	return r;
+}
+
+static void give(const struct creds *c, struct creds_key *ret)
+{
+	*ret = (struct creds_key){ c->found.id, c->found.secret, c->found.token,
+				   c->has_plan ? c->plan.values[PLAN_ORIGIN] : "" };
+}
+
+/* What an instance serves may be stale while its own service is down: better than nothing. */
+static bool is_usable(const struct creds *c)
+{
+	if (!c->found.id || !c->is_renewed)
+		return false;
+	return creds_age(c->fetched_ms, c->found.expires_ms, utc_ms()) != CREDS_EXPIRED ||
+	       (c->failed_ms && c->found.expires_ms > utc_ms());
+}
+
+static int fetched_get(struct creds *c, struct creds_key *ret, struct buf *err)
+{
+	bool is_fresh = is_usable(c) && creds_age(c->fetched_ms, c->found.expires_ms,
+						  utc_ms()) == CREDS_FRESH;
+
+	if (!c->http) {
+		buf_printf(err, "%s: must be asked for", c->plan.values[PLAN_ORIGIN]);
+		return -ENOKEY;
+	}
+	int r = is_fresh ? 0 : fetch(c);
+	if (r < 0)
+		return r;
+	if (is_usable(c)) {
+		give(c, ret);
+		return 0;
+	}
+	if (c->fetch)
+		return -EAGAIN;
+	const char *looked = c->plan.values[PLAN_LOOKED];
+	buf_printf(err, "no AWS credentials: %s%s%s", looked ? looked : "",
+		   looked ? "; " : "", c->why);
+	return -ENOKEY;
 }
 
 int creds_get(struct creds *c, struct creds_key *ret, struct buf *err)
 {
-	_buf_ struct buf looked;
-
-	buf_init(&looked, BUF_TEXT_MAX);
-	for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
-		if (i > 0)
-			buf_puts(&looked, "; ");
-		int r = providers[i](c, &looked);
-		if (r > 0) {
-			*ret = c->key;
-			return 0;
-		}
-		if (r == -ENOKEY)
-			buf_puts(err, looked.data ? looked.data : "");
-		if (r < 0)
-			return r;
+	if (c->is_fixed) {
+		give(c, ret);
+		return 0;
 	}
-	buf_printf(
-		err,
-		"no AWS credentials: %s. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-		"put the keys into the credentials file (aws configure)",
-		looked.data ? looked.data : "");
-	return -ENOKEY;
+	int r = plan(c, err);
+	if (r < 0)
+		return r;
+	if (c->plan.way != CREDS_STATIC || c->plan.n_roles)
+		return fetched_get(c, ret, err);
+	*ret = (struct creds_key){ c->plan.values[PLAN_ID], c->plan.values[PLAN_SECRET],
+				   c->plan.values[PLAN_TOKEN],
+				   c->plan.values[PLAN_ORIGIN] };
+	return 0;
+}
+
+void creds_wait(struct creds *c, struct creds_waiter *w)
+{
+	w->is_waiting = true;
+	LIST_INSERT_HEAD(&c->waiters, w, link);
+}
+
+void creds_unwait(struct creds_waiter *w)
+{
+	if (w->is_waiting)
+		LIST_REMOVE(w, link);
+	w->is_waiting = false;
 }
 
 void creds_expire(struct creds *c)
 {
-	profile_forget(&c->shared);
-	profile_forget(&c->config);
+	if (c->is_fixed)
+		return;
+	forget(c);
+	c->is_renewed = false;
 }
+
+static int64_t monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int creds_open(struct creds *c, struct buf *err)
+{
+	int64_t end_ms = monotonic_ms() + OPEN_WAIT_MS;
+	struct creds_key key;
+
+	int r = creds_get(c, &key, err);
+	if (r != -EAGAIN)
+		return r;
+	if (!c->plan.is_fallback)
+		return 0;
+	while (c->fetch && monotonic_ms() < end_ms)
+		http_wait(c->http, 100);
+	r = creds_get(c, &key, err);
+	if (r == -ENOKEY)
+		buf_puts(err, ". " CREDS_REMEDY);
+	return r == -EAGAIN ? 0 : r;
+}
+
+/* ---- what else users of AWS tools set ---- */
 
 const char *creds_region(struct creds *c)
 {
@@ -215,13 +300,26 @@ const char *creds_region(struct creds *c)
 		return env("AWS_REGION");
 	if (env("AWS_DEFAULT_REGION"))
 		return env("AWS_DEFAULT_REGION");
-	if (files_locate(c) < 0)
+	free(c->region);
+	c->region = creds_profile_region(c->profile);
+	return c->region;
+}
+
+const char *creds_endpoint(struct creds *c, const char *service)
+{
+	const char *ignore = env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+	char name[64];
+
+	if (ignore && strcasecmp(ignore, "true") == 0)
 		return NULL;
-	if (profile_refresh(&c->config) == 0 && c->config.values[PROFILE_REGION])
-		return c->config.values[PROFILE_REGION];
-	if (profile_refresh(&c->shared) == 0 && c->shared.values[PROFILE_REGION])
-		return c->shared.values[PROFILE_REGION];
-	return NULL;
+	snprintf(name, sizeof(name), "AWS_ENDPOINT_URL_%s", service);
+	if (env(name))
+		return env(name);
+	if (env("AWS_ENDPOINT_URL"))
+		return env("AWS_ENDPOINT_URL");
+	free(c->endpoint);
+	c->endpoint = creds_profile_endpoint(c->profile);
+	return c->endpoint;
 }
 
 const char *creds_ca_bundle(void)

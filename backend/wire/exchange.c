@@ -161,7 +161,7 @@ static bool region_correct(struct exchange *x, const struct site_error *e)
 
 static bool creds_correct(struct exchange *x)
 {
-	if (x->is_refreshed)
+	if (x->is_refreshed || !x->site->creds)
 		return false;
 	x->is_refreshed = true;
 	creds_expire(x->site->creds);
@@ -306,19 +306,31 @@ static void pair_add(struct signing *s, const char *name, const char *value)
 	s->pairs[s->n++] = (struct sigv4_pair){ name, value };
 }
 
-static int lines_make(struct signing *s)
+static int line_add(char **line, const char *name, const char *value)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (asprintf(&s->lines[i], "%s: %s", s->pairs[i].name,
-			     s->pairs[i].value) < 0) {
-			s->lines[i] = NULL;
-			return -ENOMEM;
-		}
-	if (asprintf(&s->lines[s->n], "Authorization: %s", s->authorization.data) < 0) {
-		s->lines[s->n] = NULL;
+	if (asprintf(line, "%s: %s", name, value) < 0) {
+		*line = NULL;
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+static int lines_make(struct signing *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->n; i++)
+		r = line_add(&s->lines[i], s->pairs[i].name, s->pairs[i].value);
+	if (r == 0 && s->authorization.len > 0)
+		r = line_add(&s->lines[s->n], "Authorization", s->authorization.data);
+	return r;
+}
+
+static int request_unsigned(struct exchange *x, struct signing *s)
+{
+	for (size_t i = 0; i < x->n_headers; i++)
+		pair_add(s, x->headers[i].name, x->headers[i].value);
+	return lines_make(s);
 }
 
 static int request_sign(struct exchange *x, const struct creds_key *key,
@@ -371,6 +383,7 @@ static int transfer_start(struct exchange *x, const struct signing *s)
 		.body = x->body.data,
 		.body_len = x->body.len,
 		.is_once = x->is_once,
+		.is_direct = x->site->is_direct,
 		.header = on_header,
 		.head = on_head,
 		.data = on_data,
@@ -381,36 +394,37 @@ static int transfer_start(struct exchange *x, const struct signing *s)
 	return x->transfer ? 0 : -ENOMEM;
 }
 
-static int attempt_start(struct exchange *x)
+/* 0; -EAGAIN: the credentials are being fetched; or another -errno. */
+static int keyed_sign(struct exchange *x, struct signing *s)
 {
-	_cleanup_(signing_done) struct signing s = { .n = 0 };
 	_buf_ struct buf why;
 	struct creds_key key;
 
 	buf_init(&why, BUF_TEXT_MAX);
+	int r = creds_get(x->site->creds, &key, &why);
+	if (r == -ENOKEY)
+		exchange_fail(x, FAULT_AUTH, "NoCredentials", why.data ? why.data : "");
+	return r < 0 ? r : request_sign(x, &key, s);
+}
+
+static int attempt_start(struct exchange *x)
+{
+	_cleanup_(signing_done) struct signing s = { .n = 0 };
+
 	buf_init(&s.authorization, REQUEST_TEXT_MAX);
 	if (x->path.err || x->query.err || x->body.err)
 		return x->path.err    ? x->path.err
 		       : x->query.err ? x->query.err
 				      : x->body.err;
 
-	int r = creds_get(x->site->creds, &key, &why);
-	if (r == -ENOKEY) {
-		exchange_fail(x, FAULT_AUTH, "NoCredentials", why.data ? why.data : "");
-		return r;
-	}
-	if (r == 0)
-		r = request_sign(x, &key, &s);
-	if (r == 0)
-		r = transfer_start(x, &s);
-	return r;
+	int r = x->site->creds ? keyed_sign(x, &s) : request_unsigned(x, &s);
+	return r < 0 ? r : transfer_start(x, &s);
 }
 
 static void attempt(struct exchange *x)
 {
 	if (x->attempt > 0 && x->again)
 		x->again(x);
-	x->attempt++;
 	x->status = 0;
 	x->stop = 0;
 	x->fault = (struct fault){ .kind = FAULT_NONE };
@@ -420,11 +434,21 @@ static void attempt(struct exchange *x)
 	snprintf(x->region_used, sizeof(x->region_used), "%s", x->site->region);
 
 	int r = attempt_start(x);
+	if (r == -EAGAIN) {
+		creds_wait(x->site->creds, &x->keys);
+		return;
+	}
+	x->attempt++;
 	if (r < 0) {
 		finish(x, r);
 		return;
 	}
 	x->requests++;
+}
+
+static void attempt_keys(struct creds_waiter *w)
+{
+	attempt(container_of(w, struct exchange, keys));
 }
 
 static void attempt_later(struct http_later *l)
@@ -447,7 +471,14 @@ void exchange_init(struct exchange *x, struct site *site, size_t answer_max)
 	buf_init(&x->answer_headers, 2 * HTTP_HEADERS_MAX);
 	buf_init(&x->error_body, EXCHANGE_ERROR_MAX);
 	x->later.run = attempt_later;
+	x->keys.ready = attempt_keys;
 	x->timer.fire = attempt_timer;
+}
+
+static void header_free(char *value)
+{
+	explicit_bzero(value, strlen(value));
+	free(value);
 }
 
 void exchange_done(struct exchange *x)
@@ -455,6 +486,10 @@ void exchange_done(struct exchange *x)
 	if (!x->site)
 		return;
 	http_cancel(x->transfer);
+	creds_unwait(&x->keys);
+	for (size_t i = 0; i < x->n_headers; i++)
+		header_free(x->headers[i].value);
+	x->n_headers = 0;
 	http_later_cancel(x->site->http, &x->later);
 	http_timer_disarm(x->site->http, &x->timer);
 	buf_done(&x->path);
@@ -472,17 +507,24 @@ int exchange_header(struct exchange *x, const char *name, const char *value)
 	while (i < x->n_headers && !streq(x->headers[i].name, name))
 		i++;
 	if (!value) {
-		if (i < x->n_headers)
+		if (i < x->n_headers) {
+			header_free(x->headers[i].value);
 			x->headers[i] = x->headers[--x->n_headers];
+		}
 		return 0;
 	}
 	if (i == EXCHANGE_HEADERS_MAX || strlen(value) >= EXCHANGE_VALUE_MAX)
 		return -EMSGSIZE;
+	char *copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
 
-	x->headers[i].name = name;
-	snprintf(x->headers[i].value, EXCHANGE_VALUE_MAX, "%s", value);
 	if (i == x->n_headers)
 		x->n_headers++;
+	else
+		header_free(x->headers[i].value);
+	x->headers[i].name = name;
+	x->headers[i].value = copy;
 	return 0;
 }
 

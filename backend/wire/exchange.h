@@ -25,7 +25,8 @@ struct site_error {
 /* Where the requests of one source go; shared by its exchanges, which keep it. */
 struct site {
 	struct http *http;
-	struct creds *creds;
+	struct creds *creds; /* NULL: nothing is signed */
+	bool is_direct;      /* never through a proxy */
 	const char *service; /* signing name: "glacier", "s3" */
 	int path_mode;       /* sigv4.h */
 	bool is_hash_sent;   /* S3: x-amz-content-sha256 */
@@ -42,7 +43,7 @@ struct site {
 };
 
 #define EXCHANGE_HEADERS_MAX 8
-#define EXCHANGE_VALUE_MAX   200
+#define EXCHANGE_VALUE_MAX   ((size_t)16 << 10)
 #define EXCHANGE_ERROR_MAX   ((size_t)64 << 10)
 
 struct exchange {
@@ -74,10 +75,11 @@ struct exchange {
 	/* Our own. */
 	struct {
 		const char *name;
-		char value[EXCHANGE_VALUE_MAX];
+		char *value; /* owned; wiped: it may be a token */
 	} headers[EXCHANGE_HEADERS_MAX];
 	size_t n_headers;
 	struct http_transfer *transfer;
+	struct creds_waiter keys; /* for credentials that are being fetched */
 	struct http_later later;
 	struct timer timer;
 	struct buf answer_headers; /* name NUL value NUL ... */
@@ -93,7 +95,7 @@ void exchange_init(struct exchange *x, struct site *site, size_t answer_max);
 void exchange_done(struct exchange *x);
 
 /* Sets or replaces; `name` is a lower-case constant, `value` is copied. The last one given NULL
- * removes it. -EMSGSIZE if the value is too long. */
+ * removes it. -EMSGSIZE if the value is too long, -ENOMEM. */
 int exchange_header(struct exchange *x, const char *name, const char *value);
 void exchange_start(struct exchange *x);
 /* Header of the answer in any case; NULL if absent. */

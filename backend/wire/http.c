@@ -231,6 +231,7 @@ static void options_set(struct http_transfer *t, const struct http_request *r)
 	curl_easy_setopt(e, CURLOPT_URL, r->url);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR,
 			 strncmp(r->url, "http://", 7) == 0 ? "http" : "https");
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "thawfs/" THAWFS_VERSION);
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
@@ -250,6 +251,8 @@ static void options_set(struct http_transfer *t, const struct http_request *r)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	if (t->http->ca_bundle)
 		curl_easy_setopt(e, CURLOPT_CAINFO, t->http->ca_bundle);
+	if (r->is_direct)
+		curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
 	if (r->is_once) {
 		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);

@@ -7,7 +7,7 @@
  *
  * Guarded against the other side: HTTP/1.1 only, all header lines of an answer together
  * (1xx included) at most 64 KiB, less than 1 KiB/s for 60 s ends it, connecting takes 10 s at
- * most, and https unless the URL itself says http. Certificates are checked against the system's
+ * most, and https (TLS 1.2 or newer) unless the URL itself says http. Certificates are checked against the system's
  * authorities or AWS_CA_BUNDLE. Proxies are curl's defaults (environment).
  *
  * Thread: the owner's, except http_wake().
@@ -43,6 +43,7 @@ struct http_request {
 	 * kept connection turns out dead (also a POST, lib/transfer.c Curl_retry_request, 7.88):
 	 * this takes a connection of its own, where it cannot. */
 	bool is_once;
+	bool is_direct; /* never through a proxy */
 	/* Every header line of the last header block, split; then `head` once before the body.
 	 * A negative answer of any of the three ends the transfer with that result. */
 	int (*header)(void *arg, const char *name, const char *value);

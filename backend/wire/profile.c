@@ -8,10 +8,32 @@
 #define FILE_MAX ((size_t)1 << 20)
 
 static const char *const names[PROFILE_KEYS] = {
-	[PROFILE_ID] = "aws_access_key_id",    [PROFILE_SECRET] = "aws_secret_access_key",
-	[PROFILE_TOKEN] = "aws_session_token", [PROFILE_REGION] = "region",
-	[PROFILE_ROLE_ARN] = "role_arn",       [PROFILE_PROCESS] = "credential_process",
+	[PROFILE_ID] = "aws_access_key_id",
+	[PROFILE_SECRET] = "aws_secret_access_key",
+	[PROFILE_TOKEN] = "aws_session_token",
+	[PROFILE_REGION] = "region",
+	[PROFILE_ROLE_ARN] = "role_arn",
+	[PROFILE_SOURCE_PROFILE] = "source_profile",
+	[PROFILE_CREDENTIAL_SOURCE] = "credential_source",
+	[PROFILE_EXTERNAL_ID] = "external_id",
+	[PROFILE_ROLE_SESSION_NAME] = "role_session_name",
+	[PROFILE_DURATION] = "duration_seconds",
+	[PROFILE_MFA_SERIAL] = "mfa_serial",
+	[PROFILE_WEB_IDENTITY] = "web_identity_token_file",
+	[PROFILE_PROCESS] = "credential_process",
 	[PROFILE_SSO] = "sso_session",
+	[PROFILE_SSO_START_URL] = "sso_start_url",
+	[PROFILE_SSO_REGION] = "sso_region",
+	[PROFILE_SSO_ACCOUNT] = "sso_account_id",
+	[PROFILE_SSO_ROLE] = "sso_role_name",
+	[PROFILE_ENDPOINT] = "endpoint_url",
+};
+
+/* What stands before the name in a section's heading. */
+static const char *const kinds[] = {
+	[PROFILE_SHARED] = "",
+	[PROFILE_CONFIG] = "profile",
+	[PROFILE_SSO_SESSION] = "sso-session",
 };
 
 const char *profile_key_name(enum profile_key k)
@@ -46,9 +68,10 @@ void profile_done(struct profile *p)
 	*p = (struct profile){ 0 };
 }
 
-int profile_init(struct profile *p, const char *path, const char *section, bool is_config)
+int profile_init(struct profile *p, const char *path, enum profile_section kind,
+		 const char *section)
 {
-	*p = (struct profile){ .is_config = is_config };
+	*p = (struct profile){ .kind = kind };
 	p->path = strdup(path);
 	p->section = strdup(section);
 	if (!p->path || !p->section) {
@@ -83,11 +106,13 @@ static bool section_is_ours(const struct profile *p, char *line)
 		return false;
 	*end = '\0';
 
-	char *name = trimmed(line + 1);
-	if (!p->is_config || streq(p->section, "default"))
-		if (streq(name, p->section))
-			return true;
-	const char *rest = p->is_config ? str_after(name, "profile") : NULL;
+	const char *name = trimmed(line + 1);
+	if (p->kind == PROFILE_CONFIG && streq(p->section, "default") &&
+	    streq(name, "default"))
+		return true;
+	if (!*kinds[p->kind])
+		return streq(name, p->section);
+	const char *rest = str_after(name, kinds[p->kind]);
 	if (!rest || (*rest != ' ' && *rest != '\t'))
 		return false;
 	return streq(rest + strspn(rest, " \t"), p->section);

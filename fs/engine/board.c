@@ -45,7 +45,7 @@ static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
 		   (unsigned long long)r->rec.size_bytes,
 		   (unsigned long long)r->fill.here_bytes);
 	buf_printf(out, ",\"eta\":\"%s\",\"uid\":%u,\"trouble\":", eta, r->rec.uid);
-	json_quote(out, r->trouble);
+	json_quote(out, r->trouble ? r->trouble : "");
 	queue_waiters(r, now_ms, out);
 	buf_puts(out, "}\n");
 }
@@ -67,8 +67,9 @@ static int64_t catalog_expected(struct source *s)
 /* With board_mu: what changes without an event. */
 static void source_progress(struct source *s)
 {
-	s->status.is_refreshing =
-		s->import || restore_find(s->engine, s->info.root_ino) != NULL;
+	s->status.is_refreshing = s->import || s->report ||
+				  restore_find(s->engine, s->info.root_ino) != NULL;
+	s->status.next_ms = s->refresh.slot ? s->refresh.due_ms : 0;
 	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
 }
 

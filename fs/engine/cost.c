@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cost - what a wish would cost: the one place where the engine asks the prices. */
+#include "pace.h"
 #include "private.h"
 
 const char *source_price_region(const struct source *s)
@@ -7,11 +8,38 @@ const char *source_price_region(const struct source *s)
 	return s->cfg.prices ? s->cfg.prices : s->backend->region;
 }
 
-static void tariff_for(const struct source *s, const char *storage_class, enum tier tier,
-		       struct tariff *ret)
+static const struct prices *prices_of(const struct source *s)
 {
-	prices_for(s->backend->ops->scheme, source_price_region(s), storage_class, tier,
-		   ret);
+	return s->cfg.own_prices ? s->cfg.own_prices : s->engine->cfg.prices;
+}
+
+bool cost_is_known(const struct source *s)
+{
+	return prices_slice(prices_of(s), s->backend->ops->scheme, source_price_region(s))
+		       .n > 0;
+}
+
+void cost_tariff(const struct source *s, const char *storage_class, enum tier tier,
+		 struct tariff *ret)
+{
+	struct price_cfg cfg = {
+		.service = s->backend->ops->scheme,
+		.region = source_price_region(s),
+		.has_egress = s->cfg.has_egress,
+		.egress = s->cfg.egress,
+		.volume_gib = s->cfg.egress_volume_gib,
+	};
+
+	prices_for(prices_of(s), &cfg, storage_class, tier, ret);
+}
+
+/* Looks at the service, at most, if it keeps to its published times: one before anything is asked,
+ * then until it is ready. A vault's are free, and shared. */
+static uint32_t status_calls(const struct source *s, const struct cost_wish *w)
+{
+	if (s->backend->ops->catalog_is_job)
+		return 0;
+	return 1 + (w->needs_restore ? pace_probes(w->storage_class, w->tier) : 0);
 }
 
 static void estimate_for(const struct source *s, const struct cost_wish *w,
@@ -26,6 +54,7 @@ static void estimate_for(const struct source *s, const struct cost_wish *w,
 		.len = w->len,
 		.chunk_bytes = s->engine->cfg.chunk_bytes,
 		.days = w->days,
+		.status_calls = status_calls(s, w),
 		.needs_restore = w->needs_restore,
 	};
 
@@ -35,21 +64,18 @@ static void estimate_for(const struct source *s, const struct cost_wish *w,
 void cost_estimate(const struct source *s, const struct cost_wish *w,
 		   struct tariff *ret_tariff, struct estimate *ret)
 {
-	tariff_for(s, w->storage_class->name, w->tier, ret_tariff);
+	cost_tariff(s, w->storage_class->name, w->tier, ret_tariff);
 	estimate_for(s, w, ret_tariff, ret);
 }
 
-price_t cost_of_listing(const struct source *s)
+void cost_of_catalog(const struct source *s, struct tariff *ret)
 {
-	struct tariff t;
-
-	tariff_for(s, "GLACIER", TIER_STANDARD, &t);
-	return t.list_request;
+	cost_tariff(s, "GLACIER", TIER_STANDARD, ret);
 }
 
 void restore_price(struct restore *r)
 {
-	tariff_for(r->source, restore_class(r)->name, r->rec.tier, &r->tariff);
+	cost_tariff(r->source, restore_class(r)->name, r->rec.tier, &r->tariff);
 }
 
 /* An inventory is a request and no retrieval; its transfer is metered. */

@@ -10,7 +10,7 @@ void restore_free(struct restore *r)
 {
 	struct engine *e = r->engine;
 
-	call_drop(r);
+	call_forget(r);
 	fetch_drop(r);
 	restore_promise(r, 0);
 	timers_disarm(&e->real, &r->again);
@@ -19,12 +19,14 @@ void restore_free(struct restore *r)
 		ino_map_remove(&e->restores, &r->by_ino);
 	hint_remove(r);
 	json_stream_free(r->stream);
+	brief_free(r->brief);
+	free(r->trouble);
 	free(r);
 }
 
 const struct storage_class *restore_class(const struct restore *r)
 {
-	return storage_class_find(r->is_inventory ? "VAULT" : r->object.storage_class);
+	return r->brief ? r->brief->class : storage_class_find("VAULT");
 }
 
 /* ---- note ---- */
@@ -45,7 +47,7 @@ static void do_note(struct restore *r, bool has_charges)
 		if (strcmp(r->estimate.lines[i].operation,
 			   r->source->backend->ops->restore_operation) == 0)
 			lines[n++] = r->estimate.lines[i];
-	note_step(r, lines, n, r->call.request_id);
+	note_step(r, lines, n, call_request_id(r));
 }
 
 /* ---- end ---- */
@@ -84,11 +86,14 @@ static void do_leave(struct restore *r)
 		r->rec.err = ECANCELED;
 	if (r->rec.err == 0)
 		waiters_serve(r, 0, UINT64_MAX / 2);
-	waiters_fail(r, r->rec.err ? r->rec.err : EIO);
-	asks_answer(r, -r->rec.err);
+	if (!r->is_unwanted) {
+		waiters_fail(r, r->rec.err ? r->rec.err : EIO);
+		asks_answer(r, -r->rec.err);
+	}
 	note_metered(r);
 	ino_map_remove(&r->engine->restores, &r->by_ino);
 	r->is_left = true;
+	waiters_again(r);
 	restore_promise(r, 0);
 	if (r->is_inventory)
 		inventory_left(r);

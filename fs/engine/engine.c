@@ -197,7 +197,7 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	e->backends = backends;
 	e->clock = clock;
 	e->noise = (uint32_t)time(NULL) | 1;
-	TAILQ_INIT(&e->calls);
+	TAILQ_INIT(&e->waiting_calls);
 	TAILQ_INIT(&e->fetching);
 	timers_init(&e->real);
 	timers_init(&e->service);
@@ -229,6 +229,7 @@ void engine_free(struct engine *e)
 		engine_flag(e, &e->is_quitting);
 		pthread_join(e->thread, NULL);
 	}
+	worker_free(e->unpacker);
 	while (restore_first(e))
 		restore_free(restore_first(e));
 	inboxes_free(e);
@@ -278,7 +279,7 @@ static bool first_contact_made(struct engine *e, int *ret, struct buf *err)
 	for (size_t i = 0; i < e->n_sources; i++) {
 		struct source *s = e->sources[i];
 		bool wants_catalog = s->status.state == SOURCE_WAITING &&
-				     !s->backend->ops->catalog_is_job;
+				     !s->backend->ops->catalog_is_job && !s->reports;
 
 		if (s->status.state == SOURCE_FAILED && s->is_settled) {
 			buf_printf(err, "%s%s", err->len ? "\n" : "", s->status.error);

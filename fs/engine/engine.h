@@ -56,6 +56,7 @@ struct engine_cfg {
 	int64_t retry_ms;       /* real: how long transient failures are tried again */
 	const struct budget *budgets;
 	size_t n_budgets;
+	const struct prices *prices; /* NULL: nothing has a known price */
 	/* For tests: called at each edge of the table in restore.h, before and after its actions.
 	 * NULL: nobody looks. */
 	void (*on_edge)(const char *phase, const char *event, bool is_after, void *arg);
@@ -70,8 +71,13 @@ struct source_cfg {
 	bool require_proof; /* verify = require */
 	const char *queue;  /* URL of the queue its notices come to; NULL: none */
 	const char *prices; /* region whose prices count; NULL: the source's own */
-	const char *names;  /* file of names (overrides.h); NULL: none */
-	bool is_separated;  /* in descriptions, a backslash separates like a slash */
+	const struct prices *own_prices; /* instead of the engine's; NULL: those */
+	bool has_egress;                 /* transfer out costs `egress` a GiB */
+	price_t egress;
+	uint64_t egress_volume_gib; /* prices.h */
+	const char *names;          /* file of names (overrides.h); NULL: none */
+	const char *inventory; /* where reports of S3 Inventory lie, URL; NULL: listed */
+	bool is_separated;     /* in descriptions, a backslash separates like a slash */
 };
 
 /* 0 or -ENOMEM. Keeps everything. */
@@ -189,6 +195,8 @@ struct source_status {
 	int64_t catalog_ms; /* date of the catalog, 0: none yet */
 	int64_t expected_ms; /* service time the catalog on its way is expected; 0 unknown */
 	bool is_refreshing;
+	int64_t next_ms;      /* service time of the next refresh; 0: when asked */
+	money_t refresh_cost; /* of the last one, since the start; 0 unknown */
 	char error[512];
 };
 /* 0 or -ENOENT. */

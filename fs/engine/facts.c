@@ -51,7 +51,7 @@ static enum file_state state_of(const struct facts *f, const struct storage_clas
 		if (f->request.err == ESTALE)
 			return FILE_LOST;
 		/* "denied" says that nothing was paid. */
-		if (!f->request.accepted_ms &&
+		if (!f->request.accepted_ms && !f->request.renewals &&
 		    (f->request.err == EDQUOT || f->request.err == EACCES))
 			return FILE_DENIED;
 		return FILE_FAILED;

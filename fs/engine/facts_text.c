@@ -296,7 +296,9 @@ int facts_cost(const struct facts *f, bool may_see_money, struct buf *out)
 		put_money(out, f->request.reserved);
 		buf_puts(out, " USD\n");
 	}
-	return buf_printf(out, "prices: %s, %s\n", f->tariff.date, f->tariff.source);
+	buf_puts(out, "HeadObject, and the last day of a copy, are upper bounds\n");
+	return buf_printf(out, "prices: %s, %s%s\n", f->tariff.date, f->tariff.source,
+			  f->tariff.is_unsure ? " (some from memory, on no page)" : "");
 }
 
 /* ---- NAME.json ---- */
@@ -348,6 +350,7 @@ int facts_json(const struct facts *f, bool may_see_money, struct buf *out)
 	}
 	json_pair(out, "errno", err ? strerrorname_np(err) : "");
 	json_pair(out, "price_date", f->tariff.date);
+	json_pair(out, "price_source", f->tariff.source);
 	time_rfc3339(f->now_ms, now);
 	json_pair(out, "now", now);
 	buf_printf(out, ",\"size\":%llu,\"here\":%llu,\"days\":%u",

@@ -33,7 +33,7 @@ static struct restore_list *bucket(struct engine *e, const char *id)
 
 void hint_add(struct restore *r)
 {
-	LIST_INSERT_HEAD(bucket(r->engine, r->object.id), r, by_object);
+	LIST_INSERT_HEAD(bucket(r->engine, r->brief ? r->brief->id : ""), r, by_object);
 }
 
 void hint_remove(struct restore *r)
@@ -43,6 +43,16 @@ void hint_remove(struct restore *r)
 
 /* ---- notices ---- */
 
+static bool is_about(const struct notice *n, const struct restore *r)
+{
+	struct object object;
+
+	if (r->brief)
+		brief_expand(r->brief, &object);
+	return notice_is_about(n, r->source->backend, r->brief ? &object : NULL,
+			       r->rec.token);
+}
+
 bool hint_take(struct engine *e, const struct notice *n)
 {
 	struct restore *next;
@@ -51,11 +61,8 @@ bool hint_take(struct engine *e, const struct notice *n)
 	if (e->is_stopping)
 		return false;
 	for (struct restore *r = LIST_FIRST(bucket(e, n->id)); r; r = next) {
-		const struct object *object = r->is_inventory ? NULL : &r->object;
-
 		next = LIST_NEXT(r, by_object);
-		if (r->is_left ||
-		    !notice_is_about(n, r->source->backend, object, r->rec.token))
+		if (r->is_left || !is_about(n, r))
 			continue;
 		is_ours = true;
 		e->stats.hints++;

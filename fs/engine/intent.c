@@ -49,6 +49,8 @@ static void reserve_done(struct msg *m)
 		asks_answer(r, 0);
 		restore_happens(r, EV_COMMITTED);
 	} else if (result == -EDQUOT) {
+		if (r->phase == PHASE_RENEWING)
+			lapse_explain(r);
 		restore_happens(r, EV_REFUSED);
 	} else {
 		restore_fails(r, EIO,
@@ -59,7 +61,8 @@ static void reserve_done(struct msg *m)
 
 void intent_begin(struct restore *r)
 {
-	bool needs_restore = r->phase == PHASE_RESERVING;
+	bool is_renewal = r->phase == PHASE_RENEWING;
+	bool needs_restore = r->phase == PHASE_RESERVING || is_renewal;
 	struct reservation *v = calloc(1, sizeof(*v));
 
 	if (!v) {
@@ -74,9 +77,11 @@ void intent_begin(struct restore *r)
 		restore_fails(
 			r, EDQUOT,
 			"no price is known for %s %s in %s: refused, nothing was paid; "
-			"`prices = us-east-1` in [source %s] takes that region's instead",
+			"`thaw prices update %s` fetches its list, `prices = us-east-1` in "
+			"[source %s] takes another region's",
 			restore_class(r)->name, tier_word(r->rec.tier),
-			source_price_region(r->source), r->source->cfg.backend.name);
+			source_price_region(r->source), source_price_region(r->source),
+			r->source->cfg.backend.name);
 		return;
 	}
 	int n = restore_draws(r, v->reserve.draws);
@@ -90,6 +95,8 @@ void intent_begin(struct restore *r)
 	v->reserve.n_draws = (size_t)n;
 	v->reserve.rec = r->rec;
 	v->reserve.rec.estimate = r->estimate.total;
+	if (is_renewal)
+		lapse_renew(r, &v->reserve);
 	engine_op(r->engine, &v->reserve.op, reserve_done);
 	journal_reserve_post(r->engine->state->journal, &v->reserve);
 }

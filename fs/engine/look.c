@@ -13,7 +13,7 @@ static bool is_our_own(const struct restore *r)
 {
 	if (r->phase != PHASE_RECHECKING || r->rec.kind == REQUEST_FETCH)
 		return false;
-	return r->source->backend->ops->catalog_is_job ? r->call.is_ours : true;
+	return r->source->backend->ops->catalog_is_job ? r->call->is_ours : true;
 }
 
 static void find_cold(struct restore *r)
@@ -26,6 +26,8 @@ static void find_cold(struct restore *r)
 			"what somebody else had restored is gone: read again to ask anew");
 		return;
 	}
+	if (r->phase == PHASE_LAPSED && lapse_is_final(r))
+		return;
 	if (r->phase == PHASE_RECHECKING && is_listed_late && r->rechecks++ == 0) {
 		r->retry = look_begin;
 		timers_arm(&r->engine->real, &r->again,
@@ -51,7 +53,7 @@ static bool may_be_paid(const struct restore *r)
 
 static void find_failed(struct restore *r)
 {
-	const struct fault *f = &r->call.fault;
+	const struct fault *f = &r->call->fault;
 	bool is_gone = f->kind == FAULT_NOT_FOUND || f->kind == FAULT_CHANGED;
 
 	if (may_be_paid(r) && !is_gone) {
@@ -68,12 +70,12 @@ static void find_failed(struct restore *r)
 static bool lacks_proof(const struct restore *r)
 {
 	return r->source->cfg.require_proof && !r->is_inventory &&
-	       !r->object.has_tree_hash && r->proof.kind == DIGEST_NONE;
+	       !r->brief->has_tree_hash && r->proof.kind == DIGEST_NONE;
 }
 
 static void find_answered(struct restore *r)
 {
-	struct backend_call *c = &r->call;
+	struct backend_call *c = r->call;
 
 	if (c->result < 0) {
 		find_failed(r);
@@ -124,7 +126,7 @@ static void send_lost(struct restore *r)
 
 static void send_answered(struct restore *r)
 {
-	struct backend_call *c = &r->call;
+	struct backend_call *c = r->call;
 
 	if (c->result < 0 && c->is_lost) {
 		log_warning(

@@ -23,9 +23,9 @@ void restore_resource(const struct restore *r, char *ret, size_t room)
 	if (r->is_inventory)
 		snprintf(ret, room, "%s/inventory", root);
 	else if (r->source->backend->ops->catalog_is_job)
-		snprintf(ret, room, "%s/archives/%s", root, r->object.id);
+		snprintf(ret, room, "%s/archives/%s", root, r->brief->id);
 	else
-		snprintf(ret, room, "%s/%s", root, r->object.id);
+		snprintf(ret, room, "%s/%s", root, r->brief->id);
 }
 
 static void charge_fill(struct charge *c, const struct restore *r,
@@ -86,7 +86,10 @@ static void note_again(struct timer *t)
 	LIST_REMOVE(n, owed);
 	/* What came after it may be written already: it must not undo that, and what has ended
 	 * takes late charges only from a step that says so too. */
-	n->step.rec = n->restore->rec;
+	if (n->step.rec.id == n->restore->rec.id)
+		n->step.rec = n->restore->rec;
+	else
+		n->step.rec.state = REQUEST_FAILED; /* it was asked for again meanwhile */
 	note_post(n);
 }
 
@@ -110,8 +113,10 @@ static void note_done(struct msg *m)
 		return;
 	}
 	bool is_end = n->is_end;
-	r->rec.charged = n->step.rec.charged;
-	r->rec.reserved = n->step.rec.reserved;
+	if (n->step.rec.id == r->rec.id) {
+		r->rec.charged = n->step.rec.charged;
+		r->rec.reserved = n->step.rec.reserved;
+	}
 	note_free(n);
 	restore_noted(r, is_end);
 }
@@ -169,7 +174,7 @@ void note_metered(struct restore *r)
 		if (is_head_paid(r))
 			note_step(r, NULL, 0, NULL);
 	} else if (heads_line(r, &line)) {
-		note_source_charge(r->source, &line, r->call.request_id);
+		note_source_charge(r->source, &line, call_request_id(r));
 	}
 }
 

@@ -18,6 +18,13 @@ int64_t pace_probe_ms(const struct storage_class *c, enum tier tier, bool is_tol
 	return is_told ? 4 * wait : wait;
 }
 
+uint32_t pace_probes(const struct storage_class *c, enum tier tier)
+{
+	int64_t most_ms = c->wait[tier].most_ms;
+
+	return most_ms ? (uint32_t)(most_ms / pace_probe_ms(c, tier, false)) + 1 : 0;
+}
+
 int64_t pace_retry_ms(unsigned int failures, uint32_t noise)
 {
 	int64_t whole = 30 * SECOND_MS;

@@ -9,6 +9,10 @@
  * times as long where a queue tells the end (`is_told`): notices can be lost, so polls go on. */
 int64_t pace_probe_ms(const struct storage_class *c, enum tier tier, bool is_told);
 
+/* How many of them a restore takes that is ready at the end of the published window; 0 for what
+ * has none. */
+uint32_t pace_probes(const struct storage_class *c, enum tier tier);
+
 /* Real time before the try after `failures` transient failures: 0.5 s doubling to 30 s, spread
  * over [half, whole] by `noise`. */
 int64_t pace_retry_ms(unsigned int failures, uint32_t noise);

@@ -6,16 +6,19 @@
  *	look.c       what the service has, the paid call watch.c     is it ready yet
  *	intent.c     what is durable before money leaves note.c      steps into the journal
  *	cost.c       what a wish would cost
+ *	lapse.c      what is gone before it was fetched
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
  *	saved.c      inventories from files      admit.c     whether a wish may go on
- *	invariants.c what must always hold
+ *	invariants.c what must always hold       brief.c     an object, packed
+ *	report.c     S3 Inventory                meter.c     what catalogs cost
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
 #pragma once
 
+#include "brief.h"
 #include "catalog.h"
 #include "engine.h"
 #include "ino_map.h"
@@ -76,7 +79,10 @@ struct source {
 	struct ask *saved_ask;    /* who waits for that */
 	struct timer saved_watch; /* real */
 	unsigned int failures;
-	struct inbox *inbox; /* its queue's, of the engine; NULL: none */
+	money_t refresh_cost;    /* of the refresh under way */
+	struct backend *reports; /* where S3 Inventory leaves them, owned; NULL: listed */
+	struct report_run *report; /* under way, owned */
+	struct inbox *inbox;       /* its queue's, of the engine; NULL: none */
 };
 
 /* A wish for a file's bytes (or a vault's inventory) that is under way. */
@@ -85,7 +91,7 @@ struct restore {
 	struct source *source;
 	uint64_t ino;
 	bool is_inventory;
-	struct object object; /* not for inventories */
+	struct brief *brief; /* owned; NULL: an inventory */
 	enum restore_phase phase;
 	struct request rec; /* rec.id is 0 until the intent is durable */
 	bool is_cancelled;  /* to be ended as soon as the phase allows */
@@ -94,9 +100,11 @@ struct restore {
 	size_t n_waiters;
 	struct ask_queue asks;
 
-	struct backend_call call; /* the control call under way */
-	bool is_calling, is_queued;
-	void (*answered)(struct restore *r); /* what to do with its answer */
+	/* Its control call: waiting for its turn; under way; or, in `answered`, with its answer. */
+	bool is_queued, is_fresh;
+	enum backend_verb verb;
+	struct backend_call *call;           /* borrowed from the engine's; else NULL */
+	void (*answered)(struct restore *r); /* what to do with the answer */
 	TAILQ_ENTRY(restore) in_calls;
 
 	struct timer again; /* real: retry */
@@ -108,7 +116,9 @@ struct restore {
 	int64_t first_failure_ms; /* real */
 	unsigned int rechecks, corrupt;
 	unsigned int lost; /* answers to the paid call that never came */
-	char trouble[256]; /* the transient failure of now, for people */
+	unsigned int lapses;
+	bool is_unwanted; /* it ends because nobody waits: who comes meanwhile wishes anew */
+	char *trouble; /* owned: the transient failure of now, for people; NULL: none */
 
 	struct tariff tariff;
 	struct estimate estimate;
@@ -129,6 +139,14 @@ struct restore {
 	struct ino_item by_ino;
 };
 
+/* A control call under way. */
+struct call {
+	struct backend_call backend;
+	struct object object;
+	struct restore *restore; /* NULL: nobody waits for its answer any more */
+	bool is_taken, is_answered;
+};
+
 enum transfer_state {
 	TRANSFER_FREE,
 	TRANSFER_RECEIVING,
@@ -142,6 +160,7 @@ struct transfer {
 	uint64_t off, len, got;
 	char *buffer; /* chunk_bytes, owned */
 	struct backend_call call;
+	struct object object;
 	struct chunk_op chunk;
 };
 
@@ -151,6 +170,7 @@ struct engine {
 	struct backends *backends;
 	struct clock *clock;
 	struct mailbox *box;
+	struct worker *unpacker; /* of S3 Inventory's files; NULL: no source has any */
 	pthread_t thread;
 	bool is_running;    /* a thread was started */
 	bool is_stopping;   /* readers are turned away */
@@ -172,8 +192,8 @@ struct engine {
 	struct timers real, service;
 	struct timer sweep; /* real: waits that have an end */
 
-	unsigned int n_calls;
-	struct restore_queue calls; /* waiting for a turn */
+	struct call calls[CALLS_MAX];
+	struct restore_queue waiting_calls;
 	struct restore_queue fetching;
 	struct timer pump; /* real: try transfers again */
 	struct transfer transfers[TRANSFERS_MAX];
@@ -211,6 +231,8 @@ void waiter_interrupt(struct engine *e, uint64_t id);
 /* Answers those of `r` whose range is here now, if it touches [off, off + len). */
 void waiters_serve(struct restore *r, uint64_t off, uint64_t len);
 void waiters_fail(struct restore *r, int err);
+/* Of a restore that is gone: who waits for it yet wishes anew. */
+void waiters_again(struct restore *r);
 /* Takes over the polls that waited for such a restore. */
 void waiters_adopt(struct restore *r);
 /* At stop: the polls that belong to no restore. */
@@ -229,6 +251,7 @@ struct restore *restore_first(struct engine *e);
 struct restore *restore_next(struct restore *r);
 struct wish {
 	uint64_t ino;
+	bool is_asked;  /* by a request, not only by a read */
 	enum tier tier; /* TIER_NONE: default */
 	uint32_t days;  /* 0: default */
 	uint32_t uid, gid, pid;
@@ -281,6 +304,16 @@ void inboxes_free(struct engine *e);
 /* The source's queue answers, and has told of something of ours before: polls may be rarer. */
 bool inbox_is_trusted(const struct source *s);
 
+/* ---- lapse.c ---- */
+/* What was restored is gone from the service before all of it is here: looks, and asks again. */
+void restore_lapses(struct restore *r);
+/* The service has nothing, and it is not asked for again: the restore has failed. */
+bool lapse_is_final(struct restore *r);
+/* Puts what happened before why it is not asked for again. */
+void lapse_explain(struct restore *r);
+/* Makes a reservation one that takes the place of the lapsed one. */
+void lapse_renew(struct restore *r, struct reserve_op *op);
+
 /* ---- intent.c ---- */
 /* Writes the intent of the phase: the answer is EV_COMMITTED, EV_REFUSED or EV_FAILED. */
 void intent_begin(struct restore *r);
@@ -311,11 +344,16 @@ struct cost_wish {
 };
 /* The region whose prices count. */
 const char *source_price_region(const struct source *s);
+/* Whether any price is known there. */
+bool cost_is_known(const struct source *s);
+/* Any thread. The prices that count for a source. */
+void cost_tariff(const struct source *s, const char *storage_class, enum tier tier,
+		 struct tariff *ret);
 /* Any thread. What `w` would cost now, and the prices it is made of. */
 void cost_estimate(const struct source *s, const struct cost_wish *w,
 		   struct tariff *ret_tariff, struct estimate *ret);
-/* Of one call of a listing; PRICE_UNKNOWN. */
-price_t cost_of_listing(const struct source *s);
+/* Of the calls a catalog is made of. */
+void cost_of_catalog(const struct source *s, struct tariff *ret);
 /* Looks up the prices of a restore whose `rec` is filled. */
 void restore_price(struct restore *r);
 /* Of its range, at the prices it began with. */
@@ -342,10 +380,15 @@ void restore_retry_fires(struct timer *t);
 void restore_recovers(struct restore *r);
 
 /* ---- calls.c ---- */
-/* Queues the restore's control call; `answered` runs with r->call filled. */
+/* Queues the restore's control call; `answered` runs with r->call, its answer, never from inside
+ * call_queue(). */
 void call_queue(struct restore *r, enum backend_verb verb,
 		void (*answered)(struct restore *r));
 void call_drop(struct restore *r);
+/* Likewise, and the restore goes. */
+void call_forget(struct restore *r);
+/* In `answered`: the service's name for the call that was just answered, or NULL. */
+const char *call_request_id(const struct restore *r);
 
 /* ---- note.c ---- */
 /* The path of a restore's object in ledger lines. */
@@ -395,12 +438,40 @@ void saved_watch_fires(struct timer *t);
 /* At stop: who waits is turned away. */
 void saved_drop(struct source *s);
 
+/* ---- source.c, of catalogs ---- */
+/* The collected is to be the catalog: takes s->import. 0 or -ENOMEM. */
+int source_import(struct source *s, int64_t taken_ms, bool is_inventory);
+/* Without a catalog, or with an old one: another contact after a pause. */
+void source_again(struct source *s, const char *text);
+/* There is a catalog, as new as can be. */
+void source_has_catalog(struct source *s);
+/* Could not be reached: another contact after a pause. */
+void source_failed(struct source *s, const struct fault *f);
+
+/* ---- meter.c ---- */
+/* Writes down what a call for the catalog has cost: CHECK, LIST, FETCH of a report. */
+void meter_call(struct source *s, const struct backend_call *c);
+/* A refresh begins; it has led to a catalog: its cost is shown from now on. */
+void meter_begin(struct source *s);
+void meter_end(struct source *s);
+
+/* ---- report.c ---- */
+/* Opens where the source's reports are. 0 or -errno with a line in `err`. */
+int reports_open(struct source *s, struct buf *err);
+/* Looks for the newest and makes the catalog of it; not while one is being read. */
+void report_begin(struct source *s);
+/* At stop. */
+void report_stop(struct source *s);
+
 /* ---- source.c, of inventories ---- */
 void inventory_fetch(struct restore *r);
+/* For the call that fetches it: where its bytes go; what it cost, whole or broken off. */
+int inventory_data(struct backend_call *c, const void *data, size_t len);
+void inventory_charge(struct restore *r);
 void inventory_import(struct restore *r);
 /* The inventory's restore has ended, well or not, and is out of the engine's table. */
 void inventory_left(struct restore *r);
-/* At stop: writes what a broken off inventory has cost. */
+/* At stop. */
 void inventory_abandon(struct restore *r);
 
 /* ---- board.c ---- */

@@ -12,11 +12,14 @@
  *	restoring    the service works                      RESTORING (once noted)
  *	fetching     ranges come in                         READY (once noted)
  *	proving      the whole is verified                  READY
+ *	lapsed       FIND: what was restored is gone        as before
+ *	renewing     the intent to pay for it again         as before, until the new one is
  *	ending       the outcome is being written           as before
  *	ended        done, failed or cancelled              DONE, FAILED, CANCELLED
  *
  * The paid call is sent in one place only: on the way into `sending`, which can be entered only
- * with a durable intent. A lost answer leads to `rechecking`, never straight back.
+ * with a durable intent. A lost answer leads to `rechecking`, never straight back. What is asked
+ * for again because it has lapsed is a request of its own, whose intent ends the old one.
  */
 #pragma once
 
@@ -34,6 +37,8 @@ enum restore_phase {
 	PHASE_RESTORING,
 	PHASE_FETCHING,
 	PHASE_PROVING,
+	PHASE_LAPSED,
+	PHASE_RENEWING,
 	PHASE_ENDING,
 	PHASE_ENDED,
 };
@@ -50,8 +55,9 @@ enum restore_event {
 	EV_ACCEPTED,  /* the paid call was taken */
 	EV_LOST,      /* the paid call left, no answer came */
 	EV_NOTED,     /* progress is durable */
-	EV_FETCHED,   /* every byte is held */
-	EV_PROVED,    /* the whole is verified */
+	EV_LAPSED,  /* the service does not have it any more, and not all of it is here */
+	EV_FETCHED, /* every byte is held */
+	EV_PROVED,  /* the whole is verified */
 	EV_CORRUPT, /* the whole does not verify; the bytes are forgotten; try once more */
 	EV_FAILED,  /* it will not get better */
 	EV_CANCELLED, /* nobody wants it any more */

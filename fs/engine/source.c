@@ -59,6 +59,8 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	if (r < 0)
 		return r;
 	r = cfg->names ? names_check(cfg->names, err) : 0;
+	if (r == 0 && cfg->inventory)
+		r = reports_open(s, err);
 	if (r < 0)
 		return r;
 	snprintf(s->ns, sizeof(s->ns), "%s", ns.data);
@@ -70,6 +72,12 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	}
 	s->status.root_ino = s->info.root_ino;
 	s->status.catalog_ms = s->info.taken_ms;
+	if (!cost_is_known(s))
+		log_warning(
+			"source=%s no price is known in %s: what costs something is refused; "
+			"`thaw prices update %s` fetches its list",
+			cfg->backend.name, source_price_region(s),
+			source_price_region(s));
 
 	*ret = steal_ptr(s);
 	return 0;
@@ -80,6 +88,7 @@ void source_free(struct source *s)
 	if (!s)
 		return;
 	backend_close(s->backend);
+	backend_close(s->reports);
 	import_free(s->import);
 	free(s);
 }
@@ -109,8 +118,7 @@ const char *import_why(const struct import_op *op)
 	return op->error[0] ? op->error : strerrordesc_np(-op->op.result);
 }
 
-/* Without a catalog, or with an old one: another contact after a pause. */
-static void source_again(struct source *s, const char *text)
+void source_again(struct source *s, const char *text)
 {
 	struct engine *e = s->engine;
 
@@ -119,7 +127,7 @@ static void source_again(struct source *s, const char *text)
 		   engine_real_ms(e) + pace_retry_ms(s->failures++, e->noise >> 8));
 }
 
-static void source_has_catalog(struct source *s)
+void source_has_catalog(struct source *s)
 {
 	struct engine *e = s->engine;
 
@@ -144,6 +152,7 @@ static void import_failed(struct source *s, struct restore *r, bool is_inventory
 void source_imported(struct source *s, const struct import_op *op)
 {
 	s->info = op->info;
+	meter_end(s);
 	log_info("source=%s files=%llu added=%llu removed=%llu catalog is in place",
 		 s->cfg.backend.name, (unsigned long long)s->info.files,
 		 (unsigned long long)op->added, (unsigned long long)op->removed);
@@ -174,7 +183,7 @@ static void import_done(struct msg *m)
 		restore_happens(r, EV_PROVED);
 }
 
-static int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
+int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
 {
 	struct importing *i = calloc(1, sizeof(*i));
 
@@ -191,7 +200,7 @@ static int source_import(struct source *s, int64_t taken_ms, bool is_inventory)
 
 /* ---- S3: the listing ---- */
 
-static void source_failed(struct source *s, const struct fault *f)
+void source_failed(struct source *s, const struct fault *f)
 {
 	/* At first contact the start fails with these very words. */
 	bool is_start = !s->is_settled && !s->info.taken_ms;
@@ -207,18 +216,6 @@ static void source_failed(struct source *s, const struct fault *f)
 	source_again(s, words);
 }
 
-/* Listings cost a little: metered, outside any request. */
-static void listing_charge(struct source *s, const struct backend_call *c)
-{
-	price_t each = cost_of_listing(s);
-
-	if (!c->requests || each <= 0)
-		return;
-	struct cost_line line =
-		cost_line_make(c->operation, COST_REQUEST, c->requests, 0, each);
-	note_source_charge(s, &line, c->request_id);
-}
-
 static int list_entry(struct backend_call *c, const struct listing_entry *entry)
 {
 	struct source *s = c->arg;
@@ -232,7 +229,7 @@ static void list_done(struct backend_call *c)
 	struct engine *e = s->engine;
 
 	s->is_calling = false;
-	listing_charge(s, c);
+	meter_call(s, c);
 	if (c->result == 0 && source_import(s, engine_service_ms(e), false) == 0)
 		return;
 	import_free(steal_ptr(s->import));
@@ -283,30 +280,30 @@ static void inventory_drop(struct restore *r)
 	import_free(steal_ptr(r->source->import));
 }
 
-static int inventory_data(struct backend_call *c, const void *data, size_t len)
+int inventory_data(struct backend_call *c, const void *data, size_t len)
 {
 	struct restore *r = c->arg;
 
 	return json_stream_feed(r->stream, data, len);
 }
 
-static void inventory_charge(struct restore *r)
+void inventory_charge(struct restore *r)
 {
-	if (!r->call.body_bytes)
+	const struct backend_call *c = r->call;
+
+	if (!c->body_bytes)
 		return;
-	struct cost_line line =
-		cost_line_make(r->call.operation, COST_TRANSFER, r->call.body_bytes, 0,
-			       r->tariff.transfer_gib);
-	note_step(r, &line, 1, r->call.request_id);
+	struct cost_line line = cost_line_make(c->operation, COST_TRANSFER, c->body_bytes,
+					       0, r->tariff.transfer_gib);
+	note_step(r, &line, 1, c->request_id);
 }
 
 static void inventory_fetched(struct restore *r)
 {
-	struct backend_call *c = &r->call;
+	struct backend_call *c = r->call;
 	bool is_complete = c->result == 0 && json_stream_end(r->stream) == 0;
 	uint64_t broke_at = json_stream_offset(r->stream);
 
-	inventory_charge(r);
 	json_stream_free(steal_ptr(r->stream));
 	if (is_complete) {
 		restore_happens(r, EV_FETCHED);
@@ -338,7 +335,6 @@ void inventory_fetch(struct restore *r)
 		return;
 	}
 	call_queue(r, BACKEND_FETCH, inventory_fetched);
-	r->call.data = inventory_data; /* no callback runs before this turn is over */
 }
 
 void inventory_import(struct restore *r)
@@ -351,8 +347,6 @@ void inventory_import(struct restore *r)
 
 void inventory_abandon(struct restore *r)
 {
-	if (r->stream)
-		inventory_charge(r);
 	inventory_drop(r);
 }
 
@@ -385,7 +379,10 @@ void source_refresh(struct source *s)
 
 	if (s->is_calling)
 		return;
-	if (!s->backend->ops->catalog_is_job)
+	meter_begin(s);
+	if (s->reports)
+		report_begin(s);
+	else if (!s->backend->ops->catalog_is_job)
 		source_list(s);
 	else if (restore_wish_inventory(s, &r) < 0)
 		log_err("source=%s out of memory, no inventory", s->cfg.backend.name);
@@ -405,7 +402,7 @@ static void check_done(struct backend_call *c)
 	struct engine *e = s->engine;
 
 	s->is_calling = false;
-	listing_charge(s, c);
+	meter_call(s, c);
 	if (c->result < 0) {
 		source_failed(s, &c->fault);
 		return;
@@ -442,10 +439,11 @@ void source_stop(struct source *s)
 	timers_disarm(&e->real, &s->again);
 	timers_disarm(&e->service, &s->refresh);
 	saved_drop(s);
+	report_stop(s);
 	if (s->is_calling) {
 		backend_cancel(s->backend, &s->call);
 		if (s->call.operation)
-			listing_charge(s, &s->call);
+			meter_call(s, &s->call);
 	}
 	s->is_calling = false;
 }

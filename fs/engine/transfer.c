@@ -150,10 +150,7 @@ static void transfer_failed(struct restore *r, const struct backend_call *c)
 {
 	if (c->fault.kind == FAULT_COLD ||
 	    (c->fault.kind == FAULT_NOT_FOUND && r->source->backend->ops->catalog_is_job))
-		restore_fails(
-			r, EIO,
-			"what was restored lapsed at the service before all of it was here: "
-			"read again to ask for the rest, which is charged again");
+		restore_lapses(r);
 	else if (fault_is_transient(&c->fault) || c->fault.kind == FAULT_PROTOCOL)
 		restore_retry(r, &c->fault, true, fetch_again);
 	else
@@ -193,9 +190,10 @@ static void transfer_start(struct transfer *t, struct restore *r, uint64_t off,
 	t->got = 0;
 	r->n_transfers++;
 	t->engine->n_transfers++;
+	brief_expand(r->brief, &t->object);
 	t->call = (struct backend_call){
 		.verb = BACKEND_FETCH,
-		.object = &r->object,
+		.object = &t->object,
 		.off = off,
 		.len = len,
 		.data = transfer_data,
@@ -345,7 +343,7 @@ void fetch_begin(struct restore *r)
 	b->engine = r->engine;
 	b->ino = r->ino;
 	b->fill.ino = r->ino;
-	b->fill.size_bytes = r->object.size_bytes;
+	b->fill.size_bytes = r->brief->size_bytes;
 	r->filling = b;
 	engine_op(r->engine, &b->fill.op, fill_done);
 	store_fill_post(r->engine->state->store, &b->fill);
@@ -426,9 +424,9 @@ static void prove_fill_in(const struct restore *r, struct prove_op *op)
 {
 	op->ino = r->ino;
 	op->gen = r->fill.gen;
-	if (r->object.has_tree_hash) {
+	if (r->brief->has_tree_hash) {
 		op->by_tree_hash = true;
-		op->tree_hash = r->object.tree_hash;
+		op->tree_hash = r->brief->tree_hash;
 		op->proof = PROOF_TREE_HASH;
 	} else if (r->proof.kind != DIGEST_NONE) {
 		op->digest = r->proof.kind;

@@ -59,11 +59,13 @@ void restore_retry(struct restore *r, const struct fault *fault, bool has_limit,
 			      r->failures);
 		return;
 	}
-	if (strcmp(r->trouble, fault->text) != 0)
+	if (!r->trouble || !streq(r->trouble, fault->text)) {
 		log_warning("ino=%llu phase=%s code=%s %s, trying again",
 			    (unsigned long long)r->ino, restore_phase_word(r->phase),
 			    fault->code, fault->text);
-	snprintf(r->trouble, sizeof(r->trouble), "%s", fault->text);
+		free(r->trouble);
+		r->trouble = strdup(fault->text); /* without memory: not shown */
+	}
 	e->noise = e->noise * 1664525u + 1013904223u;
 	r->retry = retry;
 	timers_arm(&e->real, &r->again, now + pace_retry_ms(r->failures, e->noise >> 8));
@@ -73,7 +75,8 @@ void restore_retry(struct restore *r, const struct fault *fault, bool has_limit,
 void restore_recovers(struct restore *r)
 {
 	r->failures = 0;
-	r->trouble[0] = '\0';
+	free(r->trouble);
+	r->trouble = NULL;
 }
 
 /* What a fault that will not pass means for readers. */

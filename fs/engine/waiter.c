@@ -161,6 +161,25 @@ void waiters_fail(struct restore *r, int err)
 		waiter_answer(LIST_FIRST(&r->waiters), -err);
 }
 
+void waiters_again(struct restore *r)
+{
+	struct engine *e = r->engine;
+	struct waiter *w;
+	struct ask *a;
+
+	while ((w = LIST_FIRST(&r->waiters))) {
+		LIST_REMOVE(w, of_restore);
+		LIST_REMOVE(w, by_id);
+		r->n_waiters -= w->how != WAIT_POLL;
+		e->n_waiters -= w->how != WAIT_POLL;
+		waiter_take(e, w);
+	}
+	while ((a = STAILQ_FIRST(&r->asks))) {
+		STAILQ_REMOVE_HEAD(&r->asks, of_restore);
+		ask_take(e, a);
+	}
+}
+
 void waiters_adopt(struct restore *r)
 {
 	struct waiter *next;
@@ -225,6 +244,7 @@ static int ask_get(struct engine *e, struct ask *a)
 {
 	struct wish wish = {
 		.ino = a->ino,
+		.is_asked = true,
 		.tier = a->tier,
 		.days = a->days,
 		.uid = a->uid,

@@ -25,7 +25,7 @@ void watch_begin(struct restore *r)
 
 static void probe_answered(struct restore *r)
 {
-	struct backend_call *c = &r->call;
+	struct backend_call *c = r->call;
 
 	if (c->result < 0 && fault_is_transient(&c->fault)) {
 		/* Hours of waiting outlast any outage: no limit. */
@@ -33,6 +33,10 @@ static void probe_answered(struct restore *r)
 		return;
 	}
 	restore_recovers(r);
+	if (c->fault.kind == FAULT_NOT_FOUND && r->source->backend->ops->catalog_is_job) {
+		restore_lapses(r); /* a job that is not listed any more */
+		return;
+	}
 	if (c->result < 0) {
 		restore_fails_for(r, &c->fault);
 		return;
@@ -57,10 +61,7 @@ static void probe_answered(struct restore *r)
 		return;
 	case REMOTE_UNKNOWN:
 	case REMOTE_COLD:
-		restore_fails(
-			r, EIO,
-			"what was restored lapsed at the service before all of it was here: "
-			"read again to ask anew, which is charged again");
+		restore_lapses(r);
 		return;
 	}
 }

@@ -34,6 +34,12 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 
 	if (!r)
 		return NULL;
+	if (object)
+		r->brief = brief_new(object);
+	if (object && !r->brief) {
+		free(r);
+		return NULL;
+	}
 	r->engine = e;
 	r->source = s;
 	r->ino = ino;
@@ -45,8 +51,6 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 	r->rec.ino = ino;
 	r->rec.asked_ms = engine_service_ms(e);
 	snprintf(r->rec.source, sizeof(r->rec.source), "%s", s->cfg.backend.name);
-	if (object)
-		r->object = *object;
 	r->is_inventory = !object;
 	ino_map_add(&e->restores, &r->by_ino, ino);
 	hint_add(r);
@@ -120,6 +124,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 		/* Cancelled, but not gone yet, and wanted again. */
 		if (r->phase != PHASE_ENDING)
 			r->is_cancelled = false;
+		r->rec.is_asked |= wish->is_asked;
 		*ret = r;
 		return 0;
 	}
@@ -144,6 +149,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	if (!r)
 		return -ENOMEM;
 	r->rec.kind = REQUEST_RESTORE;
+	r->rec.is_asked = wish->is_asked;
 	r->rec.tier = tier;
 	r->rec.days = wish->days ? wish->days : s->cfg.days;
 	r->rec.size_bytes = entry.object.size_bytes;

@@ -4,6 +4,8 @@
 #include "str.h"
 #include <errno.h>
 
+static const char too_long[] = "the line is too long, or holds a NUL";
+
 int csv_init(struct csv *c, FILE *file)
 {
 	*c = (struct csv){ .file = file, .raw = malloc(CSV_LINE_MAX) };
@@ -69,7 +71,7 @@ static int line_read(struct csv *c, const char **ret_why)
 	bool is_ended = len > 0 && c->raw[len - 1] == '\n';
 	/* fgets() stops early only at the end; a NUL hides what is behind it. */
 	if (!is_ended && !feof(c->file)) {
-		*ret_why = "the line is too long, or holds a NUL";
+		*ret_why = too_long;
 		return -EBADMSG;
 	}
 	len -= is_ended;
@@ -81,15 +83,11 @@ static int line_read(struct csv *c, const char **ret_why)
 	return 1;
 }
 
-int csv_next(struct csv *c, const char **ret_why)
+/* The fields of c->raw. 1 or -errno. */
+static int row_make(struct csv *c, const char **ret_why)
 {
 	size_t at[CSV_FIELDS_MAX] = { 0 };
-	int r = line_read(c, ret_why);
-	while (r > 0 && !*c->raw)
-		r = line_read(c, ret_why);
-	if (r <= 0)
-		return r;
-	r = split(c, false, at);
+	int r = split(c, false, at);
 	if (r == -EBADMSG)
 		r = split(c, true, at);
 	if (r == -EBADMSG)
@@ -99,4 +97,26 @@ int csv_next(struct csv *c, const char **ret_why)
 	for (size_t i = 0; i < c->n; i++)
 		c->fields[i] = c->text.data + at[i];
 	return 1;
+}
+
+int csv_next(struct csv *c, const char **ret_why)
+{
+	int r = line_read(c, ret_why);
+	while (r > 0 && !*c->raw)
+		r = line_read(c, ret_why);
+	return r <= 0 ? r : row_make(c, ret_why);
+}
+
+int csv_take(struct csv *c, const char *line, size_t len, const char **ret_why)
+{
+	c->line++;
+	if (len >= CSV_LINE_MAX || memchr(line, 0, len)) {
+		*ret_why = too_long;
+		return -EBADMSG;
+	}
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	memcpy(c->raw, line, len);
+	c->raw[len] = 0;
+	return len ? row_make(c, ret_why) : 0;
 }

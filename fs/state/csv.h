@@ -18,7 +18,7 @@
 #define CSV_LINE_MAX   65536
 
 struct csv {
-	FILE *file;    /* borrowed */
+	FILE *file;    /* borrowed; NULL: none */
 	uint64_t line; /* of the row, from 1 */
 	/* The row: */
 	size_t n;
@@ -28,9 +28,11 @@ struct csv {
 	struct buf text;
 };
 
-/* 0 or -ENOMEM. */
+/* 0 or -ENOMEM. `file` may be NULL where lines come by csv_take(). */
 int csv_init(struct csv *c, FILE *file);
 void csv_done(struct csv *c);
 /* Reads the next row, blank lines skipped: 1, or 0 at the end, or -EBADMSG with the reason in
  * `ret_why` (a constant), or -errno of reading. */
 int csv_next(struct csv *c, const char **ret_why);
+/* Likewise of a line that is at hand, without its end; 0: it is blank. */
+int csv_take(struct csv *c, const char *line, size_t len, const char **ret_why);

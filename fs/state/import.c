@@ -229,5 +229,7 @@ int import_add(struct import *im, const struct listing_entry *e)
 	_buf_ struct buf path;
 	buf_init(&path, BUF_TEXT_MAX);
 	int r = name_from_path(key, origin.text.len, &path, &origin.changes);
+	if (r == 0 && e->is_old)
+		r = name_add_version(&path, o->version, &origin.changes);
 	return r < 0 ? r : file_add(im, e, path.data, &origin);
 }

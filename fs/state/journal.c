@@ -74,6 +74,25 @@ static int newest_put(struct journal *j, MDB_txn *txn, uint64_t ino, uint64_t id
 	return db_put_record(txn, j->newest, db_val(key, sizeof(key)), &b);
 }
 
+/* What another takes the place of ends, and holds nothing any more: its successor may need it. */
+static int replaced_end(struct journal *j, MDB_txn *txn, const struct reserve_op *op)
+{
+	struct request_row row;
+
+	int r = request_get(j, txn, op->replaces, &row);
+	if (r < 0)
+		return r;
+	if (row.rec.ino != op->rec.ino || request_is_final(row.rec.state))
+		return -EPROTO;
+	for (size_t i = 0; r == 0 && i < row.n_draws; i++)
+		r = budget_add(j, txn, row.draws[i].key, 0, -row.rec.reserved);
+	row.rec.reserved = 0;
+	row.rec.state = REQUEST_FAILED;
+	row.rec.ended_ms = op->replaced_ms;
+	memcpy(row.rec.error, op->replaced_error, sizeof(row.rec.error));
+	return r < 0 ? r : request_put(j, txn, &row);
+}
+
 static int reserve_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct journal *j = target;
@@ -81,6 +100,8 @@ static int reserve_apply(void *target, MDB_txn *txn, struct state_op *base)
 	if (op->rec.estimate < 0 || op->rec.ino == 0)
 		return -EINVAL;
 	int r = draws_check(op->draws, op->n_draws);
+	if (r == 0 && op->replaces)
+		r = replaced_end(j, txn, op);
 	if (r == 0)
 		r = budgets_allow(j, txn, op);
 	uint64_t last = 0;

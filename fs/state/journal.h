@@ -86,6 +86,9 @@ struct request {
 	int64_t asked_ms, accepted_ms, ready_ms, expires_ms,
 		ended_ms; /* service time; 0 not yet */
 	char error[256];  /* for people */
+	bool is_asked;    /* by a request, not only by a read */
+	uint32_t
+		renewals; /* how often what was restored has lapsed and was asked for again */
 };
 
 #define BUDGETS_MAX 8
@@ -117,10 +120,15 @@ struct charge {
 
 /* The intent: all budgets allow and the request is written, or nothing is. Result 0 (rec.id set,
  * rec.state REQUEST_INTENT, rec.reserved = rec.estimate), -EDQUOT (`refused` is the index of the
- * budget that said no, `refused_used` what it has spent and reserved), or -errno. */
+ * budget that said no, `refused_used` what it has spent and reserved), or -errno. With `replaces`
+ * the open request of that number and inode ends as FAILED, with `replaced_error`, in the same
+ * commit; -EPROTO if it is not open. */
 struct reserve_op {
 	struct state_op op;
 	struct request rec;
+	uint64_t replaces; /* 0: none */
+	char replaced_error[256];
+	int64_t replaced_ms;
 	struct budget_draw draws[BUDGETS_MAX]; /* of different keys */
 	size_t n_draws;
 	size_t refused;
@@ -157,6 +165,10 @@ int journal_request(struct journal *j, uint64_t id, struct request *ret);
 /* Every request in INTENT, RESTORING or READY, by id. A non-zero answer of `each` stops. */
 int journal_each_open(struct journal *j,
 		      int (*each)(void *arg, const struct request *rec), void *arg);
+/* What has failed and was not asked for since: the newest first, of the last `most` requests only.
+ * A non-zero answer of `each` stops. */
+int journal_each_failed(struct journal *j, size_t most,
+			int (*each)(void *arg, const struct request *rec), void *arg);
 /* Ledger lines with seq > after, in order. */
 int journal_each_charge(struct journal *j, uint64_t after,
 			int (*each)(void *arg, const struct charge *c), void *arg);

@@ -39,6 +39,8 @@ static void request_encode(const struct request_row *row, struct buf *b)
 		record_str(b, row->draws[i].key);
 		record_i128(b, row->draws[i].limit);
 	}
+	record_u8(b, q->is_asked);
+	record_u32(b, q->renewals);
 }
 
 static void request_decode_what(struct record *rec, struct request *q)
@@ -77,6 +79,15 @@ static void request_decode_course(struct record *rec, struct request *q)
 	q->charged = record_get_i128(rec);
 }
 
+/* What rows of earlier days end without. */
+static void request_decode_later(struct record *rec, struct request *q)
+{
+	if (rec->at == rec->end)
+		return;
+	q->is_asked = record_get_u8(rec) != 0;
+	q->renewals = record_get_u32(rec);
+}
+
 int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret)
 {
 	uint8_t key[8];
@@ -96,6 +107,7 @@ int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row
 		record_get_str(&rec, row.draws[i].key, sizeof(row.draws[i].key));
 		row.draws[i].limit = record_get_i128(&rec);
 	}
+	request_decode_later(&rec, &row.rec);
 	if (rec.err)
 		return rec.err;
 	*ret = row;
@@ -172,6 +184,48 @@ int journal_each_open(struct journal *j,
 		if (r < 0)
 			return r == -ENOENT ? -EBADMSG : r;
 		r = each(arg, &row.rec);
+		if (r != 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+static int is_newest(struct journal *j, MDB_txn *txn, const struct request *rec)
+{
+	struct record number;
+	uint8_t key[8];
+
+	key_put_u64(key, rec->ino);
+	int r = db_get_record(txn, j->newest, db_val(key, sizeof(key)), KIND_NUMBER,
+			      &number);
+	return r < 0 ? r : record_get_u64(&number) == rec->id;
+}
+
+int journal_each_failed(struct journal *j, size_t most,
+			int (*each)(void *arg, const struct request *rec), void *arg)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key = { 0 }, val = { 0 };
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, j->request, &c);
+	if (r < 0)
+		return r;
+	r = db_move(c, &key, &val, MDB_LAST);
+	for (; r == 0 && most--; r = db_move(c, &key, &val, MDB_PREV)) {
+		struct request_row row;
+		if (key.mv_size != 8)
+			return -EBADMSG;
+		r = request_get(j, txn, key_get_u64(key.mv_data), &row);
+		if (r < 0)
+			return r == -ENOENT ? -EBADMSG : r;
+		if (row.rec.state != REQUEST_FAILED)
+			continue;
+		int newest = is_newest(j, txn, &row.rec);
+		if (newest < 0)
+			return newest == -ENOENT ? -EBADMSG : newest;
+		r = newest ? each(arg, &row.rec) : 0;
 		if (r != 0)
 			return r;
 	}

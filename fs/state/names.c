@@ -37,6 +37,7 @@ static const struct {
 	{ "cut", "it is longer than a name can be, or looks like one that was cut" },
 	{ "duplicate", "an older archive has the name" },
 	{ "directory", "the name is also a directory's" },
+	{ "version", "it is not the current version of its key" },
 };
 
 const char *name_change_word(size_t n)
@@ -272,4 +273,27 @@ int name_add_suffix(struct buf *path, const char *suffix)
 	path->data[start] = 0;
 	add_cut(last, len, spare, last, len, path);
 	return buf_puts(path, suffix);
+}
+
+/* S3's own ids have 32 characters. */
+#define VERSION_SHOWN_MAX 64
+
+int name_add_version(struct buf *path, const char *version, unsigned int *changes)
+{
+	_buf_ struct buf suffix;
+	buf_init(&suffix, BUF_TEXT_MAX);
+	buf_putc(&suffix, '@');
+	int r = escape(version, strlen(version), &suffix);
+	if (r < 0)
+		return r;
+	if (suffix.len > VERSION_SHOWN_MAX) {
+		uint8_t sum[SHA256_LEN];
+		char digits[HASH_DIGITS + 1];
+		digest_of(DIGEST_SHA256, version, strlen(version), sum);
+		hex_encode(sum, HASH_DIGITS / 2, digits);
+		buf_reset(&suffix);
+		buf_printf(&suffix, "@~%s", digits);
+	}
+	*changes |= NAME_VERSION;
+	return name_add_suffix(path, suffix.data);
 }

@@ -15,6 +15,7 @@
  *     make); with content it is the file %2F in that directory.
  *   - several archives of one path: the oldest (creation date, then id) keeps it, the others get
  *     "-<CreationDate>" and, if still equal, "-<n>".
+ *   - an object's version that is not the current one gets "@VERSION".
  *   - a file whose path is also a directory gets "%2F" behind its name.
  */
 #pragma once
@@ -33,8 +34,9 @@ enum name_change {
 	NAME_CUT = 1 << 5,
 	NAME_DUPLICATE = 1 << 6,
 	NAME_DIRECTORY = 1 << 7,
+	NAME_VERSION = 1 << 8,
 };
-#define NAME_CHANGES 8
+#define NAME_CHANGES 9
 /* The word of the n-th bit, and what it says. */
 const char *name_change_word(size_t n);
 const char *name_change_help(size_t n);
@@ -57,6 +59,8 @@ int name_from_description(const char *description, const char *archive_id,
 			  bool is_separated, struct buf *out, struct name_origin *origin);
 /* The original of an escaped component (not for cut ones). 0, or -EINVAL if it is cut. */
 int name_unescape(const char *component, struct buf *out);
+/* "@VERSION" behind `path`: an object's version that is not the current one; adds NAME_VERSION. */
+int name_add_version(struct buf *path, const char *version, unsigned int *changes);
 /* True for the folder marker of the rules above. */
 bool name_is_folder_marker(const char *key, size_t len, uint64_t size_bytes);
 /* "-20120515T171946Z" put before nothing: plainly behind `path`; a last component that would

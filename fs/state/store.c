@@ -141,6 +141,48 @@ int store_next_missing(struct store *s, uint64_t ino, uint64_t from, uint64_t ma
 	return 1;
 }
 
+/* A gap before what was seen last; one too many makes the last one longer. */
+static size_t span_add(struct span *spans, size_t n, size_t max, uint64_t off,
+		       uint64_t end)
+{
+	if (off >= end)
+		return n;
+	if (n == max) {
+		spans[n - 1].len = end - spans[n - 1].off;
+		return n;
+	}
+	spans[n] = (struct span){ off, end - off };
+	return n + 1;
+}
+
+int store_missing(struct store *s, uint64_t ino, uint64_t size_bytes, struct span *ret,
+		  size_t max)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct fill_row row = { 0 };
+	struct extent e;
+	uint64_t at = 0;
+	size_t n = 0;
+	int r = db_read(&s->db, &txn);
+	if (r == 0)
+		r = fill_get(s, txn, ino, &row);
+	if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		return r;
+	bool is_here = r == 0 && row.fill.size_bytes == size_bytes;
+	if (is_here && fill_is_settled(&row.fill))
+		return 0;
+	struct extent_walk w = { s, txn, ino, row.fill.gen, NULL };
+	r = is_here ? extent_find(&w, 0, &e) : -ENOENT;
+	for (; r == 0 && e.first < mib_of(size_bytes); r = extent_next(&w, &e)) {
+		n = span_add(ret, n, max, at, e.first * MIB);
+		at = e.first * MIB + e.len > at ? e.first * MIB + e.len : at;
+	}
+	extent_walk_end(&w);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return (int)span_add(ret, n, max, at, size_bytes);
+}
+
 uint64_t store_used_bytes(struct store *s)
 {
 	return atomic_load(&s->used_bytes);

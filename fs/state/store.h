@@ -36,6 +36,11 @@ enum proof {
 };
 const char *proof_word(enum proof p);
 
+/* A run of bytes. */
+struct span {
+	uint64_t off, len;
+};
+
 struct fill {
 	uint64_t ino, gen;
 	uint64_t size_bytes;
@@ -74,6 +79,11 @@ int store_open_data(struct store *s, uint64_t ino, uint64_t gen);
  * missing; -ENOENT: no fill. */
 int store_next_missing(struct store *s, uint64_t ino, uint64_t from, uint64_t max_len,
 		       uint64_t *ret_off, uint64_t *ret_len);
+/* What no row holds, in order and apart, in whole MiB but at the file's end: all of it where there
+ * is no fill of that size. Gives their number, at most `max`; the last then reaches to the last
+ * missing byte. Or -errno. */
+int store_missing(struct store *s, uint64_t ino, uint64_t size_bytes, struct span *ret,
+		  size_t max);
 /* Bytes in data files (held), for admission and metrics. */
 uint64_t store_used_bytes(struct store *s);
 /* Bytes the cache's file system can still take. */
@@ -108,13 +118,16 @@ struct chunk_op {
 void store_chunk_post(struct store *s, struct chunk_op *op);
 
 /* Proves a fill whose every byte is held: by the tree hash of its leaves, by a digest over the
- * bytes read back from the data file, or (PROOF_TRANSPORT) by their length alone. Result 0 and
- * every row is proved; -EBADMSG: it differs, and the whole fill has been forgotten; -EAGAIN:
- * bytes are missing, or came in meanwhile; -ENOENT: the fill is gone; -EIO. */
+ * bytes read back from the data file, or (PROOF_TRANSPORT) by their length alone. With `len` only
+ * that part of it, by its tree hash (PROOF_RANGE). Result 0 and every row is proved; -EBADMSG: it
+ * differs, and its pending rows have been forgotten, or the whole fill where there is no other
+ * choice (none or all of it were proved by themselves); -EAGAIN: bytes are missing, or came in
+ * meanwhile; -ENOENT: the fill is gone; -EIO. */
 struct prove_op {
 	struct state_op op;
 	uint64_t ino, gen;
-	enum proof proof; /* what it proves if it holds */
+	uint64_t off, len; /* in whole MiB but at the end; len 0: the whole */
+	enum proof proof;  /* what it proves if it holds */
 	bool by_tree_hash;
 	struct node_hash tree_hash;
 	enum digest_kind digest; /* DIGEST_NONE with PROOF_TRANSPORT */

@@ -12,15 +12,23 @@ static int differs(const void *is, const void *ought, size_t len)
 	return memcmp(is, ought, len) != 0;
 }
 
+/* What of the file is to be proved, in MiB. */
+static void prove_bounds(const struct prove_op *op, const struct fill *f,
+			 uint64_t *ret_first, uint64_t *ret_end)
+{
+	*ret_first = op->len ? op->off / MIB : 0;
+	*ret_end = mib_of(op->len ? op->off + op->len : f->size_bytes);
+}
+
 static int leaves_collect(struct store *s, MDB_txn *txn, const struct fill *f,
-			  struct node_hash *ret)
+			  uint64_t first, uint64_t end, struct node_hash *ret)
 {
 	struct extent_walk w = { s, txn, f->ino, f->gen, NULL };
 	struct extent e;
-	uint64_t at = 0, end = mib_of(f->size_bytes);
-	int r = end > 0 ? extent_find(&w, 0, &e) : -ENOENT;
+	uint64_t at = first;
+	int r = end > first ? extent_find(&w, first, &e) : -ENOENT;
 	while (r == 0 && e.first == at && e.first + e.count <= end) {
-		memcpy(ret + at, e.leaves, e.count * SHA256_LEN);
+		memcpy(ret + (at - first), e.leaves, e.count * SHA256_LEN);
 		at += e.count;
 		r = extent_next(&w, &e);
 	}
@@ -33,13 +41,15 @@ static int leaves_collect(struct store *s, MDB_txn *txn, const struct fill *f,
 static int compare_tree_hash(struct store *s, MDB_txn *txn, const struct prove_op *op,
 			     const struct fill *f)
 {
-	uint64_t n = treehash_leaf_count(f->size_bytes);
+	uint64_t first, end;
+	prove_bounds(op, f, &first, &end);
+	uint64_t n = end > first ? end - first : 1;
 	_free_ struct node_hash *leaves = malloc(n * sizeof(*leaves));
 	if (!leaves)
 		return -ENOMEM;
 	if (f->size_bytes == 0)
 		treehash_leaves("", 0, leaves);
-	int r = leaves_collect(s, txn, f, leaves);
+	int r = leaves_collect(s, txn, f, first, end, leaves);
 	if (r < 0)
 		return r;
 	struct node_hash root = treehash_fold(leaves, n);
@@ -91,7 +101,9 @@ static int compare(struct store *s, struct prove_op *op)
 		return r == -EBADMSG ? -ENOENT : r;
 	if (row.fill.gen != op->gen)
 		return -ENOENT;
-	if (row.fill.held_bytes != row.fill.size_bytes)
+	if (op->len && (!op->by_tree_hash || op->off + op->len > row.fill.size_bytes))
+		return -EINVAL;
+	if (!op->len && row.fill.held_bytes != row.fill.size_bytes)
 		return -EAGAIN;
 	op->work.version = row.version;
 	if (op->by_tree_hash)
@@ -120,6 +132,65 @@ void store_prove_post(struct store *s, struct prove_op *op)
 	worker_post(s->hash, &op->work.msg);
 }
 
+/* The pending rows of what was refuted: what was proved by itself stays. */
+static int pending_drop(struct store *s, MDB_txn *txn, struct prove_op *op,
+			struct fill_row *row)
+{
+	uint64_t at, end, held = row->fill.held_bytes;
+	int r = 0;
+	prove_bounds(op, &row->fill, &at, &end);
+	while (r >= 0 && at < end) {
+		struct extent_walk w = { s, txn, op->ino, op->gen, NULL };
+		struct extent e = { 0 };
+		r = extent_find(&w, at, &e);
+		extent_walk_end(&w);
+		if (r < 0 || e.first >= end)
+			break;
+		if (!e.is_proved)
+			r = extent_clear(s, txn, op->ino, e.first, e.count);
+		at = e.first + e.count;
+	}
+	if (r >= 0 || r == -ENOENT)
+		r = fill_recount(s, txn, row);
+	row->version++;
+	if (r == 0)
+		r = fill_put(s, txn, row);
+	op->work.used_delta = (int64_t)(row->fill.held_bytes - held);
+	return r;
+}
+
+static int refute(struct store *s, MDB_txn *txn, struct prove_op *op,
+		  struct fill_row *row)
+{
+	const struct fill *f = &row->fill;
+	bool is_mixed = f->here_bytes > 0 && f->here_bytes < f->held_bytes;
+	return op->len || is_mixed ? pending_drop(s, txn, op, row)
+				   : store_drop(s, txn, op->ino, &op->work);
+}
+
+static int part_prove(struct store *s, MDB_txn *txn, const struct prove_op *op,
+		      struct fill_row *row)
+{
+	struct extent_walk w = { s, txn, op->ino, op->gen, NULL };
+	struct fill *f = &row->fill;
+	struct extent e;
+	uint64_t at, end;
+	prove_bounds(op, f, &at, &end);
+	int r = 0;
+	while (r == 0 && at < end) {
+		r = extent_find(&w, at, &e);
+		if (r == 0 && !e.is_proved) {
+			e.is_proved = true;
+			f->here_bytes += e.len;
+			r = extent_put(s, txn, &e);
+		}
+		at = r == 0 ? e.first + e.count : at;
+	}
+	extent_walk_end(&w);
+	f->is_whole = f->here_bytes == f->size_bytes;
+	return r;
+}
+
 static int prove_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct store *s = target;
@@ -134,13 +205,18 @@ static int prove_apply(void *target, MDB_txn *txn, struct state_op *base)
 		return -EAGAIN;
 	/* Kept, although the answer is an error: store_prove_after() gives it. */
 	if (op->work.is_refuted)
-		return store_drop(s, txn, op->ino, &op->work);
+		return refute(s, txn, op, &row);
 	struct fill *f = &row.fill;
 	if (!f->is_whole || f->proof < op->proof)
 		f->proof = op->proof;
-	f->here_bytes = f->size_bytes;
-	f->is_whole = true;
-	r = fill_put(s, txn, &row);
+	if (op->len) {
+		r = part_prove(s, txn, op, &row);
+	} else {
+		f->here_bytes = f->size_bytes;
+		f->is_whole = true;
+	}
+	if (r == 0)
+		r = fill_put(s, txn, &row);
 	if (r == 0)
 		op->fill = row.fill;
 	return r;

@@ -343,6 +343,13 @@ static void answer(const struct backend *b, struct backend_call *c)
 	case MISHAP_DENIED:
 		c->result = fail(c, FAULT_DENIED, false);
 		break;
+	case MISHAP_COLD:
+		c->result = fail(c, FAULT_COLD, false);
+		break;
+	case MISHAP_LAPSED:
+		find(c)->is_restored = false;
+		c->result = run(b, c, mishap);
+		break;
 	case MISHAP_SHORT:
 		run(b, c, mishap);
 		c->result = fail(c, FAULT_NETWORK, false);

@@ -21,6 +21,8 @@ enum memory_mishap {
 	MISHAP_DENIED,      /* a clean 403 */
 	MISHAP_CORRUPT,     /* FETCH: one byte is flipped */
 	MISHAP_SHORT,       /* FETCH: the connection breaks after half */
+	MISHAP_COLD,        /* FETCH: refused as cold, though a look says otherwise */
+	MISHAP_LAPSED,      /* what was restored is gone before its time */
 };
 
 struct memory_object {

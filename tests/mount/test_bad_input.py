@@ -103,6 +103,8 @@ class Start:
 def no_credentials(s):
     s.env = {k: v for k, v in s.env.items() if not k.startswith("AWS_")}
     s.env["HOME"] = s.names["HOME"] = str(s.dir)
+    # Where the instance would be asked nobody answers, wherever the test runs.
+    s.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = s.names["METADATA"] = "http://127.0.0.1:9"
     s.words["source.region"] = "us-east-1"
 
 
@@ -358,6 +360,12 @@ def bad_duration(s):
 @situation("a bad amount")
 def bad_amount(s):
     s.configure(CONFIG + "[budget lab]\nmoney = much\n")
+
+
+@situation("an inventory of S3 for a vault")
+def inventory_of_vault(s):
+    s.configure(f"[source photos]\nurl = glacier://us-east-1/photos\nendpoint = {s.sim.url}\n"
+                "inventory = s3://lab/inv\n")
 
 
 @situation("an unknown storage class")

@@ -84,7 +84,7 @@ def test_dot_thaw_is_found_but_not_listed(mount):
     assert ".thaw" not in os.listdir(mount.path)
     assert set(os.listdir(mount.path / "lab/runs/.thaw")) == {"summary", "request"}
     assert set(os.listdir(mount.path / ".thaw")) == {
-        "summary", "request", "queue", "ledger.csv", "metrics"}
+        "summary", "request", "queue", "failed", "ledger.csv", "metrics"}
     assert os.stat(mount.path / "lab/runs/.thaw/..").st_ino == \
         os.stat(mount.path / "lab/runs").st_ino
     with pytest.raises(FileNotFoundError):

@@ -38,6 +38,8 @@ void rig_init(struct rig *rig)
 	rig->cfg.retry_ms = (int64_t)15 * 60 * 1000;
 	rig->cfg.budgets = rig->budgets;
 	rig->cfg.n_budgets = 2;
+	rig->prices = prices_new();
+	rig->cfg.prices = rig->prices;
 	snprintf(rig->dir, sizeof(rig->dir), "%.40s/thawfs-rig-XXXXXX",
 		 dir ? dir : "/tmp");
 	if (!mkdtemp(rig->dir))
@@ -125,6 +127,7 @@ void rig_close(struct rig *rig)
 void rig_done(struct rig *rig)
 {
 	rig_close(rig);
+	prices_free(rig->prices);
 	nftw(rig->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 

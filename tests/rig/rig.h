@@ -18,6 +18,7 @@ struct rig {
 	struct budget budgets[2];
 	struct source_cfg vault, bucket;
 	struct engine_cfg cfg;
+	struct prices *prices;
 	bool has_thread; /* the engine runs on its own: rig_run() and the like are not for it */
 };
 

@@ -110,6 +110,18 @@ static void somebody_has_it(struct memory_object *o)
 	o->ready_ms = RIG_START_MS;
 }
 
+static void lapsed(struct memory_object *o)
+{
+	(void)o;
+	mishap(BACKEND_FETCH, MISHAP_LAPSED, 1);
+}
+
+static void somebodys_lapsed(struct memory_object *o)
+{
+	somebody_has_it(o);
+	mishap(BACKEND_FETCH, MISHAP_LAPSED, 1);
+}
+
 static const struct scenario scenarios[] = {
 	{ "archive", "vault", "archive", plain, 0, 1 },
 	{ "object", "bucket", "object", plain, 0, 1 },
@@ -121,6 +133,9 @@ static const struct scenario scenarios[] = {
 	{ "archive-broken", "vault", "archive", broken, 0, 1 },
 	{ "object-running", "bucket", "object", somebody_asked, 0, 0 },
 	{ "object-ready", "bucket", "object", somebody_has_it, 0, 0 },
+	{ "archive-lapsed", "vault", "archive", lapsed, 0, 2 },
+	{ "object-lapsed", "bucket", "object", lapsed, 0, 2 },
+	{ "object-ready-lapsed", "bucket", "object", somebodys_lapsed, 0, 1 },
 	{ "object-denied", "bucket", "object", denied, -EACCES, 1 },
 };
 
@@ -274,6 +289,14 @@ static const struct {
 	{ "restoring/cancelled", "cancel: test_engine.c" },
 	{ "fetching/failed", "test_engine.c" },
 	{ "fetching/cancelled", "cancel" },
+	{ "restoring/lapsed", "test_windows.c" },
+	{ "lapsed/running", "somebody asks anew meanwhile: test_windows.c" },
+	{ "lapsed/ready", "likewise" },
+	{ "lapsed/failed", "test_windows.c" },
+	{ "lapsed/cancelled", "cancel" },
+	{ "renewing/noted", "a note that is late" },
+	{ "renewing/refused", "budgets: test_windows.c" },
+	{ "renewing/failed", "the journal's disk is full" },
 	{ "proving/noted", "a note that is late" },
 	{ "proving/failed", "test_engine.c" },
 	{ "ending/noted", "a note that is late" },

@@ -259,6 +259,19 @@ def test_get_of_a_tree_asks_for_what_is_not_here_and_sums_up(mount):
     assert "2 asked for, 6.0 MiB, 0.02468 USD estimated; 1 already here" in said.stdout
 
 
+# S71
+def test_get_retry_asks_for_what_has_failed_and_nothing_else(mount):
+    mount.file("cold.dat")
+    mount.file("sub/bad.dat", state="failed", error="gone wrong", errno="EIO")
+    mount.file("sub/poor.dat", state="denied", error="budget", errno="EDQUOT")
+    mount.file("sub/coming.dat", state="restoring")
+    said = thaw("get", "--retry", "--tier", "bulk", cwd=mount.root)
+    assert said.returncode == 0, said.stderr
+    assert mount.asked("sub/bad.dat") == mount.asked("sub/poor.dat") == "get tier=bulk\n"
+    assert mount.asked("cold.dat") == mount.asked("sub/coming.dat") == ""
+    assert "2 asked for" in said.stdout
+
+
 def test_a_tier_cannot_smuggle_in_other_words(mount):
     path = mount.file("a.dat")
     assert thaw("get", "--tier", "bulk\ncancel", path).returncode == 2

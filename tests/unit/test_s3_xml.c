@@ -23,7 +23,9 @@ static int parse(const char *text, struct s3_page *page, struct listing *l)
 	*l = (struct listing){ .stop_with = l->stop_with };
 	*page = (struct s3_page){ .is_truncated = false };
 	buf_init(&page->token, 1024);
-	return s3_list_parse(text, strlen(text), page, entry_keep, l);
+	buf_init(&page->version, 1024);
+	return s3_list_parse(text, strlen(text), page,
+			     &(struct s3_list_taker){ entry_keep, NULL, l });
 }
 
 /* The document of AWS protocol reference 2.2, and an object being restored. */

@@ -64,6 +64,35 @@ static void assert_data(struct store *s, const struct fill *f, const uint8_t *by
 	assert_memory_equal(back, bytes, f->size_bytes);
 }
 
+static void what_is_missing_is_told_in_runs(void **state)
+{
+	uint64_t size = 9 * MIB + 77;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	struct span runs[3];
+
+	assert_int_equal(store_missing(s, INO, size, runs, 3), 1);
+	assert_true(runs[0].off == 0 && runs[0].len == size);
+	struct fill f = begin(s, size);
+	assert_int_equal(store_missing(s, INO, size, runs, 3), 1);
+	assert_int_equal(chunk(s, &f, bytes, MIB, MIB, true, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 2 * MIB, 2 * MIB, false, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 6 * MIB, MIB, true, &f), 0);
+	assert_int_equal(store_missing(s, INO, size, runs, 3), 3);
+	assert_true(runs[0].off == 0 && runs[0].len == MIB);
+	assert_true(runs[1].off == 4 * MIB && runs[1].len == 2 * MIB);
+	assert_true(runs[2].off == 7 * MIB && runs[2].len == 2 * MIB + 77);
+	/* Where there is no room for all of them the last reaches to the end. */
+	assert_int_equal(store_missing(s, INO, size, runs, 2), 2);
+	assert_true(runs[1].off == 4 * MIB && runs[1].len == 5 * MIB + 77);
+	assert_int_equal(chunk(s, &f, bytes, 8 * MIB, MIB + 77, true, &f), 0);
+	assert_int_equal(store_missing(s, INO, size, runs, 3), 3);
+	assert_true(runs[2].off == 7 * MIB && runs[2].len == MIB);
+	/* Another size is another file. */
+	assert_int_equal(store_missing(s, INO, size + 1, runs, 3), 1);
+	assert_int_equal(store_missing(s, INO + 1, size, runs, 3), 1);
+}
+
 static void a_proved_chunk_is_served_and_survives(void **state)
 {
 	uint64_t size = 5 * MIB + 77;
@@ -183,6 +212,62 @@ static void a_fill_that_is_refuted_is_forgotten(void **state)
 	assert_int_equal(store_open_data(s, INO, f.gen), -ENOENT);
 	assert_int_equal(store_used_bytes(s), 0);
 	assert_int_equal(store_covers(s, INO, 0, 1, &f), 0);
+}
+
+/* S73 */
+static void a_part_is_proved_by_its_own_tree_hash(void **state)
+{
+	uint64_t size = 8 * MIB + 9;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size);
+	struct prove_op op = { .ino = INO,
+			       .gen = f.gen,
+			       .off = 4 * MIB,
+			       .len = 4 * MIB,
+			       .proof = PROOF_RANGE,
+			       .by_tree_hash = true,
+			       .tree_hash = tree_hash(bytes + 4 * MIB, 4 * MIB) };
+	struct prove_op again = op, bad = op;
+	assert_int_equal(chunk(s, &f, bytes, 4 * MIB, 2 * MIB, false, &f), 0);
+	assert_int_equal(store_prove_wait(s, &op), -EAGAIN);
+	assert_int_equal(chunk(s, &f, bytes, 6 * MIB, 2 * MIB, false, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 0, MIB, false, &f), 0);
+	assert_int_equal(store_prove_wait(s, &again), 0);
+	assert_int_equal(again.fill.here_bytes, 4 * MIB);
+	assert_int_equal(again.fill.proof, PROOF_RANGE);
+	assert_int_equal(store_covers(s, INO, 4 * MIB, 4 * MIB, &f), 1);
+	assert_int_equal(store_covers(s, INO, 0, 1, &f), 0);
+	/* What differs is forgotten as far as nothing else vouches for it. */
+	bad.off = 0;
+	bad.len = MIB;
+	assert_int_equal(store_prove_wait(s, &bad), -EBADMSG);
+	assert_int_equal(store_fill(s, INO, &f), 0);
+	assert_int_equal(f.held_bytes, 4 * MIB);
+	assert_int_equal(store_used_bytes(s), 4 * MIB);
+}
+
+static void what_was_proved_by_itself_survives_what_refutes_the_whole(void **state)
+{
+	uint64_t size = 4 * MIB + 9;
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size), g = f;
+	assert_int_equal(chunk(s, &f, bytes, 0, 2 * MIB, true, &f), 0);
+	bytes[3 * MIB] ^= 1;
+	assert_int_equal(chunk(s, &f, bytes, 2 * MIB, 2 * MIB, false, &f), 0);
+	assert_int_equal(chunk(s, &f, bytes, 4 * MIB, 9, false, &f), 0);
+	bytes[3 * MIB] ^= 1;
+	assert_int_equal(prove(s, &f, bytes, DIGEST_NONE, &g), -EBADMSG);
+	assert_int_equal(store_fill(s, INO, &g), 0);
+	assert_int_equal(g.gen, f.gen);
+	assert_int_equal(g.held_bytes, 2 * MIB);
+	assert_int_equal(store_covers(s, INO, 0, 2 * MIB, &g), 1);
+	assert_int_equal(chunk(s, &g, bytes, 2 * MIB, 2 * MIB, false, &g), 0);
+	assert_int_equal(chunk(s, &g, bytes, 4 * MIB, 9, false, &g), 0);
+	assert_int_equal(prove(s, &g, bytes, DIGEST_NONE, &g), 0);
+	assert_int_equal(g.proof, PROOF_TREE_HASH);
+	assert_data(s, &g, bytes);
 }
 
 static void an_empty_file_is_whole_once_proved(void **state)
@@ -423,11 +508,14 @@ int main(void)
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		RIG(a_proved_chunk_is_served_and_survives),
+		RIG(what_is_missing_is_told_in_runs),
 		RIG(a_chunk_of_another_hash_is_not_written),
 		RIG(chunks_that_do_not_fit_are_refused),
 		RIG(pending_bytes_are_never_served_until_the_whole_is_proved),
 		RIG(leaves_prove_the_whole_by_its_tree_hash),
 		RIG(a_fill_that_is_refuted_is_forgotten),
+		RIG(a_part_is_proved_by_its_own_tree_hash),
+		RIG(what_was_proved_by_itself_survives_what_refutes_the_whole),
 		RIG(an_empty_file_is_whole_once_proved),
 		RIG(a_generation_is_never_used_again),
 		RIG(a_generation_is_new_even_if_the_clock_went_back),

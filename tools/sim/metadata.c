@@ -5,6 +5,7 @@
  *	GET /latest/meta-data/iam/security-credentials/[ROLE]    the role, its credentials
  *	GET /latest/meta-data/placement/region
  *	GET /v2/credentials/ROLE                                 as a container's agent answers
+ *	GET /federation/credentials?role_name=R&account_id=A     as single sign-on's portal answers
  *
  * The same credentials are given until half of their life is over. (AWS protocol reference 4.4,
  * 2026-09)
@@ -22,6 +23,7 @@
 #define TTL_MAX     21600
 #define CREDENTIALS "/latest/meta-data/iam/security-credentials/"
 #define CONTAINER   "/v2/credentials/" ROLE
+#define PORTAL      "/federation/credentials"
 
 struct sim_metadata {
 	pthread_mutex_t mu;       /* a leaf but for the keys' */
@@ -52,7 +54,8 @@ void sim_metadata_close(struct sim *sim)
 
 bool sim_metadata_is_path(const char *path)
 {
-	return str_after(path, "/latest/") || str_after(path, "/v2/credentials/");
+	return str_after(path, "/latest/") || str_after(path, "/v2/credentials/") ||
+	       streq(path, PORTAL);
 }
 
 void sim_metadata_error(struct sim_req *req, struct sim_res *res, int status,
@@ -174,6 +177,35 @@ static void credentials_answer(struct sim_req *req, struct sim_res *res, bool is
 		   issued.id, issued.secret, issued.token, end);
 }
 
+/* Whoever signed in, with any token but "expired", has the role asked for. */
+static void portal_answer(struct sim_req *req, struct sim_res *res)
+{
+	const char *token = sim_header(req, "x-amz-sso_bearer_token");
+	const char *role = sim_query(req, "role_name");
+	const char *account = sim_query(req, "account_id");
+	struct sim_issued issued;
+
+	if (!token || streq(token, "expired")) {
+		fail(req, res, 401);
+		return;
+	}
+	if (!role || !account || !streq(account, SIM_ACCOUNT)) {
+		fail(req, res, 400);
+		return;
+	}
+	if (current(req->sim, &issued) < 0) {
+		fail(req, res, 500);
+		return;
+	}
+	res->status = 200;
+	res->content_type = "application/json";
+	buf_printf(&res->body,
+		   "{\"roleCredentials\":{\"accessKeyId\":\"%s\","
+		   "\"secretAccessKey\":\"%s\",\"sessionToken\":\"%s\","
+		   "\"expiration\":%" PRId64 "000}}",
+		   issued.id, issued.secret, issued.token, issued.expires_s);
+}
+
 static void text_answer(struct sim_res *res, const char *text)
 {
 	res->status = 200;
@@ -195,9 +227,11 @@ void sim_metadata_route(struct sim_req *req)
 {
 	bool is_container = str_after(req->raw_path, "/v2/");
 	bool is_session = streq(req->raw_path, "/latest/api/token");
+	bool is_portal = streq(req->raw_path, PORTAL);
 
 	snprintf(req->operation, sizeof(req->operation), "%s",
 		 is_container ? "ContainerCredentials"
+		 : is_portal  ? "GetRoleCredentials"
 		 : is_session ? "MetadataToken"
 			      : "Metadata");
 	snprintf(req->resource, sizeof(req->resource), "%.300s", req->raw_path);
@@ -213,6 +247,8 @@ void sim_metadata_handle(struct sim_req *req, struct sim_res *res)
 		fail(req, res, 405);
 	else if (streq(path, CONTAINER))
 		credentials_answer(req, res, false);
+	else if (streq(path, PORTAL))
+		portal_answer(req, res);
 	else if (!session_fits(req))
 		fail(req, res, 401);
 	else if (streq(path, CREDENTIALS))

@@ -413,6 +413,7 @@ size_t s3_list_seek_behind(const struct s3_bucket *b, size_t from, const char *p
 /* max-keys, encoding-type. */
 int s3_list_query(struct s3_call *call, uint64_t *ret_max_keys,
 		  bool *ret_has_url_encoding);
+uint64_t s3_list_page_max(const struct s3_call *call, uint64_t asked);
 /* What of an object Contents and Version have in common, from ETag to Size. */
 void s3_list_object(struct buf *out, const struct s3_object *o);
 /* s3_versions.c */

@@ -7,6 +7,7 @@
  *
  * Source: AWS protocol reference section 2.2, 2026-09.
  */
+#include "quirks.h"
 #include "s3.h"
 #include "str.h"
 #include <stdio.h>
@@ -266,12 +267,19 @@ static void put_head(struct listing *l, struct buf *out)
 	s3_xml_text(out, "IsTruncated", l->is_truncated ? "true" : "false");
 }
 
+uint64_t s3_list_page_max(const struct s3_call *call, uint64_t asked)
+{
+	uint64_t page = (uint64_t)sim_quirk(call->sim, QUIRK_PAGE_SIZE);
+	uint64_t most = page ? page : S3_LIST_MAX;
+
+	return asked < most ? asked : most;
+}
+
 static int run(struct listing *l)
 {
 	struct s3_call *call = l->call;
 
-	if (l->max_keys > S3_LIST_MAX)
-		l->max_keys = S3_LIST_MAX;
+	l->max_keys = s3_list_page_max(call, l->max_keys);
 	pthread_mutex_lock(&call->sim->mu);
 	const struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
 	if (b)

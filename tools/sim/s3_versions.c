@@ -192,8 +192,7 @@ int s3_list_object_versions(struct s3_call *call)
 	if (r)
 		return r;
 	uint64_t asked = w.max_keys;
-	if (w.max_keys > S3_LIST_MAX)
-		w.max_keys = S3_LIST_MAX;
+	w.max_keys = s3_list_page_max(call, w.max_keys);
 	pthread_mutex_lock(&call->sim->mu);
 	const struct s3_bucket *b = s3_bucket_find(call->s3, call->bucket);
 	if (b)

@@ -15,6 +15,7 @@ static const struct flag {
 } flags[] = {
 	{ 'r', "recursive", NULL, "walk directories; symbolic links are not followed" },
 	{ 'j', "json", NULL, "print one JSON object a line" },
+	{ 'R', "retry", NULL, "ask again for what has failed, no more; implies -r" },
 	{ 't', "tier", "TIER", "expedited, standard or bulk; else what the mount says" },
 	{ 'd', "days", "N", "how long an S3 copy is kept; else what the mount says" },
 	{ 'w', "wait", NULL, "wait until the files are here" },
@@ -63,6 +64,9 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 	switch (f->letter) {
 	case 'r':
 		set->is_recursive = true;
+		return 0;
+	case 'R':
+		set->is_retry = set->is_recursive = true;
 		return 0;
 	case 'j':
 		set->is_json = true;
@@ -165,11 +169,13 @@ int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *r
 		fprintf(stderr, "thaw %s: --timeout goes with --wait\n", verb->name);
 		return -EINVAL;
 	}
+	static char here[] = ".", *in_here[] = { here };
 	size_t n = (size_t)(argc - optind);
-	if (paths_check(verb, n) < 0)
+	bool is_here = set.is_retry && n == 0;
+	if (!is_here && paths_check(verb, n) < 0)
 		return -EINVAL;
 	*ret_set = set;
-	*ret_paths = argv + optind;
-	*ret_n = n;
+	*ret_paths = is_here ? in_here : argv + optind;
+	*ret_n = is_here ? 1 : n;
 	return 0;
 }

@@ -24,6 +24,7 @@ struct settings {
 	bool is_recursive;
 	bool is_json;
 	bool is_waiting;
+	bool is_retry;    /* what has failed only */
 	const char *tier; /* NULL: the mount's default */
 	uint64_t days;    /* 0: the mount's default */
 	int64_t limit_ms; /* real; 0: no limit */

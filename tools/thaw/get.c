@@ -105,6 +105,9 @@ static int file_get(void *arg, const struct file *f)
 		refusal_say(g, f, &before, r);
 		return 0;
 	}
+	if (g->set->is_retry && !streq(before.state, "failed") &&
+	    !streq(before.state, "denied"))
+		return 0;
 	if (streq(before.state, "cached")) {
 		g->n_here++;
 		if (g->set->is_json)

@@ -23,9 +23,10 @@ static const struct verb verbs[] = {
 		"get",
 		get_run,
 		"ask for cold files: this spends money, within the budgets",
-		"rtdwTj",
+		"rRtdwTj",
 		"PATH...",
 		"A directory stands for the files in it, with -r for those below as well.\n"
+		"With --retry PATH may be left out: the current directory.\n"
 		"Status 77: a policy or a budget refused.\n\n"
 		"example: thaw get --tier bulk --wait /mnt/archive/run-07.tar\n",
 		false,

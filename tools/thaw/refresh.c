@@ -38,15 +38,16 @@ static int line_make(const char *from, struct buf *line)
 	return buf_putc(line, '\n');
 }
 
-/* What the daemon has to say about an inventory it refused; NULL: nothing. */
-static const char *refusal(const char *dir, struct buf *text)
+/* The value of a line of the summary; NULL: there is none. */
+static const char *summary_value(const char *dir, const char *key, struct buf *text)
 {
+	buf_reset(text);
 	if (sidecar_read(dir, "summary", "", text) < 0)
 		return NULL;
-	char *at = strstr(text->data, "\nsource.error: ");
+	char *at = strstr(text->data, key);
 	if (!at)
 		return NULL;
-	at += strlen("\nsource.error: ");
+	at += strlen(key);
 	at[strcspn(at, "\n")] = 0;
 	return at;
 }
@@ -54,7 +55,9 @@ static const char *refusal(const char *dir, struct buf *text)
 static const char *failure(const struct settings *set, const char *dir, int r,
 			   struct buf *text)
 {
-	const char *why = set->from && r == -EBADMSG ? refusal(dir, text) : NULL;
+	const char *why = set->from && r == -EBADMSG
+				  ? summary_value(dir, "\nsource.error: ", text)
+				  : NULL;
 
 	if (why)
 		return why;
@@ -99,9 +102,12 @@ int refresh_run(const struct settings *set, char **paths, size_t n)
 		fprintf(stderr, "thaw: %s: %s\n", paths[0], failure(set, dir, r, &text));
 		return r == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
 	}
-	printf("%s: %s\n", paths[0],
-	       set->from
-		       ? "the inventory is in place"
-		       : "a new listing is on its way; the old one serves until it is here");
+	if (set->from) {
+		printf("%s: the inventory is in place\n", paths[0]);
+		return EXIT_DONE;
+	}
+	const char *cost = summary_value(dir, "\nsource.refresh.cost: ", &text);
+	printf("%s: a new listing is on its way; the old one serves until it is here%s%s\n",
+	       paths[0], cost ? "; the last one cost " : "", cost ? cost : "");
 	return EXIT_DONE;
 }

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was restored is there for a while only: what if it goes before all of it was fetched.
+ * Promises are cited by number (docs/SEMANTICS.md). */
+#include "cases.h"
+
+#include "facts.h"
+#include <errno.h>
+
+struct asked {
+	struct ask ask;
+	unsigned int answers;
+	int result;
+};
+
+static void ask_done(struct ask *a, int r)
+{
+	struct asked *asked = container_of(a, struct asked, ask);
+
+	asked->answers++;
+	asked->result = r;
+}
+
+static void ask(struct rig *rig, struct asked *asked, enum ask_verb verb, uint64_t ino)
+{
+	asked->answers = 0;
+	asked->ask.verb = verb;
+	asked->ask.ino = ino;
+	asked->ask.uid = 1000;
+	asked->ask.done = ask_done;
+	engine_ask(rig->engine, &asked->ask);
+	rig_settle(rig);
+}
+
+static uint64_t request_id(struct rig *rig, uint64_t ino)
+{
+	struct request rec;
+
+	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
+	return rec.id;
+}
+
+/* Up to the moment when one chunk of it is here and others are on their way. */
+static void fetch_one_chunk(struct rig *rig, uint64_t ino)
+{
+	rig_settle(rig);
+	clock_advance(rig->clock, 10 * HOURS);
+	rig_go_to(rig, ino, PHASE_FETCHING);
+	while (restore_find(rig->engine, ino)->n_transfers < 3)
+		engine_turn(rig->engine, 1);
+	memory_pump();
+	while (rig->engine->n_ops)
+		engine_turn(rig->engine, 1);
+	assert_int_equal(rig_phase(rig, ino), PHASE_FETCHING);
+}
+
+static void lapses_halfway(struct rig *rig, const char *source, struct memory_object *o,
+			   const char *operation)
+{
+	uint64_t ino = rig_ino(rig, source, o->object.id);
+	struct rig_reader reader;
+	struct request first, second;
+
+	rig_read(rig, &reader, ino, 0, BIG);
+	fetch_one_chunk(rig, ino);
+	uint64_t id = request_id(rig, ino);
+	o->is_restored = false;
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(reader.result, 0);
+	rig_settle(rig);
+	assert_true(rig_is_right(rig, ino, o));
+	assert_int_equal(o->restores, 2);
+	assert_int_equal(rig_ledger(rig, operation, "retrieval").lines, 2);
+	/* What was here is not fetched again; what was on its way is billed half. */
+	assert_true(o->fetched_bytes < BIG + MIB);
+	assert_int_equal(journal_request_of(rig->state->journal, ino, &second), 0);
+	assert_int_equal(journal_request(rig->state->journal, id, &first), 0);
+	assert_int_equal(second.renewals, 1);
+	assert_int_equal(second.state, REQUEST_DONE);
+	assert_int_equal(first.state, REQUEST_FAILED);
+	assert_true(first.reserved == 0 && first.charged > 0);
+	assert_non_null(strstr(first.error, "asked for again"));
+}
+
+/* S70 */
+static void what_lapses_halfway_is_asked_for_again_and_what_is_here_stays(void **state)
+{
+	lapses_halfway(*state, "vault", archive, "InitiateJob");
+	lapses_halfway(*state, "bucket", object, "RestoreObject");
+}
+
+/* S70 */
+static void what_lapses_and_nobody_waits_for_is_not_paid_again(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_reader reader;
+	struct facts facts;
+
+	rig_read(rig, &reader, ino, 0, 100);
+	fetch_one_chunk(rig, ino);
+	engine_interrupt(rig->engine, reader.waiter.id);
+	object->is_restored = false;
+	rig_settle(rig);
+	assert_int_equal(rig_phase(rig, ino), PHASE_ENDED);
+	assert_int_equal(object->restores, 1);
+	assert_int_equal(facts_of(rig->engine, ino, &facts), 0);
+	assert_non_null(strstr(facts.why, "nobody waits for it"));
+	assert_true(facts.request.reserved == 0);
+	/* Read again, it goes on from there. */
+	read_whole(rig, ino, 0);
+	assert_int_equal(object->restores, 2);
+	assert_true(object->fetched_bytes < BIG + MIB);
+}
+
+static void what_was_asked_for_is_asked_again_without_a_reader(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "vault", "archive");
+	struct asked get = { .answers = 0 };
+
+	ask(rig, &get, ASK_GET, ino);
+	fetch_one_chunk(rig, ino);
+	archive->is_restored = false;
+	rig_settle(rig);
+	assert_int_equal(rig_phase(rig, ino), PHASE_RESTORING);
+	assert_int_equal(archive->restores, 2);
+	clock_advance(rig->clock, 10 * HOURS);
+	rig_settle(rig);
+	assert_true(rig_is_right(rig, ino, archive));
+}
+
+/* S24 */
+static void a_budget_says_no_to_paying_again(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_reader reader;
+	struct facts facts;
+
+	rig_read(rig, &reader, ino, 0, 100);
+	fetch_one_chunk(rig, ino);
+	uint64_t id = request_id(rig, ino);
+	rig->budgets[1].money = 1;
+	object->is_restored = false;
+	assert_true(rig_run(rig, rig_is_answered, &reader, HOURS));
+	assert_int_equal(reader.result, -EDQUOT);
+	rig_settle(rig);
+	assert_int_equal(object->restores, 1);
+	assert_int_equal(request_id(rig, ino), id);
+	assert_int_equal(facts_of(rig->engine, ino, &facts), 0);
+	assert_int_equal(facts.state,
+			 FILE_FAILED); /* and not "denied": it has cost something */
+	assert_true(facts.request.reserved == 0);
+	assert_non_null(strstr(facts.why, "has lapsed"));
+	assert_non_null(strstr(facts.why, "budget default/uid=1000"));
+}
+
+static void what_lapses_again_and_again_is_given_up(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+
+	store->mishap[BACKEND_FETCH] = MISHAP_LAPSED;
+	store->mishaps[BACKEND_FETCH] = 1000;
+	read_whole(rig, ino, -EIO);
+	assert_int_equal(object->restores, 3);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 3);
+}
+
+static void what_somebody_restored_anew_is_fetched_unpaid(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_reader reader;
+
+	rig_read(rig, &reader, ino, 0, 100);
+	fetch_one_chunk(rig, ino);
+	object->ready_ms = clock_service_ms(rig->clock) + 5 * HOURS;
+	object->expires_ms = object->ready_ms + 48 * HOURS;
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(reader.result, 0);
+	assert_int_equal(object->restores, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 1);
+}
+
+static void what_is_gone_before_it_was_seen_ready_is_asked_for_again(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "vault", "archive");
+	struct rig_reader reader;
+
+	rig_read(rig, &reader, ino, 0, 100);
+	rig_settle(rig);
+	clock_advance(rig->clock, 40 * HOURS); /* asleep: ready and gone meanwhile */
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(reader.result, 0);
+	assert_int_equal(archive->restores, 2);
+}
+
+static void a_service_that_shows_what_it_does_not_give_is_given_up(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+
+	store->mishap[BACKEND_FETCH] = MISHAP_COLD;
+	store->mishaps[BACKEND_FETCH] = 1000;
+	read_whole(rig, ino, -EIO);
+	assert_int_equal(object->restores, 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_lapses_halfway_is_asked_for_again_and_what_is_here_stays),
+		TEST(what_lapses_and_nobody_waits_for_is_not_paid_again),
+		TEST(what_was_asked_for_is_asked_again_without_a_reader),
+		TEST(a_budget_says_no_to_paying_again),
+		TEST(what_lapses_again_and_again_is_given_up),
+		TEST(what_somebody_restored_anew_is_fetched_unpaid),
+		TEST(what_is_gone_before_it_was_seen_ready_is_asked_for_again),
+		TEST(a_service_that_shows_what_it_does_not_give_is_given_up),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

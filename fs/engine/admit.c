@@ -1,30 +1,138 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admit - whether a wish may go on: what the cache and the budgets say of it. */
+/* admit - whether a wish may go on: what policy, breaker, cache and budgets say of it, in this
+ * order. All of it is free of charge. */
 #include "guard.h"
 #include "log.h"
+#include "policy.h"
 #include "private.h"
+#include "storm.h"
 #include <errno.h>
 
-int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
-{
-	struct guard_ask ask = {
-		.uid = r->rec.uid,
-		.gid = r->rec.gid,
-		.source = r->source->cfg.backend.name,
-		.now_ms = engine_service_ms(r->engine),
-	};
+static const struct origin nobody;
 
-	return guard_draws(r->engine->cfg.budgets, r->engine->cfg.n_budgets, &ask, ret);
+/* ---- the path, where a rule asks for it ---- */
+
+static bool has_path_rules(const struct engine_cfg *cfg)
+{
+	for (size_t i = 0; i < cfg->n_policies; i++)
+		if (cfg->policies[i].path[1])
+			return true;
+	for (size_t i = 0; i < cfg->n_budgets; i++)
+		if (cfg->budgets[i].who == BUDGET_PATH)
+			return true;
+	return false;
 }
 
-void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used)
+void rule_path(struct engine *e, uint64_t ino, char ret[RULE_PATH_MAX])
 {
-	r->rec.err = EDQUOT;
-	guard_refusal_text(draw, used, r->estimate.total, r->rec.error,
-			   sizeof(r->rec.error));
+	char *at = ret + RULE_PATH_MAX - 1;
+	struct entry entry;
+
+	*at = '\0';
+	if (!has_path_rules(&e->cfg)) {
+		*ret = '\0';
+		return;
+	}
+	/* From the file up to its source's root, which has no parent. */
+	while (ino && catalog_get(e->state->catalog, ino, &entry) == 0) {
+		bool is_root = !entry.parent;
+		const char *name = is_root ? entry.source : entry.name;
+		size_t len = strlen(name);
+
+		if (is_root && e->cfg.is_single)
+			break;
+		if (len + 1 > (size_t)(at - ret))
+			break;
+		at -= len;
+		memcpy(at, name, len);
+		*--at = '/';
+		ino = entry.parent;
+	}
+	memmove(ret, at, strlen(at) + 1);
+}
+
+/* ---- policy and breaker ---- */
+
+void restore_policy(struct engine *e, const struct wish *wish, struct policy_verdict *ret)
+{
+	char path[RULE_PATH_MAX];
+	struct policy_ask ask = {
+		.path = path,
+		.uid = wish->uid,
+		.gid = wish->gid,
+		.origin = wish->origin ? wish->origin : &nobody,
+	};
+
+	rule_path(e, wish->ino, path);
+	policy_decide(e->cfg.policies, e->cfg.n_policies, &ask, ret);
+}
+
+static void say_refused(const struct restore *r)
+{
 	log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino, r->rec.uid,
 		   r->rec.error);
 }
+
+static bool policy_refuses(struct restore *r, const struct wish *wish,
+			   const struct policy_verdict *v)
+{
+	const struct storage_class *c = restore_class(r);
+	char *words = r->rec.error;
+	size_t room = sizeof(r->rec.error);
+
+	if (v->recall == RECALL_DENY)
+		snprintf(words, room,
+			 "the policy for %.100s does not let you have files restored: "
+			 "nothing was paid; ask an administrator",
+			 v->recall_path);
+	else if (v->recall == RECALL_EXPLICIT && !wish->is_asked)
+		snprintf(words, room,
+			 "under %.100s reading restores nothing: nothing was paid; ask "
+			 "for what you need with `thaw get FILE`, then read",
+			 v->recall_path);
+	else if (c->is_archive &&
+		 (r->rec.tier == TIER_NONE || !(v->tiers & (1u << r->rec.tier))))
+		snprintf(words, room,
+			 "the policy does not allow the tier %s here: nothing was paid; "
+			 "ask without a tier, or for another one",
+			 r->rec.tier ? tier_word(r->rec.tier) : "this file needs");
+	else
+		return false;
+	r->rec.err = EACCES;
+	return true;
+}
+
+static bool storm_refuses(struct restore *r, const struct wish *wish,
+			  const struct policy_verdict *v)
+{
+	const struct origin *o = wish->origin ? wish->origin : &nobody;
+	struct storm_ask ask = {
+		.ino = r->ino,
+		.bytes = r->rec.size_bytes,
+		.uid = wish->uid,
+		.pgrp = o->pgrp,
+		.program = o->program,
+		.is_cold = restore_class(r)->is_archive,
+		.is_walking = wish->is_walking,
+		.is_indexer = policy_is_indexer(o->program),
+		.limits = v->storm,
+	};
+	const struct storm *t;
+	bool is_new;
+
+	if (wish->is_asked ||
+	    storms_admit(r->engine->storms, &ask, engine_real_ms(r->engine), &t,
+			 &is_new) != -EDQUOT)
+		return false;
+	storm_text(t, r->rec.error, sizeof(r->rec.error));
+	r->rec.err = EDQUOT;
+	if (is_new)
+		log_warning("storm-%llu uid=%u %s", (unsigned long long)t->id, t->uid,
+			    r->rec.error);
+	return true;
+}
+
+/* ---- cache ---- */
 
 uint64_t restore_bytes_to_come(const struct restore *r)
 {
@@ -36,46 +144,122 @@ uint64_t restore_bytes_to_come(const struct restore *r)
 	return r->rec.size_bytes;
 }
 
-bool restore_is_refused_here(struct restore *r, const struct entry *entry)
+static bool cache_refuses(struct restore *r)
 {
 	struct engine *e = r->engine;
-	struct budget_draw draws[BUDGETS_MAX];
-	bool may_be_here =
-		entry->is_restoring || entry->copy_expires_ms > engine_service_ms(e);
 	uint64_t free_bytes = store_free_bytes(e->state->store);
 	uint64_t used_bytes = store_used_bytes(e->state->store);
 	uint64_t needed = restore_bytes_to_come(r);
 	uint64_t to_come = e->promised_bytes + needed;
+	char words[24];
 
-	if ((e->cfg.cache_bytes && used_bytes + to_come > e->cfg.cache_bytes) ||
-	    to_come + e->cfg.reserve_bytes > free_bytes) {
-		char words[24];
-
-		size_words(needed, words);
-		r->rec.err = ENOSPC;
-		snprintf(
-			r->rec.error, sizeof(r->rec.error),
-			"the cache cannot hold %s more: evict something or make it larger; "
-			"nothing was paid",
-			words);
-		return true;
-	}
-	restore_promise(r, needed);
-	restore_estimate(r, restore_class(r)->is_archive && !may_be_here, &r->estimate);
-	/* Where looking costs something a hopeless wish is not looked up at all. */
-	if (r->estimate.is_unknown || r->tariff.head_request == 0)
+	if ((!e->cfg.cache_bytes || used_bytes + to_come <= e->cfg.cache_bytes) &&
+	    to_come + e->cfg.reserve_bytes <= free_bytes) {
+		restore_promise(r, needed);
 		return false;
+	}
+	size_words(needed, words);
+	r->rec.err = ENOSPC;
+	snprintf(r->rec.error, sizeof(r->rec.error),
+		 "the cache cannot hold %s more: evict something or make it larger; "
+		 "nothing was paid",
+		 words);
+	return true;
+}
+
+/* ---- budgets ---- */
+
+int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
+{
+	struct engine *e = r->engine;
+	char path[RULE_PATH_MAX];
+	struct guard_ask ask = {
+		.uid = r->rec.uid,
+		.gid = r->rec.gid,
+		.origin = &r->rec.origin,
+		.source = r->source->cfg.backend.name,
+		.path = path,
+		.now_ms = engine_service_ms(e),
+	};
+
+	rule_path(e, r->ino, path);
+	return guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, ret);
+}
+
+static struct guard_need need_of(const struct restore *r)
+{
+	return (struct guard_need){
+		.money = r->estimate.total,
+		.bytes = request_budget_bytes(&r->rec),
+		.files = request_budget_files(&r->rec),
+	};
+}
+
+enum restore_event restore_refuse(struct restore *r, const struct budget_draw *draw,
+				  const struct budget_use *use)
+{
+	struct guard_need need = need_of(r);
+	bool is_held = r->over == OVER_HOLD && !r->is_inventory;
+
+	guard_refusal_text(draw, use, &need, r->rec.error, sizeof(r->rec.error));
+	r->rec.err = is_held ? 0 : EDQUOT;
+	if (is_held)
+		log_notice("ino=%llu uid=%u held: %s", (unsigned long long)r->ino,
+			   r->rec.uid, r->rec.error);
+	else
+		say_refused(r);
+	return is_held ? EV_HELD : EV_REFUSED;
+}
+
+/* The tightest budget that says no, or none. */
+static bool budget_refuses(struct restore *r, struct budget_draw *ret,
+			   struct budget_use *ret_use)
+{
+	struct journal *j = r->engine->state->journal;
+	struct budget_draw draws[BUDGETS_MAX];
+	struct budget_use uses[BUDGETS_MAX];
+	struct guard_need need = need_of(r);
+	size_t refusing = 0;
+
 	int n = restore_draws(r, draws);
 	for (int i = 0; i < n; i++) {
-		money_t spent, reserved;
+		struct budget_use *use = &uses[refusing];
 
-		if (journal_budget(e->state->journal, draws[i].key, &spent, &reserved) <
-		    0)
+		if (journal_budget(j, draws[i].key, use) < 0 ||
+		    budget_lacks(&draws[i], use, need.money, need.bytes, need.files) ==
+			    BUDGET_ALLOWS)
 			continue;
-		if (spent + reserved + r->estimate.total > draws[i].limit) {
-			restore_refuse(r, &draws[i], spent + reserved);
-			return true;
-		}
+		draws[refusing++] = draws[i];
 	}
-	return false;
+	if (!refusing)
+		return false;
+	size_t i = guard_tightest(draws, uses, refusing);
+	*ret = draws[i];
+	*ret_use = uses[i];
+	return true;
+}
+
+enum restore_event restore_admit(struct restore *r, const struct wish *wish,
+				 const struct entry *entry,
+				 const struct policy_verdict *v)
+{
+	struct engine *e = r->engine;
+	struct budget_draw draw;
+	struct budget_use use;
+	bool may_be_here =
+		entry->is_restoring || entry->copy_expires_ms > engine_service_ms(e);
+
+	if (!wish->is_approved &&
+	    (policy_refuses(r, wish, v) || storm_refuses(r, wish, v))) {
+		say_refused(r);
+		return EV_REFUSED;
+	}
+	if (cache_refuses(r))
+		return EV_REFUSED;
+	restore_estimate(r, restore_class(r)->is_archive && !may_be_here, &r->estimate);
+	/* Where looking costs something a hopeless wish is not looked up at all. */
+	if (wish->is_approved || r->estimate.is_unknown || r->tariff.head_request == 0)
+		return EV_WANTED;
+	return budget_refuses(r, &draw, &use) ? restore_refuse(r, &draw, &use)
+					      : EV_WANTED;
 }

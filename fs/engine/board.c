@@ -3,6 +3,7 @@
 #include "json.h"
 #include "pace.h"
 #include "private.h"
+#include "storm.h"
 #include <errno.h>
 
 /* The queue is rendered at most this often. */
@@ -73,23 +74,62 @@ static void source_progress(struct source *s)
 	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
 }
 
+static void storm_lines(struct engine *e, int64_t now_ms, struct buf *out)
+{
+	const struct storm *t = NULL;
+
+	while ((t = storms_next(e->storms, t ? t->id : 0, now_ms))) {
+		char text[256], left[32];
+
+		storm_text(t, text, sizeof(text));
+		duration_words(t->until_ms - now_ms, left);
+		buf_printf(out, "storm-%llu: uid %u, %llu reads refused, %s left: %s\n",
+			   (unsigned long long)t->id, t->uid,
+			   (unsigned long long)t->refused, left, text);
+	}
+}
+
+static uint64_t lines_of(const struct buf *text)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < text->len; i++)
+		n += text->data[i] == '\n';
+	return n;
+}
+
+static void swap_text(struct buf *a, struct buf *b)
+{
+	struct buf was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
 void board_publish(struct engine *e, int64_t lag_ms)
 {
 	int64_t now = engine_real_ms(e);
 	bool is_due = now - e->published_ms >= PUBLISH_MS;
-	struct buf text;
+	uint64_t held = 0;
+	struct buf text, storms;
 
 	buf_init(&text, e->queue_text.max_len);
+	buf_init(&storms, BUF_TEXT_MAX);
+	for (struct restore *r = restore_first(e); is_due && r; r = restore_next(r)) {
+		queue_line(r, now, &text);
+		held += r->phase == PHASE_HELD;
+	}
 	if (is_due) {
-		for (struct restore *r = restore_first(e); r; r = restore_next(r))
-			queue_line(r, now, &text);
+		storm_lines(e, now, &storms);
 		e->published_ms = now;
 	}
 	pthread_mutex_lock(&e->board_mu);
 	if (is_due) {
-		struct buf old = e->queue_text;
-		e->queue_text = text;
-		text = old;
+		swap_text(&e->queue_text, &text);
+		swap_text(&e->storm_text, &storms);
+		e->stats.held = held;
+		e->stats.storms = lines_of(&e->storm_text);
+		e->stats.storms_ever = storms_count(e->storms);
 	}
 	for (size_t i = 0; i < e->n_sources && is_due; i++)
 		source_progress(e->sources[i]);
@@ -100,6 +140,7 @@ void board_publish(struct engine *e, int64_t lag_ms)
 		e->stats.lag_max_ms = lag_ms;
 	pthread_mutex_unlock(&e->board_mu);
 	buf_done(&text);
+	buf_done(&storms);
 }
 
 void board_source(struct source *s, enum source_state state, const char *error)
@@ -143,6 +184,17 @@ int engine_queue_text(struct engine *e, struct buf *out)
 	pthread_mutex_lock(&e->board_mu);
 	if (e->queue_text.len)
 		r = buf_add(out, e->queue_text.data, e->queue_text.len);
+	pthread_mutex_unlock(&e->board_mu);
+	return r;
+}
+
+int engine_storm_text(struct engine *e, struct buf *out)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&e->board_mu);
+	if (e->storm_text.len)
+		r = buf_add(out, e->storm_text.data, e->storm_text.len);
 	pthread_mutex_unlock(&e->board_mu);
 	return r;
 }

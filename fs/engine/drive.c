@@ -122,6 +122,10 @@ static void restore_act(struct restore *r, unsigned int actions)
 		look_begin(r);
 	else if (actions & DO_RESERVE)
 		intent_begin(r);
+	else if (actions & DO_HOLD)
+		intent_hold(r);
+	else if (actions & DO_STAND)
+		held_stands(r);
 	else if (actions & DO_SEND)
 		send_begin(r);
 	else if (actions & DO_WATCH)

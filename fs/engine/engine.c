@@ -3,6 +3,7 @@
 
 #include "log.h"
 #include "private.h"
+#include "storm.h"
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -206,6 +207,10 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	pthread_mutex_init(&e->board_mu, NULL);
 	pthread_cond_init(&e->board_changed, NULL);
 	buf_init(&e->queue_text, (size_t)64 << 20);
+	buf_init(&e->storm_text, BUF_TEXT_MAX);
+	e->storms = storms_new();
+	if (!e->storms)
+		return -ENOMEM;
 	e->box = mailbox_new(wake, e);
 	if (!e->box)
 		return -ENOMEM;
@@ -242,6 +247,8 @@ void engine_free(struct engine *e)
 	if (e->box)
 		mailbox_free(e->box);
 	buf_done(&e->queue_text);
+	buf_done(&e->storm_text);
+	storms_free(e->storms);
 	pthread_cond_destroy(&e->board_changed);
 	pthread_mutex_destroy(&e->board_mu);
 	free(e);

@@ -13,7 +13,9 @@
 #include "backend.h"
 #include "clock.h"
 #include "money.h"
+#include "origin.h"
 #include "prices.h"
+#include "rules.h"
 #include "state.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,31 +24,6 @@
 struct engine;
 
 /* ---- configuration: strings are borrowed, for the engine's life ---- */
-
-enum budget_period {
-	BUDGET_DAY,
-	BUDGET_WEEK,
-	BUDGET_MONTH,
-	BUDGET_TOTAL,
-};
-
-enum budget_who {
-	BUDGET_EVERYONE,
-	BUDGET_USER,   /* `id` is the uid */
-	BUDGET_GROUP,  /* `id` is the gid: the reader's own group */
-	BUDGET_SOURCE, /* `source` */
-};
-
-/* One `who` of one [budget NAME]. */
-struct budget {
-	const char *name;
-	enum budget_who who;
-	uint32_t id;
-	const char *source;
-	bool is_each; /* a budget for each user, or one pool */
-	money_t money;
-	enum budget_period period;
-};
 
 struct engine_cfg {
 	uint64_t chunk_bytes;   /* a power of two of MiB */
@@ -57,6 +34,11 @@ struct engine_cfg {
 	const struct budget *budgets;
 	size_t n_budgets;
 	const struct prices *prices; /* NULL: nothing has a known price */
+	const struct policy *policies;
+	size_t n_policies;
+	const struct chargeback *chargebacks;
+	size_t n_chargebacks;
+	bool is_single; /* one source: paths of rules begin at its root, not with its name */
 	/* For tests: called at each edge of the table in restore.h, before and after its actions.
 	 * NULL: nobody looks. */
 	void (*on_edge)(const char *phase, const char *event, bool is_after, void *arg);
@@ -130,6 +112,7 @@ struct waiter {
 	uint64_t ino, off, len;
 	enum wait_how how;
 	uint32_t uid, gid, pid;
+	struct origin origin;
 	/* The engine's: */
 	struct engine *engine;
 	struct restore *restore; /* NULL: of a poll that waits for somebody to ask */
@@ -152,17 +135,21 @@ enum ask_verb {
 	ASK_CANCEL,
 	ASK_REFRESH, /* `ino`: any of the source */
 	ASK_EVICT,   /* the caller has seen that nobody has it open */
+	ASK_APPROVE, /* the newest request of `ino`; or `request_id`, or `storm_id` */
 };
 
 struct ask {
 	struct msg msg; /* the engine's */
 	enum ask_verb verb;
 	uint64_t ino;
-	enum tier tier; /* GET; TIER_NONE: the source's default */
-	uint32_t days;  /* GET; 0: the source's default */
-	bool is_saved;  /* REFRESH: from an inventory that is there */
-	int saved_fd;   /* borrowed until done */
+	enum tier tier;                /* GET; TIER_NONE: the source's default */
+	uint32_t days;                 /* GET; 0: the source's default */
+	bool is_saved;                 /* REFRESH: from an inventory that is there */
+	int saved_fd;                  /* borrowed until done */
+	uint64_t request_id, storm_id; /* APPROVE; 0: of `ino` */
+	bool is_admin;
 	uint32_t uid, gid, pid;
+	struct origin origin;
 	/* Engine thread, while a saved inventory is read: was who asked interrupted? NULL: no. */
 	bool (*is_interrupted)(struct ask *a);
 	/* Engine thread, once: takes `a`. GET is answered when its intent is durable (0), refused
@@ -203,10 +190,14 @@ struct source_status {
 int engine_source_status(struct engine *e, const char *source, struct source_status *ret);
 /* JSON lines, a restore in flight each, with its waiters. */
 int engine_queue_text(struct engine *e, struct buf *out);
+/* For people: a line for each storm that is stopped. */
+int engine_storm_text(struct engine *e, struct buf *out);
 
 struct engine_stats {
 	uint64_t waiters, restores, transfers;
 	uint64_t hints;     /* notices about something under way, since the start */
 	int64_t lag_max_ms; /* longest turn of the loop, real */
+	uint64_t storms, storms_ever; /* stopped now; since the start */
+	uint64_t held;                /* requests that wait for an approval */
 };
 void engine_stats(struct engine *e, struct engine_stats *ret);

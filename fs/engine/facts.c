@@ -43,6 +43,8 @@ static enum file_state state_of(const struct facts *f, const struct storage_clas
 	switch (f->request.state) {
 	case REQUEST_INTENT:
 		return FILE_REQUESTED;
+	case REQUEST_HELD:
+		return FILE_HELD;
 	case REQUEST_RESTORING:
 		return FILE_RESTORING;
 	case REQUEST_READY:
@@ -65,7 +67,7 @@ static enum file_state state_of(const struct facts *f, const struct storage_clas
 static bool is_open(const struct request *rec)
 {
 	return rec->state == REQUEST_INTENT || rec->state == REQUEST_RESTORING ||
-	       rec->state == REQUEST_READY;
+	       rec->state == REQUEST_READY || rec->state == REQUEST_HELD;
 }
 
 /* What was asked, if a request is open; else what would be. */

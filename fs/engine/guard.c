@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard.h"
 
+#include "str.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
+
+/* A budget of a group is its members', however they are; a request may name the one that counts. */
+static bool group_applies(uint32_t gid, const struct guard_ask *ask)
+{
+	const struct people group = { .gids = &gid, .n_gids = 1 };
+	const struct origin *o = ask->origin;
+
+	if (!o)
+		return gid == ask->gid;
+	if (o->has_group)
+		return gid == o->group;
+	return people_have(&group, ask->uid, ask->gid, o->groups, o->n_groups);
+}
 
 static bool budget_applies(const struct budget *b, const struct guard_ask *ask)
 {
@@ -15,9 +29,11 @@ static bool budget_applies(const struct budget *b, const struct guard_ask *ask)
 	case BUDGET_USER:
 		return b->id == ask->uid;
 	case BUDGET_GROUP:
-		return b->id == ask->gid;
+		return group_applies(b->id, ask);
 	case BUDGET_SOURCE:
 		return strcmp(b->source, ask->source) == 0;
+	case BUDGET_PATH:
+		return ask->path && path_holds(b->path, ask->path);
 	}
 	return false;
 }
@@ -56,7 +72,8 @@ static bool draw_is_double(struct budget_draw *draws, int n)
 	for (int i = 0; i < n; i++) {
 		if (strcmp(draws[i].key, draws[n].key) != 0)
 			continue;
-		if (draws[n].limit < draws[i].limit)
+		if (draws[i].limit < 0 ||
+		    (draws[n].limit >= 0 && draws[n].limit < draws[i].limit))
 			draws[i].limit = draws[n].limit;
 		return true;
 	}
@@ -83,22 +100,98 @@ int guard_draws(const struct budget *budgets, size_t n, const struct guard_ask *
 		snprintf(ret[n_draws].key, sizeof(ret[n_draws].key), "%.64s%s/%s",
 			 b->name, who, period);
 		ret[n_draws].limit = b->money;
+		ret[n_draws].bytes = b->bytes;
+		ret[n_draws].files = b->files;
 		n_draws += !draw_is_double(ret, n_draws);
 	}
 	return n_draws;
 }
 
-void guard_refusal_text(const struct budget_draw *draw, money_t used, money_t needed,
-			char *ret, size_t room)
+const struct budget *guard_budget(const struct budget *budgets, size_t n,
+				  const struct budget_draw *draw)
+{
+	size_t len = strcspn(draw->key, "/");
+
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(budgets[i].name, draw->key, len) == 0 &&
+		    budgets[i].name[len] == '\0')
+			return &budgets[i];
+	return NULL;
+}
+
+static money_t money_left(const struct budget_draw *draw, const struct budget_use *use)
+{
+	return draw->limit - use->spent - use->reserved;
+}
+
+size_t guard_tightest(const struct budget_draw *draws, const struct budget_use *uses,
+		      size_t n)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if (draws[i].limit < 0)
+			continue;
+		if (draws[best].limit < 0 ||
+		    money_left(&draws[i], &uses[i]) <
+			    money_left(&draws[best], &uses[best]))
+			best = i;
+	}
+	return best;
+}
+
+bool guard_warns(const struct budget *b, const struct budget_use *use_after,
+		 const struct guard_need *need)
+{
+	money_t used = use_after->spent + use_after->reserved;
+	money_t mark = b->money / 100 * b->warn_percent;
+
+	if (b->money <= 0 || !b->warn_percent)
+		return false;
+	return used >= mark && used - need->money < mark;
+}
+
+#define REMEDY "wait for the next period or ask for a larger budget"
+
+static void lacks_money(const struct budget_draw *draw, const struct budget_use *use,
+			const struct guard_need *need, char *ret, size_t room)
 {
 	char limit_text[48], used_text[48], needed_text[48];
 
 	money_words(draw->limit, limit_text);
-	money_words(used, used_text);
-	money_words(needed, needed_text);
+	money_words(use->spent + use->reserved, used_text);
+	money_words(need->money, needed_text);
 	snprintf(
 		ret, room,
-		"budget %s allows %s USD; %s is spent or reserved, this needs %s: wait for the "
-		"next period or ask for a larger budget",
+		"budget %s allows %s USD; %s is spent or reserved, this needs %s: " REMEDY,
 		draw->key, limit_text, used_text, needed_text);
+}
+
+void guard_refusal_text(const struct budget_draw *draw, const struct budget_use *use,
+			const struct guard_need *need, char *ret, size_t room)
+{
+	char limit_text[24], used_text[24], needed_text[24];
+
+	switch (budget_lacks(draw, use, need->money, need->bytes, need->files)) {
+	case BUDGET_ALLOWS: /* what was in the way has gone meanwhile */
+	case BUDGET_LACKS_MONEY:
+		lacks_money(draw, use, need, ret, room);
+		return;
+	case BUDGET_LACKS_BYTES:
+		size_words(draw->bytes, limit_text);
+		size_words((uint64_t)(use->spent_bytes + use->reserved_bytes), used_text);
+		size_words(need->bytes, needed_text);
+		snprintf(ret, room,
+			 "budget %s allows %s; %s are restored or reserved, this needs "
+			 "%s: " REMEDY,
+			 draw->key, limit_text, used_text, needed_text);
+		return;
+	case BUDGET_LACKS_FILES:
+		snprintf(
+			ret, room,
+			"budget %s allows %llu files; %lld are restored or reserved: " REMEDY,
+			draw->key, (unsigned long long)draw->files,
+			(long long)(use->spent_files + use->reserved_files));
+		return;
+	}
 }

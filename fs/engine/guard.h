@@ -7,19 +7,38 @@
  */
 #pragma once
 
-#include "engine.h"
 #include "journal.h"
+#include "rules.h"
 
 struct guard_ask {
 	uint32_t uid, gid;
+	const struct origin *origin; /* NULL: nobody in particular */
 	const char *source;
-	int64_t now_ms; /* service time */
+	const char *path; /* from the mount's root; NULL: budgets of paths do not apply */
+	int64_t now_ms;   /* service time */
 };
 
 /* Fills `ret` with one draw for each budget that applies. Gives their number, or -E2BIG. */
 int guard_draws(const struct budget *budgets, size_t n, const struct guard_ask *ask,
 		struct budget_draw ret[BUDGETS_MAX]);
 
+/* The configuration's budget that a draw is on, or NULL: the first of that name. */
+const struct budget *guard_budget(const struct budget *budgets, size_t n,
+				  const struct budget_draw *draw);
+
+/* What is asked of the budgets. */
+struct guard_need {
+	money_t money;
+	uint64_t bytes, files;
+};
+
 /* "budget default/2026-11-22 allows 10.00 USD; 9.20 is spent or reserved, this needs 1.50". */
-void guard_refusal_text(const struct budget_draw *draw, money_t used, money_t needed,
-			char *ret, size_t room);
+void guard_refusal_text(const struct budget_draw *draw, const struct budget_use *use,
+			const struct guard_need *need, char *ret, size_t room);
+
+/* The budget with the least money left, or where none is of money the first; n is not 0. */
+size_t guard_tightest(const struct budget_draw *draws, const struct budget_use *uses,
+		      size_t n);
+/* True where `need` takes the money used from below the warning's mark to it or above. */
+bool guard_warns(const struct budget *b, const struct budget_use *use_after,
+		 const struct guard_need *need);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* intent - what is durable before money leaves: the request with what it reserves in the budgets;
  * and the record of a wish that ended without one. */
+#include "guard.h"
 #include "log.h"
 #include "private.h"
 #include <errno.h>
@@ -29,29 +30,51 @@ static void restore_reserved(struct restore *r, const struct request *rec)
 	memcpy(r->rec.error, error, sizeof(error));
 }
 
+/* The log says once that a budget is nearly spent: when this intent took it there. */
+static void budgets_warn(const struct restore *r, const struct reserve_op *op)
+{
+	const struct engine_cfg *cfg = &r->engine->cfg;
+	struct guard_need need = { .money = op->rec.estimate };
+
+	for (size_t i = 0; i < op->n_draws; i++) {
+		const struct budget *b =
+			guard_budget(cfg->budgets, cfg->n_budgets, &op->draws[i]);
+		struct budget_use use;
+
+		if (!b || !b->warn_percent ||
+		    journal_budget(r->engine->state->journal, op->draws[i].key, &use) < 0)
+			continue;
+		if (guard_warns(b, &use, &need))
+			log_warning("budget=%s over %u%% of it is spent or reserved",
+				    op->draws[i].key, b->warn_percent);
+	}
+}
+
 static void reserve_done(struct msg *m)
 {
 	struct reservation *v = container_of(m, struct reservation, reserve.op.msg);
 	struct restore *r = v->restore;
 	struct engine *e = r->engine;
 	int result = v->reserve.op.result;
+	enum restore_event ev = EV_COMMITTED;
 
 	engine_op_done(e);
 	if (result == 0)
 		restore_reserved(r, &v->reserve.rec);
 	else if (result == -EDQUOT)
-		restore_refuse(r, &v->reserve.draws[v->reserve.refused],
-			       v->reserve.refused_used);
+		ev = restore_refuse(r, &v->reserve.draws[v->reserve.refused],
+				    &v->reserve.refused_use);
+	if (result == 0 && !v->reserve.is_held)
+		budgets_warn(r, &v->reserve);
 	free(v);
 	if (e->is_stopping)
 		return;
-	if (result == 0) {
-		asks_answer(r, 0);
-		restore_happens(r, EV_COMMITTED);
-	} else if (result == -EDQUOT) {
-		if (r->phase == PHASE_RENEWING)
+	if (result == 0 || result == -EDQUOT) {
+		if (result == 0)
+			asks_answer(r, 0);
+		else if (r->phase == PHASE_RENEWING)
 			lapse_explain(r);
-		restore_happens(r, EV_REFUSED);
+		restore_happens(r, ev);
 	} else {
 		restore_fails(r, EIO,
 			      "the journal cannot be written (%s): nothing was paid",
@@ -101,6 +124,23 @@ void intent_begin(struct restore *r)
 	journal_reserve_post(r->engine->state->journal, &v->reserve);
 }
 
+void intent_hold(struct restore *r)
+{
+	struct reservation *v = calloc(1, sizeof(*v));
+
+	if (!v) {
+		restore_fails(r, ENOMEM, "out of memory: nothing was paid");
+		return;
+	}
+	restore_promise(r, 0);
+	v->restore = r;
+	v->reserve.is_held = true;
+	v->reserve.rec = r->rec;
+	v->reserve.rec.estimate = r->estimate.total;
+	engine_op(r->engine, &v->reserve.op, reserve_done);
+	journal_reserve_post(r->engine->state->journal, &v->reserve);
+}
+
 static void leave_later(struct restore *r)
 {
 	restore_happens(r, EV_COMMITTED);
@@ -141,7 +181,9 @@ static bool is_written_already(const struct restore *r)
 
 void intent_refused(struct restore *r)
 {
-	struct reservation *v = is_written_already(r) ? NULL : calloc(1, sizeof(*v));
+	/* What was only looked for, and is not wanted any more, is nobody's business later. */
+	bool is_silent = r->is_cancelled || is_written_already(r);
+	struct reservation *v = is_silent ? NULL : calloc(1, sizeof(*v));
 
 	if (!v) {
 		/* Not from inside the caller: it may still hold the restore. */

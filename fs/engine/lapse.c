@@ -78,6 +78,7 @@ void lapse_renew(struct restore *r, struct reserve_op *op)
 		"what was restored lapsed at the service before all of it was here: it has "
 		"been asked for again");
 	op->rec.renewals++;
+	op->rec.has_approver = false; /* that was a yes to one restore */
 	op->rec.token[0] = '\0';
 	op->rec.accepted_ms = op->rec.ready_ms = op->rec.expires_ms = 0;
 	op->rec.err = 0;

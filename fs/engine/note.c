@@ -41,7 +41,14 @@ static void charge_fill(struct charge *c, const struct restore *r,
 		.days = line->days,
 		.price = line->price,
 		.amount = line->amount,
+		.bytes = request_budget_bytes(&r->rec),
+		.estimate = r->rec.estimate,
+		.has_approver = r->rec.has_approver,
+		.approver = r->rec.approver,
+		.origin = r->rec.origin,
 	};
+	snprintf(c->tier_asked, sizeof(c->tier_asked), "%s",
+		 tier_word(r->rec.tier_asked));
 	snprintf(c->source, sizeof(c->source), "%s", r->source->cfg.backend.name);
 	snprintf(c->operation, sizeof(c->operation), "%s", line->operation);
 	snprintf(c->component, sizeof(c->component), "%s",
@@ -155,6 +162,7 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 	if (has_heads)
 		charge_fill(&charges[n], r, &heads, NULL);
 	note->step.charges = charges;
+	note->step.is_counted = n > 0;
 	note->step.n_charges = n + has_heads;
 	r->n_notes++;
 	note_post(note);

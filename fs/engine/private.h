@@ -13,6 +13,7 @@
  *	saved.c      inventories from files      admit.c     whether a wish may go on
  *	invariants.c what must always hold       brief.c     an object, packed
  *	report.c     S3 Inventory                meter.c     what catalogs cost
+ *	held.c       waiting for an approval
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -120,6 +121,7 @@ struct restore {
 	bool is_unwanted; /* it ends because nobody waits: who comes meanwhile wishes anew */
 	char *trouble; /* owned: the transient failure of now, for people; NULL: none */
 
+	enum over over; /* what happens over a budget */
 	struct tariff tariff;
 	struct estimate estimate;
 	uint32_t heads; /* metered control calls not in the ledger yet */
@@ -191,6 +193,7 @@ struct engine {
 	struct note_list owed_notes; /* steps the journal did not take yet */
 	struct timers real, service;
 	struct timer sweep; /* real: waits that have an end */
+	struct storms *storms;
 
 	struct call calls[CALLS_MAX];
 	struct restore_queue waiting_calls;
@@ -206,6 +209,7 @@ struct engine {
 	pthread_cond_t board_changed;
 	bool is_drained; /* after is_stopping: nothing is under way */
 	struct buf queue_text;
+	struct buf storm_text;
 	struct engine_stats stats;
 	int64_t published_ms; /* the engine's */
 	int64_t network_ms;   /* likewise: the last turn's work on the network */
@@ -240,6 +244,8 @@ void waiters_abandon(struct engine *e);
 void waiters_sweep(struct engine *e, int64_t now_ms);
 void ask_take(struct engine *e, struct ask *a);
 void asks_answer(struct restore *r, int result);
+/* Has it answered when the intent is durable: 0 (it is), or -EINPROGRESS. */
+int ask_park(struct restore *r, struct ask *a);
 
 /* ---- evict.c ---- */
 /* 0: nothing is here; -EBUSY: a restore is under way; -ENOMEM; -EINPROGRESS: answered later. */
@@ -255,6 +261,10 @@ struct wish {
 	enum tier tier; /* TIER_NONE: default */
 	uint32_t days;  /* 0: default */
 	uint32_t uid, gid, pid;
+	const struct origin *origin; /* NULL: nobody in particular */
+	bool is_walking;             /* looks at the head, and does not wait */
+	bool is_approved; /* `approver` lets it past policy, breaker and budgets */
+	uint32_t approver;
 };
 /* Finds the restore under way for an inode, or begins one. 0 and `ret`, or -errno: -ENOENT,
  * -EISDIR, -EINVAL (tier), -ENOMEM. */
@@ -317,20 +327,39 @@ void lapse_renew(struct restore *r, struct reserve_op *op);
 /* ---- intent.c ---- */
 /* Writes the intent of the phase: the answer is EV_COMMITTED, EV_REFUSED or EV_FAILED. */
 void intent_begin(struct restore *r);
+/* Writes the wish that must be approved; the answer is EV_COMMITTED or EV_FAILED. */
+void intent_hold(struct restore *r);
 /* Writes why a wish without an intent ended; the answer is EV_COMMITTED, never at once. */
 void intent_refused(struct restore *r);
 /* How many bytes the cache will have to take for `r` yet. */
 void restore_promise(struct restore *r, uint64_t bytes);
 
 /* ---- admit.c ---- */
+struct policy_verdict;
+/* The path of a file as rules name it; "" where no rule names one. */
+#define RULE_PATH_MAX 8192
+void rule_path(struct engine *e, uint64_t ino, char ret[RULE_PATH_MAX]);
+void restore_policy(struct engine *e, const struct wish *wish,
+		    struct policy_verdict *ret);
 /* The budgets `r` draws on: their number or -errno. */
 int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX]);
-/* Sets the outcome to -EDQUOT with its words; the caller makes it happen. */
-void restore_refuse(struct restore *r, const struct budget_draw *draw, money_t used);
+/* A budget says no: sets the outcome, and gives the event that says so: EV_REFUSED or EV_HELD. */
+enum restore_event restore_refuse(struct restore *r, const struct budget_draw *draw,
+				  const struct budget_use *use);
 /* What of it the cache does not hold yet. */
 uint64_t restore_bytes_to_come(const struct restore *r);
-/* What can be refused without asking anybody: sets the outcome; the caller makes it happen. */
-bool restore_is_refused_here(struct restore *r, const struct entry *entry);
+/* What can be decided without asking anybody: EV_WANTED, or EV_REFUSED or EV_HELD with the outcome
+ * set. The caller makes it happen. */
+enum restore_event restore_admit(struct restore *r, const struct wish *wish,
+				 const struct entry *entry,
+				 const struct policy_verdict *v);
+
+/* ---- held.c ---- */
+/* It is held: says so, unless it was cancelled meanwhile. */
+void held_stands(struct restore *r);
+/* 0: let through; -EINPROGRESS: answered later; -ENOENT: nothing waits for an approval; -EACCES:
+ * not his to approve; or as restore_wish(). */
+int ask_approve(struct engine *e, struct ask *a);
 
 /* ---- cost.c ---- */
 /* What is wanted of one file. */

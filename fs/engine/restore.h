@@ -7,6 +7,8 @@
  *	reserving    the intent to pay for a restore        nothing yet
  *	joining      the intent to use a running restore    nothing yet
  *	claiming     the intent to fetch what is readable   nothing yet
+ *	holding      the wish that must be approved         nothing yet
+ *	held         nothing, until somebody approves       HELD
  *	sending      the paid call                          INTENT
  *	rechecking   FIND: did a lost call arrive?          INTENT
  *	restoring    the service works                      RESTORING (once noted)
@@ -32,6 +34,8 @@ enum restore_phase {
 	PHASE_RESERVING,
 	PHASE_JOINING,
 	PHASE_CLAIMING,
+	PHASE_HOLDING,
+	PHASE_HELD,
 	PHASE_SENDING,
 	PHASE_RECHECKING,
 	PHASE_RESTORING,
@@ -50,8 +54,10 @@ enum restore_event {
 	EV_COLD,      /* the service: not restored, nothing under way */
 	EV_RUNNING,   /* the service: a restore is under way */
 	EV_READY,     /* the service: can be read */
-	EV_COMMITTED, /* the intent, or the outcome, is durable */
-	EV_REFUSED,   /* a budget said no; nothing was written */
+	EV_COMMITTED, /* the intent, the wish that is held, or the outcome is durable */
+	EV_REFUSED,   /* a budget or the policy said no; nothing was written */
+	EV_HELD,      /* a budget said no, and the policy is to wait for an approval */
+	EV_APPROVED,  /* somebody lets it through */
 	EV_ACCEPTED,  /* the paid call was taken */
 	EV_LOST,      /* the paid call left, no answer came */
 	EV_NOTED,     /* progress is durable */
@@ -77,6 +83,8 @@ enum restore_action {
 	DO_PROVE = 1 << 8,
 	DO_END = 1 << 9,    /* write the outcome */
 	DO_LEAVE = 1 << 10, /* answer everybody, forget it */
+	DO_HOLD = 1 << 11,  /* write the wish that must be approved */
+	DO_STAND = 1 << 12, /* it is held: say so, unless nobody wants it any more */
 };
 
 struct restore_edge {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log.h"
 #include "private.h"
+#include "storm.h"
 #include <errno.h>
 
 static struct waiter_list *bucket(struct engine *e, uint64_t id)
@@ -90,7 +91,14 @@ static void poll_take(struct engine *e, struct waiter *w)
 
 void waiter_take(struct engine *e, struct waiter *w)
 {
-	struct wish wish = { .ino = w->ino, .uid = w->uid, .gid = w->gid, .pid = w->pid };
+	struct wish wish = {
+		.ino = w->ino,
+		.uid = w->uid,
+		.gid = w->gid,
+		.pid = w->pid,
+		.origin = &w->origin,
+		.is_walking = w->how != WAIT_PARK && w->off < STORM_HEAD_BYTES,
+	};
 	struct restore *r;
 	struct fill fill;
 
@@ -240,6 +248,15 @@ void asks_answer(struct restore *r, int result)
 	}
 }
 
+int ask_park(struct restore *r, struct ask *a)
+{
+	if (restore_phase_is_durable(r->phase))
+		return 0;
+	a->give_up_ms = engine_real_ms(r->engine) + ASK_WAIT_MS;
+	STAILQ_INSERT_TAIL(&r->asks, a, of_restore);
+	return -EINPROGRESS;
+}
+
 static int ask_get(struct engine *e, struct ask *a)
 {
 	struct wish wish = {
@@ -250,6 +267,7 @@ static int ask_get(struct engine *e, struct ask *a)
 		.uid = a->uid,
 		.gid = a->gid,
 		.pid = a->pid,
+		.origin = &a->origin,
 	};
 	struct restore *r;
 	struct fill fill;
@@ -259,11 +277,7 @@ static int ask_get(struct engine *e, struct ask *a)
 	int result = restore_wish(e, &wish, &r);
 	if (result < 0)
 		return result;
-	if (restore_phase_is_durable(r->phase))
-		return 0;
-	a->give_up_ms = engine_real_ms(e) + ASK_WAIT_MS;
-	STAILQ_INSERT_TAIL(&r->asks, a, of_restore);
-	return -EINPROGRESS;
+	return r->phase == PHASE_HELD ? 0 : ask_park(r, a);
 }
 
 static int ask_cancel(struct engine *e, struct ask *a)
@@ -313,6 +327,9 @@ void ask_take(struct engine *e, struct ask *a)
 		break;
 	case ASK_EVICT:
 		r = ask_evict(e, a);
+		break;
+	case ASK_APPROVE:
+		r = ask_approve(e, a);
 		break;
 	}
 	if (r != -EINPROGRESS)

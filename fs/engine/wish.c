@@ -2,6 +2,7 @@
 /* wish - how a restore begins: somebody wants a file, or an earlier run left it open. */
 #include "log.h"
 #include "pace.h"
+#include "policy.h"
 #include "private.h"
 #include <errno.h>
 
@@ -58,13 +59,15 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 	return r;
 }
 
+/* What was asked stays, for the policy to judge; what is left open is what the policy allows. */
 static int wish_tier(const struct wish *wish, const struct source *s,
-		     const struct storage_class *c, enum tier *ret)
+		     const struct storage_class *c, const struct policy_verdict *v,
+		     enum tier *ret)
 {
 	if (!c->is_archive)
 		*ret = TIER_NONE;
 	else if (wish->tier == TIER_NONE)
-		*ret = pace_tier_for(c, s->cfg.tier);
+		*ret = policy_tier(pace_tier_for(c, s->cfg.tier), c->tiers, v->tiers);
 	else if (c->tiers & (1u << wish->tier))
 		*ret = wish->tier;
 	else
@@ -75,7 +78,7 @@ static int wish_tier(const struct wish *wish, const struct source *s,
 static bool request_is_open(const struct request *rec)
 {
 	return rec->state == REQUEST_INTENT || rec->state == REQUEST_RESTORING ||
-	       rec->state == REQUEST_READY;
+	       rec->state == REQUEST_READY || rec->state == REQUEST_HELD;
 }
 
 /* Where an earlier run left it. */
@@ -87,6 +90,8 @@ static enum restore_event adopt_event(const struct restore *r)
 		return EV_REFUSED;
 	if (r->rec.state == REQUEST_INTENT)
 		return EV_ADOPTED;
+	if (r->rec.state == REQUEST_HELD)
+		return EV_COMMITTED;
 	return !r->is_inventory && r->fill.is_whole ? EV_PROVED : EV_RESUMED;
 }
 
@@ -102,7 +107,8 @@ static int restore_adopt(struct source *s, const struct request *rec,
 	if (entry) {
 		if (store_fill(s->engine->state->store, rec->ino, &r->fill) < 0)
 			r->fill = (struct fill){ .ino = rec->ino };
-		restore_promise(r, restore_bytes_to_come(r));
+		if (rec->state != REQUEST_HELD)
+			restore_promise(r, restore_bytes_to_come(r));
 	}
 	restore_price(r);
 	restore_estimate(r, rec->kind != REQUEST_FETCH, &r->estimate);
@@ -113,11 +119,56 @@ static int restore_adopt(struct source *s, const struct request *rec,
 	return 0;
 }
 
+/* Who it is charged to, if the request does not say: the first line that names him. */
+static const char *chargeback_of(const struct engine_cfg *cfg, const struct wish *wish)
+{
+	for (size_t i = 0; i < cfg->n_chargebacks; i++) {
+		const struct chargeback *c = &cfg->chargebacks[i];
+		const struct people people = {
+			.uids = &c->id,
+			.n_uids = !c->is_group,
+			.gids = &c->id,
+			.n_gids = c->is_group,
+		};
+
+		if (people_have(&people, wish->uid, wish->gid, wish->origin->groups,
+				wish->origin->n_groups))
+			return c->project;
+	}
+	return "";
+}
+
+static void wish_note(struct restore *r, const struct wish *wish)
+{
+	struct request *rec = &r->rec;
+
+	rec->kind = REQUEST_RESTORE;
+	rec->is_asked = wish->is_asked;
+	rec->days = wish->days ? wish->days : r->source->cfg.days;
+	rec->tier_asked = wish->tier;
+	rec->size_bytes = r->brief->size_bytes;
+	rec->uid = wish->uid;
+	rec->gid = wish->gid;
+	rec->pid = wish->pid;
+	if (wish->origin) {
+		rec->origin = *wish->origin;
+		if (!rec->origin.project[0])
+			snprintf(rec->origin.project, sizeof(rec->origin.project), "%s",
+				 chargeback_of(&r->engine->cfg, wish));
+	}
+	if (wish->is_approved) {
+		rec->has_approver = true;
+		rec->approver = wish->approver;
+		rec->approved_ms = engine_service_ms(r->engine);
+	}
+}
+
 int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret)
 {
 	struct restore *r = restore_find(e, wish->ino);
 	struct entry entry;
 	struct request open;
+	struct policy_verdict policy;
 	enum tier tier;
 
 	if (r) {
@@ -140,24 +191,20 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	if (journal_request_of(e->state->journal, wish->ino, &open) == 0 &&
 	    request_is_open(&open))
 		return restore_adopt(s, &open, &entry, ret);
-	result =
-		wish_tier(wish, s, storage_class_find(entry.object.storage_class), &tier);
+	restore_policy(e, wish, &policy);
+	result = wish_tier(wish, s, storage_class_find(entry.object.storage_class),
+			   &policy, &tier);
 	if (result < 0)
 		return result;
 
 	r = restore_new(s, wish->ino, &entry.object);
 	if (!r)
 		return -ENOMEM;
-	r->rec.kind = REQUEST_RESTORE;
-	r->rec.is_asked = wish->is_asked;
+	wish_note(r, wish);
 	r->rec.tier = tier;
-	r->rec.days = wish->days ? wish->days : s->cfg.days;
-	r->rec.size_bytes = entry.object.size_bytes;
-	r->rec.uid = wish->uid;
-	r->rec.gid = wish->gid;
-	r->rec.pid = wish->pid;
+	r->over = policy.over;
 	restore_price(r);
-	restore_happens(r, restore_is_refused_here(r, &entry) ? EV_REFUSED : EV_WANTED);
+	restore_happens(r, restore_admit(r, wish, &entry, &policy));
 	*ret = r;
 	return 0;
 }

@@ -28,22 +28,6 @@ static int draws_check(const struct budget_draw *draws, size_t n)
 	return 0;
 }
 
-static int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op)
-{
-	for (size_t i = 0; i < op->n_draws; i++) {
-		struct budget b;
-		int r = budget_get(j, txn, op->draws[i].key, &b);
-		if (r < 0)
-			return r;
-		if (b.spent + b.reserved + op->rec.estimate <= op->draws[i].limit)
-			continue;
-		op->refused = i;
-		op->refused_used = b.spent + b.reserved;
-		return -EDQUOT;
-	}
-	return 0;
-}
-
 static int last_key(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret)
 {
 	_db_cursor_ MDB_cursor *c = NULL;
@@ -74,6 +58,27 @@ static int newest_put(struct journal *j, MDB_txn *txn, uint64_t ino, uint64_t id
 	return db_put_record(txn, j->newest, db_val(key, sizeof(key)), &b);
 }
 
+/* What a step does to the money of a request, its bytes and files: pure. */
+static struct budget_use settle(const struct request *old, money_t total, bool is_counted,
+				bool is_final)
+{
+	money_t from_reserved = total < old->reserved ? total : old->reserved;
+	struct budget_use by = { .spent = total };
+
+	if (is_final)
+		from_reserved = old->reserved;
+	by.reserved = -from_reserved;
+	if (is_counted) {
+		by.spent_bytes = (int64_t)old->reserved_bytes;
+		by.spent_files = (int64_t)old->reserved_files;
+	}
+	if (is_counted || is_final) {
+		by.reserved_bytes = -(int64_t)old->reserved_bytes;
+		by.reserved_files = -(int64_t)old->reserved_files;
+	}
+	return by;
+}
+
 /* What another takes the place of ends, and holds nothing any more: its successor may need it. */
 static int replaced_end(struct journal *j, MDB_txn *txn, const struct reserve_op *op)
 {
@@ -84,13 +89,58 @@ static int replaced_end(struct journal *j, MDB_txn *txn, const struct reserve_op
 		return r;
 	if (row.rec.ino != op->rec.ino || request_is_final(row.rec.state))
 		return -EPROTO;
+	struct budget_use released = settle(&row.rec, 0, false, true);
 	for (size_t i = 0; r == 0 && i < row.n_draws; i++)
-		r = budget_add(j, txn, row.draws[i].key, 0, -row.rec.reserved);
+		r = budget_add(j, txn, row.draws[i].key, &released);
 	row.rec.reserved = 0;
+	row.rec.reserved_bytes = row.rec.reserved_files = 0;
 	row.rec.state = REQUEST_FAILED;
 	row.rec.ended_ms = op->replaced_ms;
 	memcpy(row.rec.error, op->replaced_error, sizeof(row.rec.error));
 	return r < 0 ? r : request_put(j, txn, &row);
+}
+
+/* A request that was held keeps its number; every other one gets the next. */
+static int reserve_number(struct journal *j, MDB_txn *txn, const struct reserve_op *op,
+			  uint64_t *ret)
+{
+	struct request_row held;
+	uint64_t last;
+	int r;
+
+	if (!op->rec.id || op->replaces) {
+		r = last_key(txn, j->request, &last);
+		if (r == 0)
+			*ret = last + 1;
+		return r;
+	}
+	r = request_get(j, txn, op->rec.id, &held);
+	if (r == 0 && (held.rec.state != REQUEST_HELD || held.rec.ino != op->rec.ino))
+		r = -EPROTO;
+	if (r == 0)
+		*ret = op->rec.id;
+	return r;
+}
+
+static int reserve_draw(struct journal *j, MDB_txn *txn, const struct reserve_op *op,
+			struct request_row *row)
+{
+	row->rec.reserved = op->rec.estimate;
+	row->rec.reserved_bytes = request_budget_bytes(&op->rec);
+	row->rec.reserved_files = request_budget_files(&op->rec);
+	struct budget_use by = {
+		.reserved = row->rec.reserved,
+		.reserved_bytes = (int64_t)row->rec.reserved_bytes,
+		.reserved_files = (int64_t)row->rec.reserved_files,
+	};
+	for (size_t i = 0; i < op->n_draws; i++) {
+		row->draws[i] = op->draws[i];
+		int r = budget_add(j, txn, op->draws[i].key, &by);
+		if (r < 0)
+			return r;
+	}
+	row->n_draws = op->n_draws;
+	return 0;
 }
 
 static int reserve_apply(void *target, MDB_txn *txn, struct state_op *base)
@@ -102,23 +152,22 @@ static int reserve_apply(void *target, MDB_txn *txn, struct state_op *base)
 	int r = draws_check(op->draws, op->n_draws);
 	if (r == 0 && op->replaces)
 		r = replaced_end(j, txn, op);
-	if (r == 0)
+	if (r == 0 && !op->is_held && !op->rec.has_approver)
 		r = budgets_allow(j, txn, op);
-	uint64_t last = 0;
+	uint64_t id = 0;
 	if (r == 0)
-		r = last_key(txn, j->request, &last);
+		r = reserve_number(j, txn, op, &id);
 	if (r < 0)
 		return r;
 
-	struct request_row row = { .rec = op->rec, .n_draws = op->n_draws };
-	row.rec.id = last + 1;
-	row.rec.state = REQUEST_INTENT;
-	row.rec.reserved = op->rec.estimate;
+	struct request_row row = { .rec = op->rec };
+	row.rec.id = id;
+	row.rec.state = op->is_held ? REQUEST_HELD : REQUEST_INTENT;
 	row.rec.charged = 0;
-	for (size_t i = 0; r == 0 && i < op->n_draws; i++) {
-		row.draws[i] = op->draws[i];
-		r = budget_add(j, txn, op->draws[i].key, 0, op->rec.estimate);
-	}
+	row.rec.reserved = 0;
+	row.rec.reserved_bytes = row.rec.reserved_files = 0;
+	if (!op->is_held)
+		r = reserve_draw(j, txn, op, &row);
 	if (r == 0)
 		r = request_put(j, txn, &row);
 	if (r == 0)
@@ -167,15 +216,6 @@ static int charges_add(struct journal *j, MDB_txn *txn, struct step_op *op,
 	return 0;
 }
 
-/* What a step does to the money of a request: pure. */
-static struct budget settle(const struct request *old, money_t total, bool is_final)
-{
-	money_t from_reserved = total < old->reserved ? total : old->reserved;
-	if (is_final)
-		from_reserved = old->reserved;
-	return (struct budget){ .spent = total, .reserved = -from_reserved };
-}
-
 static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct journal *j = target;
@@ -193,9 +233,9 @@ static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 	r = charges_add(j, txn, op, &row.rec, &total);
 	if (r < 0)
 		return r;
-	struct budget moved = settle(&row.rec, total, is_final);
+	struct budget_use moved = settle(&row.rec, total, op->is_counted, is_final);
 	for (size_t i = 0; r == 0 && i < row.n_draws; i++)
-		r = budget_add(j, txn, row.draws[i].key, moved.spent, moved.reserved);
+		r = budget_add(j, txn, row.draws[i].key, &moved);
 	if (r < 0)
 		return r;
 
@@ -203,6 +243,8 @@ static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 	row.rec = op->rec;
 	row.rec.estimate = old.estimate;
 	row.rec.reserved = old.reserved + moved.reserved;
+	row.rec.reserved_bytes = old.reserved_bytes + (uint64_t)moved.reserved_bytes;
+	row.rec.reserved_files = old.reserved_files + (uint64_t)moved.reserved_files;
 	row.rec.charged = old.charged + total;
 	r = request_put(j, txn, &row);
 	if (r == 0)
@@ -243,7 +285,8 @@ static int charge_apply(void *target, MDB_txn *txn, struct state_op *base)
 	if (r == 0)
 		r = ledger_add(j, txn, &op->charge);
 	for (size_t i = 0; r == 0 && i < op->n_draws; i++)
-		r = budget_add(j, txn, op->draws[i].key, op->charge.amount, 0);
+		r = budget_add(j, txn, op->draws[i].key,
+			       &(struct budget_use){ .spent = op->charge.amount });
 	return r;
 }
 

@@ -14,6 +14,7 @@
 
 #include "backend.h"
 #include "money.h"
+#include "origin.h"
 #include "state.h"
 
 struct journal;
@@ -65,6 +66,7 @@ enum request_state {
 	REQUEST_DONE = 4,      /* all bytes here and proved */
 	REQUEST_FAILED = 5,    /* ended; `error` says why */
 	REQUEST_CANCELLED = 6, /* nobody wants it any more */
+	REQUEST_HELD = 7,      /* open, nothing reserved: waits for somebody's approval */
 };
 
 struct request {
@@ -89,6 +91,12 @@ struct request {
 	bool is_asked;    /* by a request, not only by a read */
 	uint32_t
 		renewals; /* how often what was restored has lapsed and was asked for again */
+	uint64_t reserved_bytes, reserved_files; /* still held in the budgets */
+	enum tier tier_asked; /* by the requester; TIER_NONE: he left it open */
+	uint32_t approver; /* uid; has_approver only: past policy, breaker and limits */
+	bool has_approver;
+	int64_t approved_ms; /* service time */
+	struct origin origin;
 };
 
 #define BUDGETS_MAX 8
@@ -96,8 +104,32 @@ struct request {
  * "default/uid=1000/20261122". */
 struct budget_draw {
 	char key[128];
-	money_t limit;
+	money_t limit;         /* negative: none */
+	uint64_t bytes, files; /* limits; 0: none */
 };
+
+/* What a budget key has spent and reserved. */
+struct budget_use {
+	money_t spent, reserved;
+	int64_t spent_bytes, reserved_bytes;
+	int64_t spent_files, reserved_files;
+};
+
+/* What of a budget a wish would exceed. */
+enum budget_lack {
+	BUDGET_ALLOWS,
+	BUDGET_LACKS_MONEY,
+	BUDGET_LACKS_BYTES,
+	BUDGET_LACKS_FILES,
+};
+/* Pure. */
+enum budget_lack budget_lacks(const struct budget_draw *draw,
+			      const struct budget_use *use, money_t money, uint64_t bytes,
+			      uint64_t files);
+/* What of `rec` counts against budgets of bytes and files: a file and its bytes, or the range of
+ * it that is asked; an inventory is no file. */
+uint64_t request_budget_bytes(const struct request *rec);
+uint64_t request_budget_files(const struct request *rec);
 
 /* One line of the ledger: our model of one line of the bill. */
 struct charge {
@@ -116,13 +148,25 @@ struct charge {
 	price_t price;
 	money_t amount;
 	char remote_id[80]; /* the service's request id */
+	/* Who and why, of the request: */
+	char tier_asked[12];
+	uint64_t bytes;    /* of what was asked */
+	money_t estimate;  /* of all of the request */
+	char budgets[160]; /* names, with a comma between: what it was drawn on */
+	uint32_t approver; /* has_approver only */
+	bool has_approver;
+	struct origin origin;
+	/* A correction says here of what it is one; else "". */
+	char note[200];
 };
 
 /* The intent: all budgets allow and the request is written, or nothing is. Result 0 (rec.id set,
  * rec.state REQUEST_INTENT, rec.reserved = rec.estimate), -EDQUOT (`refused` is the index of the
- * budget that said no, `refused_used` what it has spent and reserved), or -errno. With `replaces`
- * the open request of that number and inode ends as FAILED, with `replaced_error`, in the same
- * commit; -EPROTO if it is not open. */
+ * budget that said no, with the least left if several do; `refused_use` what it has spent and
+ * reserved), or -errno. With rec.has_approver the budgets are drawn on and not asked. rec.id set:
+ * the intent of a held request, which keeps its number. With `is_held` nothing is drawn on yet and
+ * rec.state is REQUEST_HELD. With `replaces` the open request of that number
+ * and inode ends as FAILED, with `replaced_error`, in the same commit; -EPROTO if it is not open. */
 struct reserve_op {
 	struct state_op op;
 	struct request rec;
@@ -131,21 +175,24 @@ struct reserve_op {
 	int64_t replaced_ms;
 	struct budget_draw draws[BUDGETS_MAX]; /* of different keys */
 	size_t n_draws;
+	bool is_held;
 	size_t refused;
-	money_t refused_used;
+	struct budget_use refused_use;
 };
 void journal_reserve_post(struct journal *j, struct reserve_op *op);
 
 /* One step of a request, with the charges that came with it, in one commit. Charges move from
  * reserved to spent in the request's budgets (what exceeds the reservation is spent all the
- * same); a final state (DONE, FAILED, CANCELLED) releases what is still reserved. rec.estimate,
- * rec.charged and rec.reserved are kept by the journal and given back updated. Result 0, -ENOENT,
+ * same), and with `is_counted` so do its bytes and files; a final state (DONE, FAILED, CANCELLED)
+ * releases what is still reserved. rec.estimate, rec.charged and rec.reserved* are kept by the
+ * journal and given back updated. Result 0, -ENOENT,
  * or -EPROTO: what has ended cannot be opened again (late charges may still be added). */
 struct step_op {
 	struct state_op op;
 	struct request rec;
 	struct charge *charges; /* owned: freed with the operation by step_op_free() */
 	size_t n_charges;
+	bool is_counted; /* something of the file itself is paid */
 };
 void journal_step_post(struct journal *j, struct step_op *op);
 void step_op_free(struct step_op *op);
@@ -162,7 +209,9 @@ void journal_charge_post(struct journal *j, struct charge_op *op);
 /* The newest request of an inode: 0, -ENOENT, -EBADMSG (damaged record). */
 int journal_request_of(struct journal *j, uint64_t ino, struct request *ret);
 int journal_request(struct journal *j, uint64_t id, struct request *ret);
-/* Every request in INTENT, RESTORING or READY, by id. A non-zero answer of `each` stops. */
+/* The budgets a request draws on; nothing for one that is held. Gives their number or -errno. */
+int journal_draws(struct journal *j, uint64_t id, struct budget_draw ret[BUDGETS_MAX]);
+/* Every request in INTENT, RESTORING, READY or HELD, by id. A non-zero answer of `each` stops. */
 int journal_each_open(struct journal *j,
 		      int (*each)(void *arg, const struct request *rec), void *arg);
 /* What has failed and was not asked for since: the newest first, of the last `most` requests only.
@@ -172,6 +221,7 @@ int journal_each_failed(struct journal *j, size_t most,
 /* Ledger lines with seq > after, in order. */
 int journal_each_charge(struct journal *j, uint64_t after,
 			int (*each)(void *arg, const struct charge *c), void *arg);
+/* The number of the newest line, 0: none; or -errno. */
+int journal_last_charge(struct journal *j, uint64_t *ret);
 /* What a budget key has spent and reserved. Absent: zeros. */
-int journal_budget(struct journal *j, const char *key, money_t *ret_spent,
-		   money_t *ret_reserved);
+int journal_budget(struct journal *j, const char *key, struct budget_use *ret);

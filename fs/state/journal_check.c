@@ -11,7 +11,7 @@
 struct sum {
 	struct keynode name;
 	struct sum *next;
-	money_t held;
+	struct budget_use held;
 	bool is_seen; /* in the budgets */
 	char key[sizeof(((struct budget_draw *)0)->key)];
 };
@@ -41,12 +41,14 @@ static struct sum *sum_get(struct sums *sums, const char *key)
 	return s;
 }
 
-static int sum_add(struct sums *sums, const char *key, money_t held)
+static int sum_add(struct sums *sums, const char *key, const struct request *rec)
 {
 	struct sum *s = sum_get(sums, key);
 	if (!s)
 		return -ENOMEM;
-	s->held += held;
+	s->held.reserved += rec->reserved;
+	s->held.reserved_bytes += (int64_t)rec->reserved_bytes;
+	s->held.reserved_files += (int64_t)rec->reserved_files;
 	return 0;
 }
 
@@ -76,7 +78,7 @@ static int requests_sum(struct journal *j, MDB_txn *txn, struct sums *sums)
 		if (row.rec.reserved < 0 || request_is_final(row.rec.state))
 			return -EPROTO;
 		for (size_t i = 0; r == 0 && i < row.n_draws; i++)
-			r = sum_add(sums, row.draws[i].key, row.rec.reserved);
+			r = sum_add(sums, row.draws[i].key, &row.rec);
 		if (r < 0)
 			return r;
 	}
@@ -93,7 +95,8 @@ static int budgets_compare(struct journal *j, MDB_txn *txn, struct sums *sums)
 	r = db_move(c, &key, &val, MDB_FIRST);
 	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
 		char name[sizeof(((struct sum *)0)->key)] = "";
-		struct budget b;
+		struct budget_use b;
+		struct budget_use none = { 0 };
 		if (key.mv_size >= sizeof(name))
 			return -EBADMSG;
 		memcpy(name, key.mv_data, key.mv_size);
@@ -101,7 +104,10 @@ static int budgets_compare(struct journal *j, MDB_txn *txn, struct sums *sums)
 		if (r < 0)
 			return r;
 		struct sum *s = keytree_find(&sums->by_key, name, strlen(name));
-		if (b.reserved != (s ? s->held : 0))
+		const struct budget_use *held = s ? &s->held : &none;
+		if (b.reserved != held->reserved ||
+		    b.reserved_bytes != held->reserved_bytes ||
+		    b.reserved_files != held->reserved_files)
 			return -EPROTO;
 		if (s)
 			s->is_seen = true;

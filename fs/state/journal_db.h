@@ -47,15 +47,15 @@ bool request_is_final(enum request_state s);
 /* Gives the charge its number and writes it. */
 int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge);
 
-struct budget {
-	money_t spent, reserved;
-};
+/* ---- journal_budget.c ---- */
 
 /* Absent: zeros. */
-int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget *ret);
-/* Adds to both; -EBADMSG if less than nothing would be reserved. */
-int budget_add(struct journal *j, MDB_txn *txn, const char *key, money_t spent,
-	       money_t reserved);
+int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget_use *ret);
+/* Adds `by` to all of it; -EBADMSG if less than nothing would be reserved. */
+int budget_add(struct journal *j, MDB_txn *txn, const char *key,
+	       const struct budget_use *by);
+/* 0; or -EDQUOT with op->refused and op->refused_use. */
+int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op);
 
 /* Whether what the budgets hold reserved is what the open requests hold: 0, -EPROTO, or an error
  * of reading. Takes time in proportion to the open requests and budgets. */

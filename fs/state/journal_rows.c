@@ -4,6 +4,38 @@
 
 #include <string.h>
 
+/* ---- who asked ---- */
+
+static void origin_encode(const struct origin *o, struct buf *b)
+{
+	record_str(b, o->user);
+	record_str(b, o->program);
+	record_str(b, o->project);
+	record_u64(b, o->job);
+	record_u8(b, o->has_group);
+	record_u32(b, o->group);
+	record_u8(b, (uint8_t)o->n_groups);
+	for (size_t i = 0; i < o->n_groups; i++)
+		record_u32(b, o->groups[i]);
+}
+
+static void origin_decode(struct record *rec, struct origin *o)
+{
+	record_get_str(rec, o->user, sizeof(o->user));
+	record_get_str(rec, o->program, sizeof(o->program));
+	record_get_str(rec, o->project, sizeof(o->project));
+	o->job = record_get_u64(rec);
+	o->has_group = record_get_u8(rec);
+	o->group = record_get_u32(rec);
+	o->n_groups = record_get_u8(rec);
+	if (o->n_groups > ORIGIN_GROUPS_MAX) {
+		o->n_groups = 0;
+		rec->err = -EBADMSG;
+	}
+	for (size_t i = 0; i < o->n_groups; i++)
+		o->groups[i] = record_get_u32(rec);
+}
+
 /* ---- requests ---- */
 
 static void request_encode(const struct request_row *row, struct buf *b)
@@ -41,6 +73,17 @@ static void request_encode(const struct request_row *row, struct buf *b)
 	}
 	record_u8(b, q->is_asked);
 	record_u32(b, q->renewals);
+	for (size_t i = 0; i < row->n_draws; i++) {
+		record_u64(b, row->draws[i].bytes);
+		record_u64(b, row->draws[i].files);
+	}
+	record_u64(b, q->reserved_bytes);
+	record_u64(b, q->reserved_files);
+	record_u8(b, (uint8_t)q->tier_asked);
+	record_u8(b, q->has_approver);
+	record_u32(b, q->approver);
+	record_i64(b, q->approved_ms);
+	origin_encode(&q->origin, b);
 }
 
 static void request_decode_what(struct record *rec, struct request *q)
@@ -57,8 +100,7 @@ static void request_decode_what(struct record *rec, struct request *q)
 	q->size_bytes = record_get_u64(rec);
 	record_get_str(rec, q->token, sizeof(q->token));
 	if (q->kind < REQUEST_RESTORE || q->kind > REQUEST_INVENTORY ||
-	    q->state < REQUEST_INTENT || q->state > REQUEST_CANCELLED ||
-	    q->tier > TIER_BULK)
+	    q->state < REQUEST_INTENT || q->state > REQUEST_HELD || q->tier > TIER_BULK)
 		rec->err = -EBADMSG;
 }
 
@@ -88,6 +130,26 @@ static void request_decode_later(struct record *rec, struct request *q)
 	q->renewals = record_get_u32(rec);
 }
 
+/* Likewise. */
+static void request_decode_more(struct record *rec, struct request_row *row)
+{
+	struct request *q = &row->rec;
+
+	if (rec->at == rec->end)
+		return;
+	for (size_t i = 0; i < row->n_draws; i++) {
+		row->draws[i].bytes = record_get_u64(rec);
+		row->draws[i].files = record_get_u64(rec);
+	}
+	q->reserved_bytes = record_get_u64(rec);
+	q->reserved_files = record_get_u64(rec);
+	q->tier_asked = record_get_u8(rec);
+	q->has_approver = record_get_u8(rec);
+	q->approver = record_get_u32(rec);
+	q->approved_ms = record_get_i64(rec);
+	origin_decode(rec, &q->origin);
+}
+
 int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret)
 {
 	uint8_t key[8];
@@ -108,6 +170,7 @@ int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row
 		row.draws[i].limit = record_get_i128(&rec);
 	}
 	request_decode_later(&rec, &row.rec);
+	request_decode_more(&rec, &row);
 	if (rec.err)
 		return rec.err;
 	*ret = row;
@@ -139,6 +202,20 @@ int journal_request(struct journal *j, uint64_t id, struct request *ret)
 	if (r == 0)
 		*ret = row.rec;
 	return r;
+}
+
+int journal_draws(struct journal *j, uint64_t id, struct budget_draw ret[BUDGETS_MAX])
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct request_row row = { 0 };
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = request_get(j, txn, id, &row);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < row.n_draws; i++)
+		ret[i] = row.draws[i];
+	return (int)row.n_draws;
 }
 
 int journal_request_of(struct journal *j, uint64_t ino, struct request *ret)
@@ -268,7 +345,27 @@ int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
 	record_i64(&b, charge->price);
 	record_i128(&b, charge->amount);
 	record_str(&b, charge->remote_id);
+	record_str(&b, charge->tier_asked);
+	record_u64(&b, charge->bytes);
+	record_i128(&b, charge->estimate);
+	record_str(&b, charge->budgets);
+	record_u8(&b, charge->has_approver);
+	record_u32(&b, charge->approver);
+	origin_encode(&charge->origin, &b);
+	record_str(&b, charge->note);
 	return db_put_record(txn, j->ledger, db_val(seq, sizeof(seq)), &b);
+}
+
+static void charge_decode_more(struct record *rec, struct charge *ret)
+{
+	record_get_str(rec, ret->tier_asked, sizeof(ret->tier_asked));
+	ret->bytes = record_get_u64(rec);
+	ret->estimate = record_get_i128(rec);
+	record_get_str(rec, ret->budgets, sizeof(ret->budgets));
+	ret->has_approver = record_get_u8(rec);
+	ret->approver = record_get_u32(rec);
+	origin_decode(rec, &ret->origin);
+	record_get_str(rec, ret->note, sizeof(ret->note));
 }
 
 static int charge_decode(MDB_val key, MDB_val val, struct charge *ret)
@@ -277,6 +374,7 @@ static int charge_decode(MDB_val key, MDB_val val, struct charge *ret)
 	int r = record_open(&rec, val.mv_data, val.mv_size, KIND_CHARGE, DB_VERSION);
 	if (r < 0)
 		return r;
+	*ret = (struct charge){ 0 };
 	ret->seq = record_get_u64(&rec);
 	ret->request_id = record_get_u64(&rec);
 	ret->ino = record_get_u64(&rec);
@@ -293,6 +391,8 @@ static int charge_decode(MDB_val key, MDB_val val, struct charge *ret)
 	ret->price = record_get_i64(&rec);
 	ret->amount = record_get_i128(&rec);
 	record_get_str(&rec, ret->remote_id, sizeof(ret->remote_id));
+	if (rec.at != rec.end)
+		charge_decode_more(&rec, ret);
 	if (rec.err)
 		return rec.err;
 	return key.mv_size == 8 && key_get_u64(key.mv_data) == ret->seq ? 0 : -EBADMSG;
@@ -325,62 +425,20 @@ int journal_each_charge(struct journal *j, uint64_t after,
 	return r == -ENOENT ? 0 : r;
 }
 
-/* ---- budgets ---- */
-
-static MDB_val budget_key(const char *key)
-{
-	return db_val(key, strnlen(key, sizeof(((struct budget_draw *)0)->key)));
-}
-
-int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget *ret)
-{
-	struct record rec;
-	int r = db_get_record(txn, j->budget, budget_key(key), KIND_BUDGET, &rec);
-	if (r == -ENOENT) {
-		*ret = (struct budget){ 0 };
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	struct budget b;
-	b.spent = record_get_i128(&rec);
-	b.reserved = record_get_i128(&rec);
-	if (rec.err)
-		return rec.err;
-	*ret = b;
-	return 0;
-}
-
-int budget_add(struct journal *j, MDB_txn *txn, const char *key, money_t spent,
-	       money_t reserved)
-{
-	struct budget b = { 0 };
-	_buf_ struct buf out;
-	buf_init(&out, DB_VALUE_MAX);
-	int r = budget_get(j, txn, key, &b);
-	if (r < 0)
-		return r;
-	b.spent += spent;
-	b.reserved += reserved;
-	if (b.reserved < 0)
-		return -EBADMSG;
-	record_begin(&out, KIND_BUDGET, DB_VERSION);
-	record_i128(&out, b.spent);
-	record_i128(&out, b.reserved);
-	return db_put_record(txn, j->budget, budget_key(key), &out);
-}
-
-int journal_budget(struct journal *j, const char *key, money_t *ret_spent,
-		   money_t *ret_reserved)
+int journal_last_charge(struct journal *j, uint64_t *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	struct budget b = { 0 };
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key = { 0 }, val = { 0 };
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = budget_get(j, txn, key, &b);
-	if (r < 0)
+		r = db_cursor(txn, j->ledger, &c);
+	if (r == 0)
+		r = db_move(c, &key, &val, MDB_LAST);
+	if (r < 0 && r != -ENOENT)
 		return r;
-	*ret_spent = b.spent;
-	*ret_reserved = b.reserved;
+	if (r == 0 && key.mv_size != 8)
+		return -EBADMSG;
+	*ret = r == 0 ? key_get_u64(key.mv_data) : 0;
 	return 0;
 }

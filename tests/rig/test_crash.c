@@ -33,6 +33,7 @@ struct scenario {
 	void (*prepare)(struct memory_object *o);
 	int result;            /* what the reader gets in an undisturbed run */
 	unsigned int restores; /* paid by us, in the end */
+	bool is_held;          /* over the budget: waits for an approval, and gets it */
 };
 
 static struct shared *shared;
@@ -137,6 +138,8 @@ static const struct scenario scenarios[] = {
 	{ "object-lapsed", "bucket", "object", lapsed, 0, 2 },
 	{ "object-ready-lapsed", "bucket", "object", somebodys_lapsed, 0, 1 },
 	{ "object-denied", "bucket", "object", denied, -EACCES, 1 },
+	{ "archive-held", "vault", "archive", plain, 0, 1, true },
+	{ "object-held", "bucket", "object", plain, 0, 1, true },
 };
 
 /* ---- one run, in a process of its own ---- */
@@ -150,6 +153,36 @@ static struct memory_object *object_named(const char *id)
 	return o;
 }
 
+struct held {
+	struct rig *rig;
+	struct rig_reader *reader;
+	struct ask ask;
+	bool is_asked;
+};
+
+static void approved(struct ask *a, int r)
+{
+	(void)a;
+	(void)r;
+}
+
+/* Approves as soon as there is something to approve. */
+static bool is_let_through(void *arg)
+{
+	struct held *h = arg;
+	uint64_t ino = h->reader->waiter.ino;
+
+	if (!h->is_asked && rig_phase(h->rig, ino) == PHASE_HELD) {
+		h->ask = (struct ask){ .verb = ASK_APPROVE,
+				       .ino = ino,
+				       .is_admin = true,
+				       .done = approved };
+		engine_ask(h->rig->engine, &h->ask);
+		h->is_asked = true;
+	}
+	return h->reader->is_answered;
+}
+
 static const char *check(struct rig *rig, const struct scenario *s, bool is_scout)
 {
 	struct memory_object *o = object_named(s->object);
@@ -157,9 +190,10 @@ static const char *check(struct rig *rig, const struct scenario *s, bool is_scou
 	const char *operation =
 		streq(s->source, "vault") ? "InitiateJob" : "RestoreObject";
 	struct rig_reader reader;
+	struct held held = { .rig = rig, .reader = &reader };
 
 	rig_read(rig, &reader, ino, 0, SIZE);
-	if (!rig_run(rig, rig_is_answered, &reader, 100 * HOURS))
+	if (!rig_run(rig, is_let_through, &held, 100 * HOURS))
 		return "the reader was never answered";
 	rig_settle(rig);
 	if (is_scout)
@@ -198,6 +232,8 @@ static int run_child(struct rig *rig, const struct scenario *s, int64_t now_ms,
 	return status;
 }
 
+static const struct policy hold = { .path = "/", .over = OVER_HOLD };
+
 static void prepare(struct rig *rig, const struct scenario *s)
 {
 	struct clock *clock = clock_new_virtual(RIG_START_MS);
@@ -208,6 +244,11 @@ static void prepare(struct rig *rig, const struct scenario *s)
 	clock_free(clock);
 	rig_init(rig);
 	rig->cfg.on_edge = on_edge;
+	if (s->is_held) {
+		rig->budgets[0].bytes = 1;
+		rig->cfg.policies = &hold;
+		rig->cfg.n_policies = 1;
+	}
 
 	/* The catalogs first, by a run that nothing happens to: mishaps are for the file. */
 	pid_t pid = fork();
@@ -225,6 +266,7 @@ static void clean(struct rig *rig)
 {
 	char command_dir[80];
 
+	prices_free(rig->prices);
 	snprintf(command_dir, sizeof(command_dir), "%s", rig->dir);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -270,6 +312,11 @@ static const struct {
 } unreached[] = {
 	{ "new/failed", "kept for wishes that fail before they are looked up" },
 	{ "new/refused", "a budget that is known to be too small: test_engine.c" },
+	{ "joining/held", "as reserving/held" },
+	{ "claiming/held", "as reserving/held" },
+	{ "holding/failed", "the journal's disk is full" },
+	{ "held/cancelled", "cancel: test_guard.c" },
+	{ "new/committed", "reached by every recovery of what is held" },
 	{ "looking/failed", "the service refuses the look: test_engine.c" },
 	{ "looking/cancelled", "cancel: test_engine.c" },
 	{ "reserving/refused", "budgets: test_engine.c" },

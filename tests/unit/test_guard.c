@@ -82,14 +82,77 @@ static void a_refusal_names_budget_limit_use_and_need(void **state)
 {
 	struct budget_draw draw = { .key = "default/2026-01-01",
 				    .limit = 10 * MONEY_PER_USD };
+	struct budget_use use = { .spent = 9 * MONEY_PER_USD };
+	struct guard_need need = { .money = 2 * MONEY_PER_USD, .bytes = 7, .files = 1 };
 	char text[256];
 
 	(void)state;
-	guard_refusal_text(&draw, 9 * MONEY_PER_USD, 2 * MONEY_PER_USD, text,
-			   sizeof(text));
+	guard_refusal_text(&draw, &use, &need, text, sizeof(text));
 	assert_non_null(strstr(
 		text, "budget default/2026-01-01 allows 10.00 USD; 9.00 is spent"));
 	assert_non_null(strstr(text, "needs 2.00"));
+	draw = (struct budget_draw){ .key = "lab/total", .limit = -1, .files = 50 };
+	use = (struct budget_use){ .spent_files = 40, .reserved_files = 10 };
+	guard_refusal_text(&draw, &use, &need, text, sizeof(text));
+	assert_non_null(strstr(text, "allows 50 files; 50 are restored or reserved"));
+	draw = (struct budget_draw){ .key = "lab/total", .limit = -1, .bytes = 2048 };
+	use = (struct budget_use){ .reserved_bytes = 2048 };
+	guard_refusal_text(&draw, &use, &need, text, sizeof(text));
+	assert_non_null(strstr(text, "allows 2.0 KiB; 2.0 KiB are restored"));
+}
+
+static void a_group_is_its_members_and_a_request_may_name_the_one_that_counts(
+	void **state)
+{
+	const struct budget of_groups[] = {
+		{ .name = "a", .who = BUDGET_GROUP, .id = 10, .money = 1 },
+		{ .name = "b", .who = BUDGET_GROUP, .id = 11, .money = 1 },
+		{ .name = "c", .who = BUDGET_GROUP, .id = 12, .money = 1 },
+	};
+	struct origin o = { .n_groups = 1, .groups = { 11 } };
+	struct guard_ask ask = { .uid = 1, .gid = 10, .origin = &o, .source = "x" };
+	struct budget_draw draws[BUDGETS_MAX];
+
+	(void)state;
+	assert_int_equal(guard_draws(of_groups, 3, &ask, draws), 2);
+	o.has_group = true;
+	o.group = 11;
+	assert_int_equal(guard_draws(of_groups, 3, &ask, draws), 1);
+	assert_int_equal(strncmp(draws[0].key, "b/", 2), 0);
+}
+
+static void a_budget_of_a_path_is_of_all_below_it(void **state)
+{
+	const struct budget of_path = {
+		.name = "raw", .who = BUDGET_PATH, .path = "/lab/raw", .money = 1
+	};
+	static const struct {
+		const char *path;
+		int n;
+	} rows[] = {
+		{ "/lab/raw", 1 },   { "/lab/raw/a/b", 1 },
+		{ "/lab/rawer", 0 }, { "/lab", 0 },
+		{ "", 0 },
+	};
+	struct budget_draw draws[BUDGETS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct guard_ask ask = { .source = "x", .path = rows[i].path };
+		assert_int_equal(guard_draws(&of_path, 1, &ask, draws), rows[i].n);
+	}
+}
+
+static void a_warning_comes_when_the_mark_is_passed_and_only_then(void **state)
+{
+	const struct budget b = { .money = 100, .warn_percent = 80 };
+	struct guard_need need = { .money = 10 };
+
+	(void)state;
+	assert_false(guard_warns(&b, &(struct budget_use){ .spent = 79 }, &need));
+	assert_true(guard_warns(&b, &(struct budget_use){ .spent = 80 }, &need));
+	assert_true(guard_warns(&b, &(struct budget_use){ .reserved = 89 }, &need));
+	assert_false(guard_warns(&b, &(struct budget_use){ .spent = 90 }, &need));
 }
 
 int main(void)
@@ -99,6 +162,10 @@ int main(void)
 		cmocka_unit_test(a_budget_that_names_a_reader_twice_is_drawn_on_once),
 		cmocka_unit_test(a_new_day_is_a_new_key),
 		cmocka_unit_test(a_refusal_names_budget_limit_use_and_need),
+		cmocka_unit_test(
+			a_group_is_its_members_and_a_request_may_name_the_one_that_counts),
+		cmocka_unit_test(a_budget_of_a_path_is_of_all_below_it),
+		cmocka_unit_test(a_warning_comes_when_the_mark_is_passed_and_only_then),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

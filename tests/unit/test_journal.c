@@ -25,7 +25,8 @@ static struct reserve_op intent(uint64_t ino, money_t estimate, money_t limit)
 			 .estimate = estimate,
 			 .size_bytes = 77,
 			 .asked_ms = 5 },
-		.draws = { { DAY, limit }, { USER, limit } },
+		.draws = { { .key = DAY, .limit = limit },
+			   { .key = USER, .limit = limit } },
 		.n_draws = 2,
 	};
 	return op;
@@ -33,9 +34,9 @@ static struct reserve_op intent(uint64_t ino, money_t estimate, money_t limit)
 
 static void assert_budget(struct journal *j, const char *key, long spent, long reserved)
 {
-	money_t is_spent, is_reserved;
-	assert_int_equal(journal_budget(j, key, &is_spent, &is_reserved), 0);
-	assert_true(is_spent == spent && is_reserved == reserved);
+	struct budget_use use;
+	assert_int_equal(journal_budget(j, key, &use), 0);
+	assert_true(use.spent == spent && use.reserved == reserved);
 }
 
 static void assert_sums(struct journal *j)
@@ -97,7 +98,7 @@ static void a_budget_that_says_no_leaves_no_trace(void **state)
 	second.draws[0].limit = 5000;
 	assert_int_equal(journal_reserve_wait(j, &second), -EDQUOT);
 	assert_int_equal(second.refused, 1);
-	assert_true(second.refused_used == 600);
+	assert_true(second.refused_use.spent + second.refused_use.reserved == 600);
 	assert_int_equal(second.rec.id, 0);
 	assert_int_equal(journal_request_of(j, 21, &rec), -ENOENT);
 	assert_budget(j, DAY, 0, 600);
@@ -391,7 +392,8 @@ static void assert_sound(struct journal *j, int fd)
 	struct told t;
 	struct request rec;
 	struct total total = { 0 };
-	money_t spent, reserved, charged = 0;
+	struct budget_use use;
+	money_t charged = 0;
 	uint64_t id = 0;
 	while (read(fd, &t, sizeof(t)) == sizeof(t)) {
 		assert_int_equal(journal_request(j, t.id, &rec), 0);
@@ -402,8 +404,8 @@ static void assert_sound(struct journal *j, int fd)
 		charged += rec.charged;
 	assert_sums(j);
 	assert_int_equal(journal_each_charge(j, 0, add_charge, &total), 0);
-	assert_int_equal(journal_budget(j, DAY, &spent, &reserved), 0);
-	assert_true(spent == total.spent && spent == charged);
+	assert_int_equal(journal_budget(j, DAY, &use), 0);
+	assert_true(use.spent == total.spent && use.spent == charged);
 }
 
 static void killed_at_any_moment_the_books_are_right(void **state)

@@ -18,6 +18,8 @@ static void money_is_written_down_before_it_is_spent(void **state)
 		assert_true(
 			(edges[i].from == PHASE_RESERVING &&
 			 edges[i].event == EV_COMMITTED) ||
+			(edges[i].from == PHASE_RENEWING &&
+			 edges[i].event == EV_COMMITTED) ||
 			(edges[i].from == PHASE_RECHECKING && edges[i].event == EV_COLD));
 	}
 }

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Budgets in the journal: what each key has spent and reserved, and whether there is enough left. */
+#include "journal_db.h"
+
+#include <string.h>
+
+uint64_t request_budget_bytes(const struct request *rec)
+{
+	if (rec->kind == REQUEST_INVENTORY)
+		return 0;
+	return rec->len ? rec->len : rec->size_bytes;
+}
+
+uint64_t request_budget_files(const struct request *rec)
+{
+	return rec->kind != REQUEST_INVENTORY;
+}
+
+enum budget_lack budget_lacks(const struct budget_draw *draw,
+			      const struct budget_use *use, money_t money, uint64_t bytes,
+			      uint64_t files)
+{
+	uint64_t held_bytes = (uint64_t)(use->spent_bytes + use->reserved_bytes);
+	uint64_t held_files = (uint64_t)(use->spent_files + use->reserved_files);
+
+	if (draw->limit >= 0 && use->spent + use->reserved + money > draw->limit)
+		return BUDGET_LACKS_MONEY;
+	if (draw->bytes && bytes && held_bytes + bytes > draw->bytes)
+		return BUDGET_LACKS_BYTES;
+	if (draw->files && files && held_files + files > draw->files)
+		return BUDGET_LACKS_FILES;
+	return BUDGET_ALLOWS;
+}
+
+/* What it has left; where money is no matter nobody has less. */
+static bool has_less(const struct budget_draw *a, const struct budget_use *a_use,
+		     const struct budget_draw *b, const struct budget_use *b_use)
+{
+	if (a->limit < 0 || b->limit < 0)
+		return a->limit >= 0;
+	return a->limit - a_use->spent - a_use->reserved <
+	       b->limit - b_use->spent - b_use->reserved;
+}
+
+int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op)
+{
+	uint64_t bytes = request_budget_bytes(&op->rec);
+	uint64_t files = request_budget_files(&op->rec);
+	bool is_refused = false;
+
+	for (size_t i = 0; i < op->n_draws; i++) {
+		struct budget_use use;
+		int r = budget_get(j, txn, op->draws[i].key, &use);
+		if (r < 0)
+			return r;
+		if (budget_lacks(&op->draws[i], &use, op->rec.estimate, bytes, files) ==
+		    BUDGET_ALLOWS)
+			continue;
+		if (is_refused && !has_less(&op->draws[i], &use, &op->draws[op->refused],
+					    &op->refused_use))
+			continue;
+		is_refused = true;
+		op->refused = i;
+		op->refused_use = use;
+	}
+	return is_refused ? -EDQUOT : 0;
+}
+
+/* ---- rows ---- */
+
+static MDB_val budget_key(const char *key)
+{
+	return db_val(key, strnlen(key, sizeof(((struct budget_draw *)0)->key)));
+}
+
+int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget_use *ret)
+{
+	struct record rec;
+	int r = db_get_record(txn, j->budget, budget_key(key), KIND_BUDGET, &rec);
+	if (r == -ENOENT) {
+		*ret = (struct budget_use){ 0 };
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	struct budget_use use = { 0 };
+	use.spent = record_get_i128(&rec);
+	use.reserved = record_get_i128(&rec);
+	if (rec.at != rec.end) {
+		use.spent_bytes = record_get_i64(&rec);
+		use.reserved_bytes = record_get_i64(&rec);
+		use.spent_files = record_get_i64(&rec);
+		use.reserved_files = record_get_i64(&rec);
+	}
+	if (rec.err)
+		return rec.err;
+	*ret = use;
+	return 0;
+}
+
+int budget_add(struct journal *j, MDB_txn *txn, const char *key,
+	       const struct budget_use *by)
+{
+	struct budget_use use = { 0 };
+	_buf_ struct buf out;
+	buf_init(&out, DB_VALUE_MAX);
+	int r = budget_get(j, txn, key, &use);
+	if (r < 0)
+		return r;
+	use.spent += by->spent;
+	use.reserved += by->reserved;
+	use.spent_bytes += by->spent_bytes;
+	use.reserved_bytes += by->reserved_bytes;
+	use.spent_files += by->spent_files;
+	use.reserved_files += by->reserved_files;
+	if (use.reserved < 0 || use.reserved_bytes < 0 || use.reserved_files < 0)
+		return -EBADMSG;
+	record_begin(&out, KIND_BUDGET, DB_VERSION);
+	record_i128(&out, use.spent);
+	record_i128(&out, use.reserved);
+	record_i64(&out, use.spent_bytes);
+	record_i64(&out, use.reserved_bytes);
+	record_i64(&out, use.spent_files);
+	record_i64(&out, use.reserved_files);
+	return db_put_record(txn, j->budget, budget_key(key), &out);
+}
+
+int journal_budget(struct journal *j, const char *key, struct budget_use *ret)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	int r = db_read(&j->db, &txn);
+	return r < 0 ? r : budget_get(j, txn, key, ret);
+}

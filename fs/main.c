@@ -10,6 +10,7 @@
 #include "cmdline.h"
 #include "confine.h"
 #include "daemon.h"
+#include "fatal.h"
 #include "log.h"
 #include "loop.h"
 #include "manager.h"
@@ -166,6 +167,8 @@ static int start(struct program *p, struct buf *err)
 	if (r < 0)
 		return r;
 	confine(cfg);
+	fatal_setup(cfg->state.dir, cfg->cache.dir);
+	fatal_tell(p->ready_fd);
 	p->clock = clock_new();
 	p->backends = p->clock ? backends_new(p->clock) : NULL;
 	if (!p->backends)
@@ -284,6 +287,7 @@ static int run(struct config *cfg)
 	tell_budgets(cfg);
 	log_notice("mounted source=%s at=%s", cfg->source_arg, cfg->mountpoint);
 	manager_tell("READY=1");
+	fatal_tell(-1);
 	daemon_ready(p.ready_fd, log_path);
 	wait_for_end(&p);
 	manager_tell("STOPPING=1");

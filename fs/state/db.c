@@ -50,6 +50,28 @@ static int tables_open(const struct db *db, const struct db_table *tables, size_
 	return r;
 }
 
+/* A file that was cut would end the process (SIGBUS) where its lost end is read: zeros there are
+ * found to be no pages. LMDB itself may leave the end of a file unwritten, so this is no proof of
+ * damage. */
+static int map_cover(MDB_env *env)
+{
+	struct stat st;
+	MDB_envinfo info;
+	MDB_stat pages;
+	mdb_filehandle_t fd = -1;
+	int r = db_errno(mdb_env_get_fd(env, &fd));
+	if (r == 0)
+		r = db_errno(mdb_env_info(env, &info));
+	if (r == 0)
+		r = db_errno(mdb_env_stat(env, &pages));
+	if (r < 0)
+		return r;
+	off_t least = (off_t)((info.me_last_pgno + 1) * pages.ms_psize);
+	if (fstat(fd, &st) < 0 || (st.st_size < least && ftruncate(fd, least) < 0))
+		return -errno;
+	return 0;
+}
+
 static int env_open(struct db *db, const char *dir, uint64_t map_bytes, size_t n)
 {
 	int r = db_errno(mdb_env_create(&db->env));
@@ -65,7 +87,7 @@ static int env_open(struct db *db, const char *dir, uint64_t map_bytes, size_t n
 	int dead = 0;
 	if (r == 0)
 		r = db_errno(mdb_reader_check(db->env, &dead));
-	return r;
+	return r == 0 ? map_cover(db->env) : r;
 }
 
 int db_open(struct db *db, const char *path, const char *name, uint64_t map_bytes,

@@ -126,6 +126,7 @@ static void chunks_sync(struct state_op *first, struct open_file *files, size_t 
 	for (size_t i = 0; i < n; i++) {
 		if (files[i].fd < 0)
 			continue;
+		(void)data_stamp(files[i].fd, files[i].gen);
 		if (fdatasync(files[i].fd) < 0)
 			files[i].result = -errno;
 		close(files[i].fd);

@@ -57,7 +57,11 @@ int data_make(struct store *s, uint64_t ino, uint64_t gen, uint64_t size_bytes)
 	if (fd < 0)
 		return -errno;
 	int r = 0;
-	if (ftruncate(fd, (off_t)size_bytes) < 0 || fsync(fd) < 0)
+	if (ftruncate(fd, (off_t)size_bytes) < 0)
+		r = -errno;
+	if (r == 0)
+		r = data_stamp(fd, gen);
+	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0)
 		r = dir_sync(dir);
@@ -76,15 +80,28 @@ void data_remove(struct store *s, uint64_t ino, uint64_t gen)
 
 /* ---- start ---- */
 
-/* A file is made at its full size: one that is shorter has been cut by somebody, and which of its
- * bytes are ours nobody knows. */
-static bool data_is_good(struct store *s, const struct fill *f)
+/* A file is made at its full size and carries its stamp: 1; another one is checked again, 0;
+ * -ENOENT: there is none. */
+static int data_is_good(struct store *s, const struct fill *f)
 {
 	char name[DATA_NAME_MAX];
 	struct stat st;
 	data_name(f->ino, f->gen, name);
-	return fstatat(s->data_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode) && (uint64_t)st.st_size >= f->size_bytes;
+	if (fstatat(s->data_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return -ENOENT;
+	return (uint64_t)st.st_size == f->size_bytes && data_is_stamped(&st, f->gen);
+}
+
+/* 0: the fill may stay, as it is now; -ENOENT: it may not. */
+static int fill_check(struct store *s, MDB_txn *txn, struct fill_row *row)
+{
+	int r = data_is_good(s, &row->fill);
+	if (r == 0)
+		r = fill_recheck(s, txn, row);
+	if (r == 0 && row->fill.held_bytes == 0 && row->fill.size_bytes > 0)
+		r = -ENOENT; /* nothing of it is left */
+	return r < 0 ? r : 0;
 }
 
 /* All fills are looked at, one fstatat() each: the files must be gone through anyway, and a fill
@@ -103,11 +120,13 @@ static int fills_check(struct store *s, MDB_txn *txn, uint64_t *ret_used)
 			return -EBADMSG;
 		uint64_t ino = key_get_u64(key.mv_data);
 		r = fill_get(s, txn, ino, &row);
-		if (r == 0 && data_is_good(s, &row.fill)) {
+		if (r == 0)
+			r = fill_check(s, txn, &row);
+		if (r == 0) {
 			*ret_used += row.fill.held_bytes;
 			continue;
 		}
-		if (r < 0 && r != -EBADMSG)
+		if (r != -EBADMSG && r != -ENOENT)
 			return r;
 		r = fill_remove(s, txn, ino);
 		if (r < 0)

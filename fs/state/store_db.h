@@ -6,6 +6,7 @@
 #include "store.h"
 #include "writer.h"
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 struct store {
 	struct db db;
@@ -89,7 +90,13 @@ int data_open(struct store *s, uint64_t ino, uint64_t gen, int flags);
 /* Makes the file, of full size without a block, its name durable. */
 int data_make(struct store *s, uint64_t ino, uint64_t gen, uint64_t size_bytes);
 void data_remove(struct store *s, uint64_t ino, uint64_t gen);
-/* At start: drops fills whose file is missing or short, and files without a fill. */
+/* A data file's mtime is its generation: whoever else writes to it changes that. */
+int data_stamp(int fd, uint64_t gen);
+bool data_is_stamped(const struct stat *st, uint64_t gen);
+/* Compares the file of a fill with its rows, byte by byte, and forgets what differs; the row is
+ * written, the file has its size and its stamp again. Takes time in proportion to the file. */
+int fill_recheck(struct store *s, MDB_txn *txn, struct fill_row *row);
+/* At start: drops fills whose file is missing, files without a fill, and what was changed. */
 int data_reconcile(struct store *s);
 
 /* A file that is there to be deleted: LMDB cannot even delete rows on a full disk. */

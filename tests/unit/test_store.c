@@ -369,6 +369,51 @@ static void a_file_that_was_cut_or_lost_is_not_served(void **state)
 	}
 }
 
+/* S66 */
+static void what_others_wrote_into_a_file_is_forgotten_at_start(void **state)
+{
+	struct rig *r = *state;
+	_free_ uint8_t *bytes = bytes_new(4 * MIB);
+	struct fill f = begin(store_of(state), 4 * MIB);
+	char path[160];
+	for (uint64_t off = 0; off < 4 * MIB; off += MIB)
+		assert_int_equal(chunk(store_of(state), &f, bytes, off, MIB, true, &f),
+				 0);
+	assert_true(f.is_whole);
+	data_path(r, &f, path, sizeof(path));
+
+	/* Touched, but not changed: all of it is served again. */
+	rig_close(r);
+	assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
+	rig_open(r);
+	assert_int_equal(store_covers(store_of(state), INO, 0, 4 * MIB, &f), 1);
+	assert_true(f.is_whole);
+	assert_data(store_of(state), &f, bytes);
+
+	/* A byte in the second MiB is another one, and the end is cut off. */
+	rig_close(r);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "\x55\xaa", 2, MIB + 77), 2);
+	assert_int_equal(ftruncate(fd, 4 * MIB - 1), 0);
+	close(fd);
+	rig_open(r);
+	assert_int_equal(store_covers(store_of(state), INO, 0, MIB, &f), 1);
+	assert_int_equal(store_covers(store_of(state), INO, MIB, 1, &f), 0);
+	assert_int_equal(store_covers(store_of(state), INO, 2 * MIB, MIB, &f), 1);
+	assert_int_equal(store_covers(store_of(state), INO, 3 * MIB, 1, &f), 0);
+	assert_false(f.is_whole);
+	assert_int_equal(f.held_bytes, 2 * MIB);
+	assert_int_equal(store_used_bytes(store_of(state)), 2 * MIB);
+
+	/* And can be fetched again. */
+	assert_int_equal(chunk(store_of(state), &f, bytes, MIB, MIB, true, &f), 0);
+	assert_int_equal(chunk(store_of(state), &f, bytes, 3 * MIB, MIB, true, &f), 0);
+	assert_true(f.is_whole);
+	rig_close(r);
+	rig_open(r);
+	assert_data(store_of(state), &f, bytes);
+}
+
 static void files_nobody_knows_go_at_start(void **state)
 {
 	struct rig *r = *state;
@@ -521,6 +566,7 @@ int main(void)
 		RIG(a_generation_is_new_even_if_the_clock_went_back),
 		RIG(missing_ranges_are_aligned_powers_of_two),
 		RIG(a_file_that_was_cut_or_lost_is_not_served),
+		RIG(what_others_wrote_into_a_file_is_forgotten_at_start),
 		RIG(files_nobody_knows_go_at_start),
 		RIG(a_damaged_row_is_a_hole_and_is_filled_again),
 		RIG(a_row_of_another_generation_counts_for_nothing),

@@ -21,6 +21,7 @@
 #include "treehash.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum tier {
 	TIER_NONE, /* nothing is restored: online, or somebody else's restore */
@@ -51,7 +52,16 @@ struct storage_class {
 #define CLASS_TIERED_ARCHIVE CLASS_TIERED "/ARCHIVE"
 #define CLASS_TIERED_DEEP    CLASS_TIERED "/DEEP"
 /* The class by x-amz-archive-status or an inventory's access tier; NULL: in none. */
-const char *storage_class_tiered(const char *status);
+static inline const char *storage_class_tiered(const char *status)
+{
+	if (status && strncmp(status, "DEEP_ARCHIVE", strlen("DEEP_ARCHIVE")) == 0)
+		return CLASS_TIERED_DEEP;
+	/* Not ARCHIVE_INSTANT_ACCESS, which needs no restore. */
+	if (status &&
+	    (strcmp(status, "ARCHIVE_ACCESS") == 0 || strcmp(status, "ARCHIVE") == 0))
+		return CLASS_TIERED_ARCHIVE;
+	return CLASS_TIERED;
+}
 /* Any of the three. */
 bool storage_class_is_tiered(const char *name);
 

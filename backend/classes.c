@@ -84,21 +84,6 @@ const struct storage_class *storage_class_find(const char *name)
 	return &unknown;
 }
 
-const char *storage_class_tiered(const char *status)
-{
-	static const char *const rows[][2] = {
-		{ "ARCHIVE_ACCESS", CLASS_TIERED_ARCHIVE },
-		{ "ARCHIVE", CLASS_TIERED_ARCHIVE },
-		{ "DEEP_ARCHIVE_ACCESS", CLASS_TIERED_DEEP },
-		{ "DEEP_ARCHIVE", CLASS_TIERED_DEEP },
-	};
-
-	for (size_t i = 0; status && i < ARRAY_SIZE(rows); i++)
-		if (streq(rows[i][0], status))
-			return rows[i][1];
-	return CLASS_TIERED;
-}
-
 bool storage_class_is_tiered(const char *name)
 {
 	const char *rest = str_after(name, CLASS_TIERED);

@@ -286,7 +286,7 @@ int name_add_version(struct buf *path, const char *version, unsigned int *change
 	int r = escape(version, strlen(version), &suffix);
 	if (r < 0)
 		return r;
-	if (suffix.len > VERSION_SHOWN_MAX) {
+	if (suffix.len > VERSION_SHOWN_MAX || strchr(version, '/')) {
 		uint8_t sum[SHA256_LEN];
 		char digits[HASH_DIGITS + 1];
 		digest_of(DIGEST_SHA256, version, strlen(version), sum);

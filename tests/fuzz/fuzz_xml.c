@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* S3's documents: listings, versions, errors. */
+#include "fuzz.h"
+#include "s3_xml.h"
+
+static int entry(void *arg, const struct listing_entry *e)
+{
+	(void)arg;
+	assert(e->object.id[0] && memchr(e->object.id, 0, sizeof(e->object.id)));
+	assert(memchr(e->object.version, 0, sizeof(e->object.version)));
+	return 0;
+}
+
+static int prefix(void *arg, const char *text)
+{
+	(void)arg;
+	assert(*text && strlen(text) <= OBJECT_ID_MAX);
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct s3_list_taker taker = { entry, prefix, NULL };
+	struct s3_page page = { .is_truncated = false };
+	struct site_error err = { .code = "" };
+	buf_init(&page.token, 8192);
+	buf_init(&page.version, 8192);
+	s3_list_parse((const char *)data, size, &page, &taker);
+	s3_error_parse((const char *)data, size, &err);
+	buf_done(&page.token);
+	buf_done(&page.version);
+	return 0;
+}

@@ -139,29 +139,49 @@ static uint64_t chunk_count(uint64_t off, uint64_t len, uint64_t chunk_bytes)
 	return (off + len - 1) / chunk_bytes - off / chunk_bytes + 1;
 }
 
-void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
-		   struct estimate *ret)
+void estimate_sum_add(struct estimate_sum *s, const struct estimate_ask *ask)
+{
+	bool is_vault = streq(ask->scheme, "glacier");
+	uint64_t read = ask->len ? ask->len : ask->size_bytes;
+
+	s->files++;
+	s->restored_bytes += is_vault ? read : ask->size_bytes;
+	s->read_bytes += read;
+	s->chunks += chunk_count(ask->off, read, ask->chunk_bytes);
+}
+
+void estimate_of_sum(const struct tariff *t, const struct estimate_ask *ask,
+		     const struct estimate_sum *s, struct estimate *ret)
 {
 	bool is_vault = streq(ask->scheme, "glacier");
 	const char *get = is_vault ? "GetJobOutput" : "GetObject";
-	uint64_t read = ask->len ? ask->len : ask->size_bytes;
-	uint64_t restored = is_vault ? read : ask->size_bytes;
+	const char *op = ask->restore_operation;
+	uint64_t restored = s->restored_bytes;
 
 	*ret = (struct estimate){ .n = 0 };
 	if (ask->needs_restore) {
-		const char *op = ask->restore_operation;
-		line_add(ret, cost_line_make(op, COST_REQUEST, 1, 0, t->restore_request));
+		line_add(ret, cost_line_make(op, COST_REQUEST, s->files, 0,
+					     t->restore_request));
 		line_add(ret, cost_line_make(op, COST_RETRIEVAL, restored, 0,
 					     t->retrieval_gib));
 		if (t->copy_gib_month != 0)
 			line_add(ret, cost_line_make(op, COST_STORAGE, restored,
 						     ask->days + 1, t->copy_gib_month));
 	}
-	line_add(ret, cost_line_make(get, COST_REQUEST,
-				     chunk_count(ask->off, read, ask->chunk_bytes), 0,
-				     t->get_request));
-	line_add(ret, cost_line_make(get, COST_TRANSFER, read, 0, t->transfer_gib));
+	line_add(ret, cost_line_make(get, COST_REQUEST, s->chunks, 0, t->get_request));
+	line_add(ret,
+		 cost_line_make(get, COST_TRANSFER, s->read_bytes, 0, t->transfer_gib));
 	if (ask->status_calls)
 		line_add(ret, cost_line_make("HeadObject", COST_REQUEST,
-					     ask->status_calls, 0, t->head_request));
+					     s->files * ask->status_calls, 0,
+					     t->head_request));
+}
+
+void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
+		   struct estimate *ret)
+{
+	struct estimate_sum one = { .files = 0 };
+
+	estimate_sum_add(&one, ask);
+	estimate_of_sum(t, ask, &one, ret);
 }

@@ -82,6 +82,18 @@ struct estimate_ask {
 void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
 		   struct estimate *ret);
 
+/* Many files of one tariff, added up: what they cost together is to the last decimal the sum of
+ * what each would cost. */
+struct estimate_sum {
+	uint64_t files;
+	uint64_t restored_bytes, read_bytes;
+	uint64_t chunks; /* requests that fetch */
+};
+void estimate_sum_add(struct estimate_sum *s, const struct estimate_ask *ask);
+/* What else `ask` says holds for each of them. */
+void estimate_of_sum(const struct tariff *t, const struct estimate_ask *ask,
+		     const struct estimate_sum *s, struct estimate *ret);
+
 /* Fills one line from its parts. */
 struct cost_line cost_line_make(const char *operation, enum cost_component component,
 				uint64_t quantity, uint32_t days, price_t price);

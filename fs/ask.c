@@ -263,7 +263,7 @@ static bool asking_is_cancelled(void *arg)
 static void asking_walk(struct msg *msg)
 {
 	struct asking *a = container_of(msg, struct asking, msg);
-	struct tree_walk w = { a->mount, asking_is_cancelled, asking_add, a };
+	struct tree_walk w = { a->mount, asking_is_cancelled, asking_add, a, false };
 
 	int r = tree_walk(&w, a->ino);
 	if (r < 0) {

@@ -73,6 +73,7 @@ static void snapshot_free(struct snapshot *s)
 	if (s->next)
 		s->next->prev = s->prev;
 	buf_done(&s->text);
+	buf_done(&s->query);
 	free(s);
 }
 
@@ -205,6 +206,7 @@ struct snapshot *open_snapshot_new(struct open_table *t)
 	if (!s)
 		return NULL;
 	buf_init(&s->text, SIZE_MAX / 2);
+	buf_init(&s->query, QUERY_MAX);
 
 	pthread_mutex_lock(&t->mu);
 	s->next = t->snapshots;
@@ -223,4 +225,21 @@ void open_snapshot_free(struct open_table *t, struct snapshot *s)
 	pthread_mutex_lock(&t->mu);
 	snapshot_free(s);
 	pthread_mutex_unlock(&t->mu);
+}
+
+int open_snapshot_write(struct open_table *t, struct snapshot *s, const char *text,
+			size_t len)
+{
+	pthread_mutex_lock(&t->mu);
+	int r = s->is_asked ? -EBUSY : buf_add(&s->query, text, len);
+	pthread_mutex_unlock(&t->mu);
+	return r;
+}
+
+const struct buf *open_snapshot_query(struct open_table *t, struct snapshot *s)
+{
+	pthread_mutex_lock(&t->mu);
+	s->is_asked = true;
+	pthread_mutex_unlock(&t->mu);
+	return &s->query;
 }

@@ -39,6 +39,9 @@ struct snapshot {
 	struct snapshot *next, **prev; /* the table's lock */
 	struct buf text;
 	bool is_made; /* summaries are made at the first read, by the walker; its own */
+	struct buf
+		query; /* what was written to it, until it is asked; the table's lock */
+	bool is_asked; /* likewise: it is being answered, nothing can be added */
 };
 
 struct open_table *open_table_new(void);
@@ -67,3 +70,9 @@ void open_handle_free(struct open_table *t, struct handle *h);
 /* Gives an empty snapshot, or NULL. */
 struct snapshot *open_snapshot_new(struct open_table *t);
 void open_snapshot_free(struct open_table *t, struct snapshot *s);
+/* Adds to its query. 0, -EBUSY (asked already), -ENOMEM, -EMSGSIZE (more than QUERY_MAX). */
+#define QUERY_MAX ((size_t)64 << 20)
+int open_snapshot_write(struct open_table *t, struct snapshot *s, const char *text,
+			size_t len);
+/* Its query, which nothing is added to any more. */
+const struct buf *open_snapshot_query(struct open_table *t, struct snapshot *s);

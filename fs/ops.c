@@ -189,7 +189,7 @@ static int open_sidecar(struct mount *m, struct node node, const struct asker *w
 
 	fi->direct_io = 1;
 	fi->keep_cache = 1;
-	if ((fi->flags & O_ACCMODE) != O_RDONLY)
+	if ((fi->flags & O_ACCMODE) != O_RDONLY && !(s->is_channel && s->walk))
 		return s->is_channel ? 0 : -EROFS;
 	if (s->is_for_admins && !mount_is_admin(m, who->uid))
 		return -EACCES;
@@ -261,6 +261,7 @@ struct slow_read {
 	struct snapshot *shot;
 	size_t size;
 	off_t off;
+	struct asker who; /* without its groups */
 };
 
 static bool slow_is_cancelled(void *arg)
@@ -276,10 +277,15 @@ static void slow_read_run(struct msg *msg)
 	int r = 0;
 
 	if (!shot->is_made) {
+		struct sidecar_walk how = {
+			.who = &s->who,
+			.query = open_snapshot_query(s->mount->opens, shot),
+			.is_cancelled = slow_is_cancelled,
+			.arg = s,
+		};
 		buf_reset(&shot->text);
 		r = sidecar_of(s->node.kind)
-			    ->walk(s->mount, s->node.ino, slow_is_cancelled, s,
-				   &shot->text);
+			    ->walk(s->mount, s->node.ino, &how, &shot->text);
 		shot->is_made = r == 0;
 	}
 	if (r < 0)
@@ -313,7 +319,9 @@ static void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t off,
 		reply_err(req, -ENOMEM);
 		return;
 	}
-	*s = (struct slow_read){ { NULL, slow_read_run }, m, req, node, shot, size, off };
+	*s = (struct slow_read){
+		{ NULL, slow_read_run }, m, req, node, shot, size, off, asker_of(req)
+	};
 	worker_post(m->walker, &s->msg);
 }
 
@@ -344,6 +352,17 @@ static void ask(fuse_req_t req, struct node node, const char *text, size_t len,
 	ask_write(m, req, node, &who, text, len, reply);
 }
 
+static void write_query(fuse_req_t req, const char *text, size_t len,
+			const struct fuse_file_info *fi)
+{
+	int r = open_snapshot_write(mount_of(req)->opens, handle_snapshot(fi), text, len);
+
+	if (r < 0)
+		reply_err(req, r);
+	else
+		reply_written(req, len);
+}
+
 static void op_write(fuse_req_t req, fuse_ino_t id, const char *text, size_t len,
 		     off_t off, struct fuse_file_info *fi)
 {
@@ -351,6 +370,8 @@ static void op_write(fuse_req_t req, fuse_ino_t id, const char *text, size_t len
 
 	if (node.kind == NODE_REQUEST || node.kind == NODE_DIR_REQUEST)
 		ask(req, node, text, len, reply_written);
+	else if (node.kind == NODE_PLAN)
+		write_query(req, text, len, fi);
 	else
 		reply_err(req, -EROFS);
 }

@@ -3,6 +3,7 @@
 #include "facts.h"
 #include "failed.h"
 #include "metrics.h"
+#include "planner.h"
 #include "str.h"
 #include "summary.h"
 
@@ -78,6 +79,7 @@ static const struct sidecar sidecars[] = {
 	{ NODE_SUMMARY, SIDECAR_OF_DIR, "summary", false, false, summary_blank,
 	  summary_walk },
 	{ NODE_DIR_REQUEST, SIDECAR_OF_DIR, "request", true, false, request_help, NULL },
+	{ NODE_PLAN, SIDECAR_OF_DIR, "plan", true, false, planner_blank, planner_walk },
 	{ NODE_RENAMES, SIDECAR_OF_SOURCE, "renames", false, false, renames_sidecar,
 	  NULL },
 	{ NODE_QUEUE, SIDECAR_OF_ROOT, "queue", false, true, queue_sidecar, NULL },

@@ -18,6 +18,14 @@ enum sidecar_place {
 	SIDECAR_OF_SOURCE, /* SOURCE/.thaw/name */
 };
 
+/* What a slow one goes by. */
+struct sidecar_walk {
+	const struct asker *who;
+	const struct buf *query; /* what was written to it */
+	bool (*is_cancelled)(void *arg);
+	void *arg;
+};
+
 struct sidecar {
 	enum node_kind kind;
 	enum sidecar_place place;
@@ -27,9 +35,10 @@ struct sidecar {
 	/* Appends what `who` sees. For a slow one: a text of the same length. */
 	int (*text)(struct mount *m, uint64_t ino, const struct asker *who,
 		    struct buf *out);
-	/* Slow: walks. -EINTR when `is_cancelled` says so. */
-	int (*walk)(struct mount *m, uint64_t ino, bool (*is_cancelled)(void *),
-		    void *arg, struct buf *out);
+	/* Slow: walks. -EINTR when `is_cancelled` says so. One that is a channel too answers what was
+	 * written to the same open, once. */
+	int (*walk)(struct mount *m, uint64_t ino, const struct sidecar_walk *w,
+		    struct buf *out);
 };
 
 /* The row of a kind, or NULL. */

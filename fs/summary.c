@@ -157,11 +157,13 @@ int summary_blank(struct mount *m, uint64_t ino, const struct asker *who, struct
 	return r < 0 ? r : add_totals(&none, out);
 }
 
-int summary_walk(struct mount *m, uint64_t ino, bool (*cancelled)(void *), void *arg,
+int summary_walk(struct mount *m, uint64_t ino, const struct sidecar_walk *how,
 		 struct buf *out)
 {
-	struct totals t = { .mount = m, .is_cancelled = cancelled, .arg = arg };
-	struct tree_walk w = { m, is_cancelled, add_file, &t };
+	struct totals t = { .mount = m,
+			    .is_cancelled = how->is_cancelled,
+			    .arg = how->arg };
+	struct tree_walk w = { m, is_cancelled, add_file, &t, false };
 	int r = tree_walk(&w, ino);
 	if (r < 0)
 		return r;

@@ -6,11 +6,11 @@
  */
 #pragma once
 
-#include "view.h"
+#include "sidecar.h"
 
 /* The text with empty columns: any thread, without waiting. */
 int summary_blank(struct mount *m, uint64_t ino, const struct asker *who,
 		  struct buf *out);
 /* The text: the walker. 0, -EINTR, -ENOMEM, -EIO. */
-int summary_walk(struct mount *m, uint64_t ino, bool (*cancelled)(void *), void *arg,
+int summary_walk(struct mount *m, uint64_t ino, const struct sidecar_walk *how,
 		 struct buf *out);

@@ -62,8 +62,10 @@ static int walk_dir(const struct tree_walk *w, struct stack *todo, uint64_t dir_
 			return -EINTR;
 		for (size_t i = 0; i < b.n; i++) {
 			after = b.of[i].ino;
-			r = b.of[i].is_dir ? stack_push(todo, after)
-					   : w->file(w->arg, after);
+			if (!b.of[i].is_dir)
+				r = w->file(w->arg, after);
+			else if (!w->is_flat)
+				r = stack_push(todo, after);
 			if (r)
 				return r;
 		}
@@ -78,7 +80,7 @@ int tree_walk(const struct tree_walk *w, uint64_t dir_ino)
 
 	if (dir_ino != MOUNT_ROOT_INO)
 		r = stack_push(&todo, dir_ino);
-	else
+	else if (!w->is_flat)
 		for (size_t i = w->mount->n_sources; i && !r; i--)
 			r = stack_push(&todo, w->mount->sources[i - 1].root_ino);
 	while (!r && todo.n)

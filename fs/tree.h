@@ -14,6 +14,7 @@ struct tree_walk {
 	/* Each file once; a non-zero answer ends the walk with it. */
 	int (*file)(void *arg, uint64_t ino);
 	void *arg;
+	bool is_flat; /* the directory's own files only */
 };
 
 /* 0, -ENOMEM, -EINTR, -EIO or what `file` answered. Sources without a catalog hold nothing. */

@@ -29,6 +29,7 @@ enum node_kind {
 	NODE_METRICS = 10,
 	NODE_RENAMES = 11,
 	NODE_FAILED = 12,
+	NODE_PLAN = 13,
 	NODE_KINDS,
 };
 

@@ -42,11 +42,11 @@ static uint32_t status_calls(const struct source *s, const struct cost_wish *w)
 	return 1 + (w->needs_restore ? pace_probes(w->storage_class, w->tier) : 0);
 }
 
-static void estimate_for(const struct source *s, const struct cost_wish *w,
-			 const struct tariff *t, struct estimate *ret)
+void cost_ask(const struct source *s, const struct cost_wish *w, struct estimate_ask *ret)
 {
 	const struct backend_ops *ops = s->backend->ops;
-	struct estimate_ask ask = {
+
+	*ret = (struct estimate_ask){
 		.scheme = ops->scheme,
 		.restore_operation = ops->restore_operation,
 		.size_bytes = w->size_bytes,
@@ -57,7 +57,14 @@ static void estimate_for(const struct source *s, const struct cost_wish *w,
 		.status_calls = status_calls(s, w),
 		.needs_restore = w->needs_restore,
 	};
+}
 
+static void estimate_for(const struct source *s, const struct cost_wish *w,
+			 const struct tariff *t, struct estimate *ret)
+{
+	struct estimate_ask ask;
+
+	cost_ask(s, w, &ask);
 	estimate_make(t, &ask, ret);
 }
 

@@ -70,11 +70,26 @@ static bool is_open(const struct request *rec)
 	       rec->state == REQUEST_READY || rec->state == REQUEST_HELD;
 }
 
+bool facts_is_asked(const struct facts *f)
+{
+	return f->has_request && is_open(&f->request);
+}
+
+bool facts_needs_restore(const struct facts *f)
+{
+	const struct storage_class *c = storage_class_find(f->entry.object.storage_class);
+	bool is_here_already = f->state == FILE_READY || f->state == FILE_FETCHING;
+	/* Somebody else's, as the listing says. */
+	bool is_on_its_way = f->state == FILE_RESTORING && !facts_is_asked(f);
+
+	return c->is_archive && !is_here_already && !is_on_its_way;
+}
+
 /* What was asked, if a request is open; else what would be. */
 static void facts_ask(struct facts *f, const struct source *s,
 		      const struct storage_class *c)
 {
-	if (f->has_request && is_open(&f->request)) {
+	if (facts_is_asked(f)) {
 		f->tier = f->request.tier;
 		f->days = f->request.days;
 	} else {
@@ -93,8 +108,7 @@ static void facts_ask(struct facts *f, const struct source *s,
 static void facts_price(struct facts *f, const struct source *s,
 			const struct storage_class *c)
 {
-	bool is_here_already = f->state == FILE_READY || f->state == FILE_FETCHING;
-	bool is_asked = f->has_request && is_open(&f->request);
+	bool is_asked = facts_is_asked(f);
 	struct cost_wish wish = {
 		.storage_class = c,
 		.tier = f->tier,
@@ -102,36 +116,43 @@ static void facts_price(struct facts *f, const struct source *s,
 		.size_bytes = f->entry.object.size_bytes,
 		.off = is_asked ? f->request.off : 0,
 		.len = is_asked ? f->request.len : 0,
-		.needs_restore = c->is_archive && !is_here_already,
+		.needs_restore = facts_needs_restore(f),
 	};
 
 	cost_estimate(s, &wish, &f->tariff, &f->estimate);
+}
+
+int facts_look(struct engine *e, uint64_t ino, struct facts *ret)
+{
+	struct facts *f = ret;
+
+	int r = catalog_get(e->state->catalog, ino, &f->entry);
+	if (r < 0)
+		return r;
+	if (f->entry.type != ENTRY_FILE || !engine_source(e, f->entry.source))
+		return -ENOENT;
+	r = store_fill(e->state->store, ino, &f->fill);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	f->has_fill = r == 0;
+	r = journal_request_of(e->state->journal, ino, &f->request);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	f->has_request = r == 0;
+	f->now_ms = clock_service_ms(e->clock);
+	f->state = state_of(f, storage_class_find(f->entry.object.storage_class));
+	return 0;
 }
 
 int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
 {
 	struct facts f = { .why = "" };
 
-	int r = catalog_get(e->state->catalog, ino, &f.entry);
+	int r = facts_look(e, ino, &f);
 	if (r < 0)
 		return r;
-	if (f.entry.type != ENTRY_FILE)
-		return -ENOENT;
 	const struct source *s = engine_source(e, f.entry.source);
-	if (!s)
-		return -ENOENT;
-	r = store_fill(e->state->store, ino, &f.fill);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	f.has_fill = r == 0;
-	r = journal_request_of(e->state->journal, ino, &f.request);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	f.has_request = r == 0;
-
 	const struct storage_class *c = storage_class_find(f.entry.object.storage_class);
-	f.now_ms = clock_service_ms(e->clock);
-	f.state = state_of(&f, c);
 	facts_ask(&f, s, c);
 	facts_price(&f, s, c);
 	*ret = f;

@@ -46,6 +46,14 @@ struct facts {
 	const char *why; /* the last failure, for people, or "" (points into request) */
 };
 
+/* The first half of it, in place, on failure too: what it is, has and does, without tier, days,
+ * times and prices. Errors as below. */
+int facts_look(struct engine *e, uint64_t ino, struct facts *ret);
+/* Is a request of it open: what it costs is reserved already. */
+bool facts_is_asked(const struct facts *f);
+/* Would reading it take a restore, as far as is known here? */
+bool facts_needs_restore(const struct facts *f);
+
 /* 0, -ENOENT (no such file), -EBADMSG. */
 int facts_of(struct engine *e, uint64_t ino, struct facts *ret);
 

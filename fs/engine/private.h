@@ -384,6 +384,9 @@ bool cost_is_known(const struct source *s);
 /* Any thread. The prices that count for a source. */
 void cost_tariff(const struct source *s, const char *storage_class, enum tier tier,
 		 struct tariff *ret);
+/* Any thread. `w` in the words of prices.h. */
+void cost_ask(const struct source *s, const struct cost_wish *w,
+	      struct estimate_ask *ret);
 /* Any thread. What `w` would cost now, and the prices it is made of. */
 void cost_estimate(const struct source *s, const struct cost_wish *w,
 		   struct tariff *ret_tariff, struct estimate *ret);

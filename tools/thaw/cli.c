@@ -21,6 +21,7 @@ static const struct flag {
 	{ 'w', "wait", NULL, "wait until the files are here" },
 	{ 'T', "timeout", "TIME", "wait no longer than this (30s, 5m, 12h): status 75" },
 	{ 'f', "from", "FILE", "a vault's inventory, JSON or CSV, instead of a new one" },
+	{ 'F', "files-from", "LIST", "a file of paths, one a line; -: standard input" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -80,6 +81,9 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 	case 'f':
 		set->from = value;
 		return 0;
+	case 'F':
+		set->files_from = value;
+		return 0;
 	case 'd':
 		if (str_to_u64(value, &set->days) < 0 || set->days == 0)
 			return value_refuse(verb, f, value);
@@ -137,9 +141,9 @@ static void options_fill(const struct verb *verb, struct option *longs, char *sh
 	*shorts = 0;
 }
 
-static int paths_check(const struct verb *verb, size_t n)
+static int paths_check(const struct verb *verb, const struct settings *set, size_t n)
 {
-	if (n == 1 || (n > 1 && !verb->is_single))
+	if (n == 1 || (n == 0 && set->files_from) || (n > 1 && !verb->is_single))
 		return 0;
 	fprintf(stderr, "thaw %s: %s\nthaw %s --help says more\n", verb->name,
 		n ? "one path only" : "which path?", verb->name);
@@ -172,7 +176,7 @@ int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *r
 	static char here[] = ".", *in_here[] = { here };
 	size_t n = (size_t)(argc - optind);
 	bool is_here = set.is_retry && n == 0;
-	if (!is_here && paths_check(verb, n) < 0)
+	if (!is_here && paths_check(verb, &set, n) < 0)
 		return -EINVAL;
 	*ret_set = set;
 	*ret_paths = is_here ? in_here : argv + optind;

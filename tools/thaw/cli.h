@@ -24,16 +24,17 @@ struct settings {
 	bool is_recursive;
 	bool is_json;
 	bool is_waiting;
-	bool is_retry;    /* what has failed only */
-	const char *tier; /* NULL: the mount's default */
-	uint64_t days;    /* 0: the mount's default */
-	int64_t limit_ms; /* real; 0: no limit */
-	const char *from; /* NULL: the service */
+	bool is_retry;          /* what has failed only */
+	const char *tier;       /* NULL: the mount's default */
+	uint64_t days;          /* 0: the mount's default */
+	int64_t limit_ms;       /* real; 0: no limit */
+	const char *from;       /* NULL: the service */
+	const char *files_from; /* paths, a line each; "-": standard input; NULL: none */
 };
 
 struct verb {
 	const char *name;
-	/* Gives an exit status. `paths` is never empty. */
+	/* Gives an exit status. `paths` is empty only where set->files_from stands for them. */
 	int (*run)(const struct settings *set, char **paths, size_t n);
 	const char *help;    /* one line */
 	const char *options; /* letters of cli.c's table */
@@ -48,6 +49,7 @@ int wait_run(const struct settings *set, char **paths, size_t n);
 int cancel_run(const struct settings *set, char **paths, size_t n);
 int evict_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);
+int plan_run(const struct settings *set, char **paths, size_t n);
 
 /* Reads the options of `verb` (argv[0] is its name). 0 and settings and paths, or -EINVAL after
  * a line on stderr that names the nearest option, or 1 when help was asked for and given. */

@@ -20,6 +20,17 @@ static const struct verb verbs[] = {
 		false,
 	},
 	{
+		"plan",
+		plan_run,
+		"say what asking would cost, by tier, and ask for nothing",
+		"rtdFj",
+		"PATH...",
+		"A directory stands for the files in it, with -r for those below as well.\n"
+		"Status 77: asking for all of it would be refused, in whole or in part.\n\n"
+		"example: thaw plan -r --days 5 /mnt/archive/2019\n",
+		false,
+	},
+	{
 		"get",
 		get_run,
 		"ask for cold files: this spends money, within the budgets",

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What asking would cost, before it is asked: .thaw/plan and `thaw plan`."""
+import errno
+import json
+import os
+import subprocess
+import urllib.parse
+
+import pytest
+from conftest import BUILD, FILES, OBJECTS, listed, until
+
+NOTES = "lab/runs/notes.txt"
+
+
+def plan(directory, *lines):
+    """What .thaw/plan answers to these lines."""
+    fd = os.open(directory / ".thaw/plan", os.O_RDWR)
+    try:
+        text = "".join(line + "\n" for line in lines).encode()
+        while text:
+            text = text[os.write(fd, text[:100000]):]
+        pieces = []
+        while piece := os.pread(fd, 1 << 16, sum(map(len, pieces))):
+            pieces.append(piece)
+    finally:
+        os.close(fd)
+    return json.loads(b"".join(pieces))
+
+
+def named(kind, path):
+    return f"{kind}={urllib.parse.quote(str(path))}"
+
+
+def thaw(*words, **how):
+    return subprocess.run([BUILD / "tools/thaw/thaw", *map(str, words)], capture_output=True,
+                          text=True, timeout=60, **how)
+
+
+def test_a_plan_counts_what_is_below_and_asks_for_nothing(mount, sim):
+    """S90"""
+    before, bill = sim.requests(), sim.bill()["total"]
+    whole = plan(mount.path)
+    size = sum(map(len, OBJECTS.values())) + sum(map(len, FILES.values()))
+    n = len(OBJECTS) + sum(1 for data in FILES.values() if data)
+    assert whole["all"] == {"files": n, "bytes": size} == whole["states"]["cold"]
+    assert whole["cache"]["needed_bytes"] == size and whole["cache"]["fits"]
+    by_tier = {t["tier"]: t for t in whole["tiers"]}
+    assert list(by_tier) == ["expedited", "standard", "bulk"]
+    assert by_tier["expedited"]["not_offered"]["files"] == len(OBJECTS)
+    assert whole["chosen"]["cost"] == by_tier["standard"]["cost"]
+    assert [b["budget"].split("/")[0] for b in whole["budgets"]] == ["test"]
+    assert whole["budgets"][0]["needed"] == whole["chosen"]["cost"]
+    # A directory's own files; its tree; a file named twice counts once.
+    assert plan(mount.path, named("file", "lab"))["all"]["files"] == 0
+    both = plan(mount.path, named("file", NOTES), named("tree", "lab/runs"), "tier=bulk",
+                "days=9", named("file", "lab/runs/nothing"))
+    assert both["all"]["files"] == len(OBJECTS)
+    assert both["chosen"]["tier"] == "bulk"
+    assert both["missing"] == {"paths": 1, "names": ["lab/runs/nothing"]}
+    assert plan(mount.path / "lab/runs", "file=notes.txt")["all"]["files"] == 1
+    with open(mount.path / "lab/.thaw/plan") as f:  # as it is: everything below
+        assert json.load(f)["all"]["files"] == len(OBJECTS)
+    asked = [r["operation"] for r in sim.requests()[len(before):]]
+    assert not set(asked) - {"Clock"}, asked
+    assert sim.bill()["total"] == bill
+
+
+@pytest.mark.parametrize("line", ["tier=fast", "days=0", "days=x", "get", "file"])
+def test_a_line_that_is_no_question_is_refused(mount, line):
+    """S34"""
+    with pytest.raises(OSError) as refused:
+        plan(mount.path, line)
+    assert refused.value.errno == errno.EINVAL
+
+
+def test_a_plan_knows_what_is_here_and_what_is_under_way(mount):
+    """S90"""
+    (mount.path / NOTES).read_bytes()
+    mount.ask(mount.path / "lab/runs/2024/a.dat", "get tier=bulk\n")
+    states = plan(mount.path / "lab")["states"]
+    assert states["cached"] == {"files": 1, "bytes": len(OBJECTS["runs/notes.txt"])}
+    assert states["under-way"]["files"] + states["cached"]["files"] + \
+        states["ready"]["files"] == 2
+    assert states["cold"]["files"] == 1
+
+
+def test_thaw_plan_prints_a_table(mount, sim, tmp_path):
+    """S90"""
+    said = thaw("plan", "-r", mount.path / "lab")
+    assert said.returncode == 0, said.stderr
+    for words in (f"{len(OBJECTS)} files", "cold", "expedited", "standard", "bulk", "retrieval",
+                  "storage", "transfer", "in all", "0-12 h", "budget test/", "2026-09",
+                  "nothing was asked"):
+        assert words in said.stdout, (words, said.stdout)
+    # Paths of several directories, relative ones, a list: one plan.
+    names = tmp_path / "list"
+    names.write_text("runs/notes.txt\nruns/2024/a.dat\n")
+    one = thaw("plan", "--json", "--files-from", names, "runs/2024/b.dat", "runs/2024/a.dat",
+               cwd=mount.path / "lab")
+    assert json.loads(one.stdout)["all"]["files"] == 3, one
+    piped = thaw("plan", "--json", "-F", "-", input="runs/notes.txt\n", cwd=mount.path / "lab")
+    assert json.loads(piped.stdout)["all"]["files"] == 1
+    # What cannot be had of a tier is refused beforehand, and a file that is not there is named.
+    assert thaw("plan", "--tier", "expedited", mount.path / NOTES).returncode == 77
+    gone = thaw("plan", mount.path / "lab/nothing")
+    assert gone.returncode == 1 and "nothing" in gone.stderr
+    assert thaw("plan", "/tmp").returncode == 1
+    assert thaw("plan").returncode == 2
+    assert not [r for r in sim.requests() if r["operation"] in ("RestoreObject", "GetObject",
+                                                                  "HeadObject")]
+
+
+def test_an_unknown_price_and_a_budget_are_told_beforehand(start_mount, sim):
+    """S25 S90"""
+    config = """
+[source photos]
+url = glacier://us-east-1/photos
+endpoint = {url}
+[source lab]
+url = s3://lab
+endpoint = {url}
+prices = mars
+[budget tight]
+money = 0.0001
+"""
+    mount = start_mount(sim, config.format(url=sim.url))
+    until(lambda: listed(mount.path / "photos") and listed(mount.path / "lab"), 40)
+    photos = plan(mount.path / "photos")
+    assert [b["allows"] for b in photos["budgets"]] == [False]
+    lab = plan(mount.path / "lab")
+    assert lab["chosen"]["cost"] == "unknown"
+    assert lab["chosen"]["unknown"]["files"] == len(OBJECTS)
+    said = thaw("plan", "-r", mount.path)
+    assert said.returncode == 77 and "unknown" in said.stdout
+    assert "not all of it is allowed" in said.stdout

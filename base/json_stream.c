@@ -60,12 +60,14 @@ static const struct step {
 struct json_stream {
 	char *array_key;
 	json_element_fn element;
+	json_text_fn text;     /* instead of `element` */
 	json_member_fn member; /* may be NULL */
 	void *arg;
 
 	enum stream_state state;
 	enum piece_kind kind;
 	struct buf piece;   /* what has been collected of it */
+	uint64_t began;     /* where it did */
 	unsigned int depth; /* open brackets in the piece */
 	bool is_bare; /* the piece is a number or a word: ends before what follows */
 	bool is_in_string, is_escaped;
@@ -94,6 +96,15 @@ struct json_stream *json_stream_new(const char *array_key, json_element_fn eleme
 	return s;
 }
 
+struct json_stream *json_stream_new_raw(const char *array_key, json_text_fn element,
+					json_member_fn member, void *arg)
+{
+	struct json_stream *s = json_stream_new(array_key, NULL, member, arg);
+	if (s)
+		s->text = element;
+	return s;
+}
+
 void json_stream_free(struct json_stream *s)
 {
 	if (!s)
@@ -118,6 +129,7 @@ static bool is_blank(char c)
 static void piece_begin(struct json_stream *s, enum piece_kind kind, char c)
 {
 	s->kind = kind;
+	s->began = s->taken;
 	s->depth = 0;
 	s->is_in_string = false;
 	s->is_escaped = false;
@@ -138,6 +150,8 @@ static int piece_end(struct json_stream *s)
 	enum piece_kind kind = s->kind;
 	s->kind = PIECE_NONE;
 
+	if (kind == PIECE_ELEMENT && s->text)
+		return s->text(s->arg, s->began, s->piece.data, s->piece.len);
 	_cleanup_(json_freep) struct json_object *o =
 		json_parse(s->piece.data, s->piece.len);
 	bool is_null = s->piece.len == 4 && memcmp(s->piece.data, "null", 4) == 0;
@@ -180,6 +194,15 @@ static int piece_step(struct json_stream *s, char c)
 	}
 }
 
+/* Bytes of a string that neither end it nor escape what follows. */
+static size_t plain_len(const char *data, size_t len)
+{
+	const char *end = memchr(data, '"', len);
+	size_t n = end ? (size_t)(end - data) : len;
+	const char *escape = memchr(data, '\\', n);
+	return escape ? (size_t)(escape - data) : n;
+}
+
 /* Collects from `data`; `ret_n` is how many bytes of it belonged to the piece. */
 static int piece_feed(struct json_stream *s, const char *data, size_t len, size_t *ret_n)
 {
@@ -187,6 +210,11 @@ static int piece_feed(struct json_stream *s, const char *data, size_t len, size_
 	int is_done = false;
 
 	while (n < len && is_done == 0) {
+		if (s->is_in_string && !s->is_escaped) {
+			n += plain_len(data + n, len - n);
+			if (n == len)
+				break;
+		}
 		if (s->is_bare && (is_blank(data[n]) || strchr(",}]\"{[:", data[n]))) {
 			is_done = true;
 			break;
@@ -249,8 +277,8 @@ int json_stream_feed(struct json_stream *s, const char *data, size_t len)
 		else
 			s->err = token_step(s, data[at], &n);
 		at += n;
+		s->taken += n;
 	}
-	s->taken += at;
 	return s->err;
 }
 

@@ -157,13 +157,14 @@ void hex_encode(const void *data, size_t len, char *ret)
 /* The value of a hex digit, or -1. */
 static int hex_value(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	/* One more than the value; 0: none. */
+	static const int8_t values[256] = {
+		['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+		['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+		['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+		['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+	};
+	return values[(unsigned char)c] - 1;
 }
 
 /* The byte that two hex digits stand for, or -1. */
@@ -181,9 +182,11 @@ int hex_decode(const char *hex, void *ret, size_t len)
 
 	if (strlen(hex) != 2 * len)
 		return -EINVAL;
+	int wrong = 0;
 	for (size_t i = 0; i < len; i++)
-		if (hex_byte(hex + 2 * i) < 0)
-			return -EINVAL;
+		wrong |= hex_byte(hex + 2 * i);
+	if (wrong < 0)
+		return -EINVAL;
 	for (size_t i = 0; i < len; i++)
 		out[i] = (uint8_t)hex_byte(hex + 2 * i);
 	return 0;

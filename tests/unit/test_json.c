@@ -3,6 +3,8 @@
 
 #include "json.h"
 #include "str.h"
+#include <errno.h>
+#include <stdio.h>
 
 static struct json_object *parse(const char *s)
 {
@@ -99,6 +101,100 @@ static void quoting_makes_valid_json_of_any_bytes(void **state)
 	}
 }
 
+static const char *const flats[] = {
+	"{}",
+	" { \"a\" : \"b\" , \"n\":12}\n",
+	"{\"a\":\"\",\"b\":0,\"a\":\"x\\\"y\\\\\\/\\b\\f\\n\\r\\t\"}",
+	"{\"ArchiveId\":\"A\",\"Size\":9}",
+};
+
+static const char *const not_flat[] = {
+	"",
+	"{",
+	"{\"a\":\"b\"",
+	"{\"a\":\"b\"} x",
+	"{\"a\":\"b\",}",
+	"{\"a\" \"b\"}",
+	"{\"a\":01}",
+	"{\"a\":-1}",
+	"{\"a\":1.5}",
+	"{\"a\":1e5}",
+	"{\"a\":1234567890123456789}",
+	"{\"a\":null}",
+	"{\"a\":{}}",
+	"{\"a\":[]}",
+	"{\"a\":\"\\u0041\"}",
+	"{\"a\\n\":\"b\"}",
+	"{\"a\":\"\n\"}",
+	"{\"a\":\"\\x\"}",
+	"{\"a\":\"\\",
+	"[]",
+};
+
+/* Where json_flat() says yes, json-c says the same. */
+static void flat_is_compared(const char *text, size_t len, bool must_be_flat)
+{
+	struct json_field f[4];
+	char copy[128] = { 0 };
+	memcpy(copy, text, len);
+	int n = json_flat(copy, len, f, 4);
+	if (n < 0) {
+		assert_int_equal(n, -ENOTSUP);
+		assert_memory_equal(copy, text, len);
+		assert_false(must_be_flat);
+		return;
+	}
+	_cleanup_(json_freep) struct json_object *o = json_parse(text, len);
+	if (!o)
+		fail_msg("json-c refuses %.*s", (int)len, text);
+	for (int i = n; i-- > 0;) {
+		const char *s = NULL;
+		uint64_t v = 0, mine = 0;
+		bool is_last = true;
+		for (int k = i + 1; k < n; k++)
+			is_last = is_last && !streq(f[k].key, f[i].key);
+		if (!is_last)
+			continue;
+		if (f[i].is_string) {
+			assert_int_equal(json_str(o, f[i].key, &s), 0);
+			assert_string_equal(s, f[i].text);
+		} else {
+			assert_int_equal(json_u64(o, f[i].key, &v), 0);
+			assert_int_equal(str_to_u64(f[i].text, &mine), 0);
+			assert_int_equal(v, mine);
+		}
+	}
+}
+
+static void what_is_flat_is_what_json_c_says(void **state)
+{
+	static const char odd[] = "{}[]\",:\\0129-. nab\n\x01";
+	uint64_t x = 88172645463325252u;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(flats); i++)
+		flat_is_compared(flats[i], strlen(flats[i]), true);
+	for (size_t i = 0; i < ARRAY_SIZE(not_flat); i++) {
+		struct json_field f[4];
+		char copy[64] = { 0 };
+		snprintf(copy, sizeof(copy), "%s", not_flat[i]);
+		if (json_flat(copy, strlen(copy), f, 4) != -ENOTSUP)
+			fail_msg("taken for flat: %s", not_flat[i]);
+	}
+	for (int turn = 0; turn < 20000; turn++) {
+		char text[128];
+		const char *base = flats[turn % (int)ARRAY_SIZE(flats)];
+		size_t len = strlen(base);
+		memcpy(text, base, len + 1);
+		for (int k = 0; k < 3 && len; k++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			text[x % len] = odd[(x >> 32) % (sizeof(odd) - 1)];
+		}
+		flat_is_compared(text, len, false);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +202,7 @@ int main(void)
 		cmocka_unit_test(nesting_is_limited),
 		cmocka_unit_test(getters_tell_absent_from_mistyped),
 		cmocka_unit_test(quoting_makes_valid_json_of_any_bytes),
+		cmocka_unit_test(what_is_flat_is_what_json_c_says),
 	};
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

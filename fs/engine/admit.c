@@ -69,9 +69,8 @@ void restore_policy(struct engine *e, const struct wish *wish, struct policy_ver
 
 static void say_refused(const struct restore *r)
 {
-	if (!r->is_ahead)
-		log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino,
-			   r->rec.uid, r->rec.error);
+	log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino, r->rec.uid,
+		   r->rec.error);
 }
 
 static bool policy_refuses(struct restore *r, const struct wish *wish,
@@ -121,8 +120,7 @@ static bool storm_refuses(struct restore *r, const struct wish *wish,
 	const struct storm *t;
 	bool is_new;
 
-	/* What is foreseen was bounded by who said so. */
-	if (wish->is_asked || wish->is_ahead ||
+	if (wish->is_asked ||
 	    storms_admit(r->engine->storms, &ask, engine_real_ms(r->engine), &t,
 			 &is_new) != -EDQUOT)
 		return false;

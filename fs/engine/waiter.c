@@ -131,8 +131,6 @@ void waiter_take(struct engine *e, struct waiter *w)
 		fault_explain(r);
 		waiter_answer(w, -EIO);
 	} else {
-		if (w->how == WAIT_PARK && r->phase != PHASE_ENDING)
-			ahead_saw(w, &wish);
 		waiter_park(e, r, w);
 	}
 }
@@ -274,12 +272,9 @@ static int ask_get(struct engine *e, struct ask *a)
 	struct restore *r;
 	struct fill fill;
 
-	int result = a->ahead ? ahead_asked(e, &wish, a->ahead) : 0;
-	if (result < 0)
-		return result;
 	if (store_fill(e->state->store, a->ino, &fill) == 0 && fill.is_whole)
 		return 0;
-	result = restore_wish(e, &wish, &r);
+	int result = restore_wish(e, &wish, &r);
 	if (result < 0)
 		return result;
 	return r->phase == PHASE_HELD ? 0 : ask_park(r, a);

@@ -2,108 +2,78 @@
 #include "catalog_db.h"
 
 #include "str.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
 
-/* ---- rows ---- */
+/* ---- which shelf ---- */
 
-struct pair_key pair_key(uint64_t first, uint64_t second)
+static struct catalog_source *source_find(struct catalog *c, const char *name)
 {
-	struct pair_key k = { 0 };
-	key_put_u64(k.bytes, first);
-	key_put_u64(k.bytes + 8, second);
-	return k;
+	for (size_t i = 0; i < c->n_sources; i++)
+		if (streq(c->sources[i].row.name, name))
+			return &c->sources[i];
+	return NULL;
 }
 
-static MDB_val pair_val(const struct pair_key *k)
+/* Under the lock: the source and its place are made if they are not there. */
+static struct catalog_source *source_take(struct catalog *c, const char *name)
 {
-	return db_val(k->bytes, sizeof(k->bytes));
+	struct catalog_source *s = source_find(c, name);
+	if (s)
+		return s;
+	s = reallocarray(c->sources, c->n_sources + 1, sizeof(*s));
+	if (!s)
+		return NULL;
+	c->sources = s;
+	s += c->n_sources++;
+	*s = (struct catalog_source){ .shelf = NULL };
+	memcpy(s->row.name, name, strnlen(name, sizeof(s->row.name) - 1));
+	return s;
 }
 
-size_t catalog_name_key(uint64_t parent, const char *name,
-			uint8_t ret[CATALOG_NAME_KEY_MAX])
+void catalog_shelf_put(struct catalog *c, struct shelf *s)
 {
-	size_t len = strnlen(name, NAME_LEN_MAX);
-	key_put_u64(ret, parent);
-	memcpy(ret + 8, name, len);
-	return 8 + len;
-}
-
-void entry_encode(const struct entry *e, struct buf *b)
-{
-	record_begin(b, KIND_ENTRY, DB_VERSION);
-	record_u64(b, e->ino);
-	record_u64(b, e->parent);
-	record_u8(b, (uint8_t)e->type);
-	record_str(b, e->name);
-	record_str(b, e->source);
-	record_i64(b, e->mtime_ms);
-	if (e->type == ENTRY_DIRECTORY) {
-		record_u32(b, e->n_dirs);
+	if (!s)
 		return;
+	pthread_mutex_lock(&c->mu);
+	if (--s->refs == 0)
+		pthread_cond_broadcast(&c->idle);
+	pthread_mutex_unlock(&c->mu);
+}
+
+struct shelf *catalog_shelf(struct catalog *c, const char *source)
+{
+	pthread_mutex_lock(&c->mu);
+	struct catalog_source *s = source_find(c, source);
+	struct shelf *shelf = s ? s->shelf : NULL;
+	if (shelf)
+		shelf->refs++;
+	pthread_mutex_unlock(&c->mu);
+	return shelf;
+}
+
+/* The next source from `*at` on that could know `ino`: 1 and a shelf that was taken, or 1 and its
+ * root, if that is all it has; 0: no more. */
+static int source_next(struct catalog *c, uint64_t ino, size_t *at, struct shelf **ret,
+		       struct entry *ret_root)
+{
+	int r = 0;
+	*ret = NULL;
+	pthread_mutex_lock(&c->mu);
+	while (r == 0 && *at < c->n_sources) {
+		const struct catalog_source *s = &c->sources[(*at)++];
+		if (s->shelf && ino >= s->shelf->ino_first && ino <= s->shelf->ino_last) {
+			s->shelf->refs++;
+			*ret = s->shelf;
+			r = 1;
+		} else if (!s->shelf && s->row.info.root_ino == ino) {
+			*ret_root = (struct entry){ .ino = ino, .type = ENTRY_DIRECTORY };
+			memcpy(ret_root->source, s->row.name, sizeof(s->row.name));
+			r = 1;
+		}
 	}
-	const struct object *o = &e->object;
-	record_str(b, o->id);
-	record_str(b, o->version);
-	record_str(b, o->etag);
-	record_str(b, o->storage_class);
-	record_u64(b, o->size_bytes);
-	record_i64(b, o->modified_ms);
-	record_blob(b, o->tree_hash.bytes, o->has_tree_hash ? SHA256_LEN : 0);
-	record_u8(b, e->is_restoring);
-	record_i64(b, e->copy_expires_ms);
-}
-
-static void object_decode(struct record *rec, struct object *o)
-{
-	record_get_str(rec, o->id, sizeof(o->id));
-	record_get_str(rec, o->version, sizeof(o->version));
-	record_get_str(rec, o->etag, sizeof(o->etag));
-	record_get_str(rec, o->storage_class, sizeof(o->storage_class));
-	o->size_bytes = record_get_u64(rec);
-	o->modified_ms = record_get_i64(rec);
-	size_t len;
-	const uint8_t *hash = record_get_blob(rec, &len);
-	if (!rec->err && len != 0 && len != SHA256_LEN)
-		rec->err = -EBADMSG;
-	o->has_tree_hash = !rec->err && len == SHA256_LEN;
-	if (o->has_tree_hash)
-		memcpy(o->tree_hash.bytes, hash, SHA256_LEN);
-}
-
-int entry_decode(MDB_val val, struct entry *ret)
-{
-	struct record rec;
-	int r = record_open(&rec, val.mv_data, val.mv_size, KIND_ENTRY, DB_VERSION);
-	if (r < 0)
-		return r;
-	*ret = (struct entry){ .ino = record_get_u64(&rec), .parent = 0 };
-	ret->parent = record_get_u64(&rec);
-	ret->type = record_get_u8(&rec);
-	record_get_str(&rec, ret->name, sizeof(ret->name));
-	record_get_str(&rec, ret->source, sizeof(ret->source));
-	ret->mtime_ms = record_get_i64(&rec);
-	if (ret->type == ENTRY_DIRECTORY) {
-		ret->n_dirs = record_get_u32(&rec);
-	} else if (ret->type == ENTRY_FILE) {
-		object_decode(&rec, &ret->object);
-		ret->is_restoring = record_get_u8(&rec);
-		ret->copy_expires_ms = record_get_i64(&rec);
-	} else {
-		return -EBADMSG;
-	}
-	return rec.err;
-}
-
-/* The entry of one number in one directory, checked to be that one: keys have no CRC. */
-static int entry_get(struct catalog *c, MDB_txn *txn, uint64_t ino, uint64_t parent,
-		     struct entry *ret)
-{
-	struct pair_key key = pair_key(ino, parent);
-	MDB_val val = { 0 };
-	int r = db_get(txn, c->entry, pair_val(&key), &val);
-	if (r == 0)
-		r = entry_decode(val, ret);
-	if (r == 0 && (ret->ino != ino || ret->parent != parent))
-		r = -EBADMSG;
+	pthread_mutex_unlock(&c->mu);
 	return r;
 }
 
@@ -111,143 +81,266 @@ static int entry_get(struct catalog *c, MDB_txn *txn, uint64_t ino, uint64_t par
 
 int catalog_get(struct catalog *c, uint64_t ino, struct entry *ret)
 {
-	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *cur = NULL;
-	struct pair_key from = pair_key(ino, 0);
-	MDB_val key = pair_val(&from), val = { 0 };
-	int r = db_read(&c->db, &txn);
-	if (r == 0)
-		r = db_cursor(txn, c->entry, &cur);
-	if (r == 0)
-		r = db_move(cur, &key, &val, MDB_SET_RANGE);
-	if (r < 0)
-		return r;
-	if (key.mv_size != sizeof(from.bytes) || key_get_u64(key.mv_data) != ino)
-		return -ENOENT;
-	r = entry_decode(val, ret);
-	return r == 0 && ret->ino != ino ? -EBADMSG : r;
+	struct shelf *s;
+	struct entry root;
+	size_t at = 0;
+	int r = -ENOENT;
+	while (r == -ENOENT && source_next(c, ino, &at, &s, &root)) {
+		if (!s) {
+			*ret = root;
+			return 0;
+		}
+		r = shelf_get(s, ino, ret);
+		catalog_shelf_put(c, s);
+	}
+	return r;
 }
 
 int catalog_lookup(struct catalog *c, uint64_t parent, const char *name,
 		   struct entry *ret)
 {
-	_db_read_ MDB_txn *txn = NULL;
-	uint8_t key[CATALOG_NAME_KEY_MAX];
-	struct record rec;
-	if (strlen(name) > NAME_LEN_MAX)
-		return -ENOENT;
-	size_t len = catalog_name_key(parent, name, key);
-	int r = db_read(&c->db, &txn);
-	if (r == 0)
-		r = db_get_record(txn, c->name, db_val(key, len), KIND_NUMBER, &rec);
-	if (r < 0)
-		return r;
-	uint64_t ino = record_get_u64(&rec);
-	r = rec.err ? rec.err : entry_get(c, txn, ino, parent, ret);
-	if (r == -ENOENT || (r == 0 && !streq(ret->name, name)))
-		return -EBADMSG;
+	struct shelf *s;
+	struct entry root;
+	size_t at = 0;
+	int r = -ENOENT;
+	while (r == -ENOENT && source_next(c, parent, &at, &s, &root)) {
+		if (!s)
+			return r;
+		r = shelf_lookup(s, parent, name, ret);
+		catalog_shelf_put(c, s);
+	}
 	return r;
 }
 
 int catalog_each_child(struct catalog *c, uint64_t parent, uint64_t after,
 		       int (*each)(void *arg, const struct entry *e), void *arg)
 {
-	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *cur = NULL;
-	if (after == UINT64_MAX)
-		return 0;
-	struct pair_key from = pair_key(parent, after + 1);
-	MDB_val key = pair_val(&from), val = { 0 };
-	int r = db_read(&c->db, &txn);
-	if (r == 0)
-		r = db_cursor(txn, c->child, &cur);
-	if (r < 0)
-		return r;
-	r = db_move(cur, &key, &val, MDB_SET_RANGE);
-	for (; r == 0; r = db_move(cur, &key, &val, MDB_NEXT)) {
-		struct entry e;
-		if (key.mv_size != sizeof(from.bytes))
-			return -EBADMSG;
-		if (key_get_u64(key.mv_data) != parent)
+	struct shelf *s;
+	struct entry root;
+	size_t at = 0;
+	int r = 0;
+	/* A directory is one source's alone: the others have nothing under its number. */
+	while (r == 0 && source_next(c, parent, &at, &s, &root)) {
+		if (!s)
 			return 0;
-		uint64_t ino = key_get_u64((const uint8_t *)key.mv_data + 8);
-		r = entry_get(c, txn, ino, parent, &e);
-		if (r < 0)
-			return -EBADMSG;
-		r = each(arg, &e);
-		if (r != 0)
-			return r;
+		r = shelf_each_child(s, parent, after, each, arg);
+		catalog_shelf_put(c, s);
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
-/* ---- sources ---- */
-
-int source_get(struct catalog *c, MDB_txn *txn, const char *source,
-	       struct source_info *ret)
+int catalog_row(struct catalog *c, const char *source, struct source_row *ret)
 {
-	struct record rec;
-	int r = db_get_record(txn, c->source, db_val(source, strlen(source)), KIND_SOURCE,
-			      &rec);
-	if (r < 0)
-		return r;
-	struct source_info info;
-	info.root_ino = record_get_u64(&rec);
-	info.taken_ms = record_get_i64(&rec);
-	info.files = record_get_u64(&rec);
-	info.bytes = record_get_u64(&rec);
-	if (rec.err)
-		return rec.err;
-	*ret = info;
-	return 0;
-}
-
-int source_put(struct catalog *c, MDB_txn *txn, const char *source,
-	       const struct source_info *info)
-{
-	_buf_ struct buf b;
-	buf_init(&b, DB_VALUE_MAX);
-	record_begin(&b, KIND_SOURCE, DB_VERSION);
-	record_u64(&b, info->root_ino);
-	record_i64(&b, info->taken_ms);
-	record_u64(&b, info->files);
-	record_u64(&b, info->bytes);
-	return db_put_record(txn, c->source, db_val(source, strlen(source)), &b);
+	pthread_mutex_lock(&c->mu);
+	const struct catalog_source *s = source_find(c, source);
+	*ret = s ? s->row : (struct source_row){ .gen = 0 };
+	pthread_mutex_unlock(&c->mu);
+	return s ? 0 : -ENOENT;
 }
 
 int catalog_source(struct catalog *c, const char *source, struct source_info *ret)
 {
-	_db_read_ MDB_txn *txn = NULL;
-	int r = db_read(&c->db, &txn);
-	return r < 0 ? r : source_get(c, txn, source, ret);
+	struct source_row row;
+	int r = catalog_row(c, source, &row);
+	if (r == 0)
+		*ret = row.info;
+	return r;
+}
+
+uint64_t catalog_turn(struct catalog *c)
+{
+	return c->turn;
+}
+
+/* ---- changing ---- */
+
+void catalog_discard(struct catalog *c, struct shelf *s)
+{
+	char name[SHELF_NAME_MAX];
+	shelf_name(s->source, s->gen, name);
+	shelf_close(s);
+	unlinkat(c->db.dir_fd, name, 0);
+}
+
+void catalog_show(struct catalog *c, const struct source_row *row, struct shelf *shelf)
+{
+	pthread_mutex_lock(&c->mu);
+	struct catalog_source *s = source_take(c, row->name);
+	struct shelf *old = s ? s->shelf : shelf;
+	if (s) {
+		s->row = *row;
+		s->shelf = shelf;
+	}
+	c->turn++;
+	while (old && old->refs)
+		pthread_cond_wait(&c->idle, &c->mu);
+	pthread_mutex_unlock(&c->mu);
+	if (old)
+		catalog_discard(c, old);
+}
+
+int source_put(struct catalog *c, MDB_txn *txn, const struct source_row *row)
+{
+	_buf_ struct buf b;
+	buf_init(&b, DB_VALUE_MAX);
+	record_begin(&b, KIND_SOURCE, DB_VERSION);
+	record_u64(&b, row->info.root_ino);
+	record_i64(&b, row->info.taken_ms);
+	record_u64(&b, row->info.files);
+	record_u64(&b, row->info.bytes);
+	record_u64(&b, row->gen);
+	return db_put_record(txn, c->source, db_val(row->name, strlen(row->name)), &b);
+}
+
+struct drop {
+	struct state_op op;
+	struct state_op *what;
+	void (*drop)(struct state_op *op);
+};
+
+static int drop_prepare(void *target, struct state_op *base)
+{
+	struct drop *d = container_of(base, struct drop, op);
+	(void)target;
+	d->drop(d->what);
+	/* Nothing to write. */
+	return -ECANCELED;
+}
+
+static const struct op_kind drop_kind = { .prepare = drop_prepare };
+
+void catalog_drop_post(struct catalog *c, struct state_op *op,
+		       void (*drop)(struct state_op *op))
+{
+	struct drop *d = calloc(1, sizeof(*d));
+	if (!d) {
+		drop(op);
+		return;
+	}
+	d->what = op;
+	d->drop = drop;
+	writer_post(c->writer, &drop_kind, &d->op);
 }
 
 /* ---- open, close ---- */
 
-int catalog_open(const char *dir, uint64_t map_bytes, struct journal *j,
+static int row_read(MDB_val key, MDB_val val, struct source_row *ret)
+{
+	struct record rec;
+	struct source_row row = { .gen = 0 };
+	int r = record_open(&rec, val.mv_data, val.mv_size, KIND_SOURCE, DB_VERSION);
+	if (r < 0)
+		return r;
+	if (key.mv_size >= sizeof(row.name))
+		return -EBADMSG;
+	memcpy(row.name, key.mv_data, key.mv_size);
+	row.info.root_ino = record_get_u64(&rec);
+	row.info.taken_ms = record_get_i64(&rec);
+	row.info.files = record_get_u64(&rec);
+	row.info.bytes = record_get_u64(&rec);
+	row.gen = record_get_u64(&rec);
+	if (rec.err == 0)
+		*ret = row;
+	return rec.err;
+}
+
+/* A source whose names are lost or cannot be read is one without a catalog: it is listed again. */
+static int source_load(struct catalog *c, MDB_val key, MDB_val val)
+{
+	struct source_row row;
+	struct shelf *shelf = NULL;
+	int r = row_read(key, val, &row);
+	if (r < 0)
+		return r == -EBADMSG ? 0 : r;
+	if (row.gen)
+		r = shelf_open(c->db.dir_fd, row.name, row.gen, &shelf);
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		return r;
+	if (shelf && shelf->root_ino != row.info.root_ino) {
+		/* Of another place: its removal was cut off. */
+		shelf_close(shelf);
+		shelf = NULL;
+	}
+	if (!shelf)
+		row.info = (struct source_info){ .root_ino = row.info.root_ino };
+	struct catalog_source *s = source_take(c, row.name);
+	if (!s) {
+		shelf_close(shelf);
+		return -ENOMEM;
+	}
+	s->row = row;
+	s->shelf = shelf;
+	return 0;
+}
+
+static int sources_load(struct catalog *c)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *cur = NULL;
+	MDB_val key = { 0 }, val = { 0 };
+	int r = db_read(&c->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, c->source, &cur);
+	while (r == 0 && (r = db_move(cur, &key, &val, MDB_NEXT)) == 0)
+		r = source_load(c, key, val);
+	return r == -ENOENT ? 0 : r;
+}
+
+static bool is_shown(struct catalog *c, const char *file)
+{
+	char name[SHELF_NAME_MAX];
+	for (size_t i = 0; i < c->n_sources; i++) {
+		shelf_name(c->sources[i].row.name, c->sources[i].row.gen, name);
+		if (c->sources[i].shelf && streq(name, file))
+			return true;
+	}
+	return false;
+}
+
+/* Files of imports that were cut off, and of those whose successor was just in place. */
+static void strays_remove(struct catalog *c)
+{
+	int fd = openat(c->db.dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	const struct dirent *e;
+	while ((e = readdir(dir)) != NULL) {
+		size_t len = strlen(e->d_name);
+		if (len > 6 && streq(e->d_name + len - 6, ".names") &&
+		    !is_shown(c, e->d_name))
+			unlinkat(c->db.dir_fd, e->d_name, 0);
+	}
+	closedir(dir);
+}
+
+int catalog_open(const char *dir, uint64_t map_bytes, struct identities *ids,
 		 struct catalog **ret)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	c->db.dir_fd = -1;
-	c->journal = j;
-	const struct db_table tables[] = {
-		{ "entry", &c->entry },
-		{ "child", &c->child },
-		{ "name", &c->name },
-		{ "source", &c->source },
-	};
+	c->identities = ids;
+	c->map_bytes = map_bytes;
+	pthread_mutex_init(&c->mu, NULL);
+	pthread_cond_init(&c->idle, NULL);
+	const struct db_table tables[] = { { "source", &c->source } };
 	int r = db_open(&c->db, dir, "catalog", map_bytes, tables, ARRAY_SIZE(tables));
+	if (r == 0)
+		r = sources_load(c);
+	if (r == 0) {
+		strays_remove(c);
+		c->writer = writer_new(&(struct writer_cfg){
+			.name = "catalog", .db = &c->db, .target = c, .is_alone = true });
+		r = c->writer ? 0 : -ENOMEM;
+	}
 	if (r < 0) {
 		catalog_close(c);
 		return r;
-	}
-	c->writer = writer_new(&(struct writer_cfg){
-		.name = "catalog", .db = &c->db, .target = c, .is_alone = true });
-	if (!c->writer) {
-		catalog_close(c);
-		return -ENOMEM;
 	}
 	*ret = c;
 	return 0;
@@ -258,6 +351,11 @@ void catalog_close(struct catalog *c)
 	if (!c)
 		return;
 	writer_free(c->writer);
+	for (size_t i = 0; i < c->n_sources; i++)
+		shelf_close(c->sources[i].shelf);
+	free(c->sources);
+	pthread_mutex_destroy(&c->mu);
+	pthread_cond_destroy(&c->idle);
 	db_close(&c->db);
 	free(c);
 }

@@ -4,8 +4,9 @@
  * Directory listings are in order of inode number, so the position of a listing is the last
  * number seen: it stays right whatever a refresh adds or removes.
  *
- * Thread: reading from any thread, without waiting. An import is filled by one thread and written
- * by the catalog's writer in one transaction: readers see all of it or nothing.
+ * Thread: reading from any thread, without waiting. An import is filled by one thread, and made into
+ * a tree by the catalog's own, beside the one that is shown (shelf.h): readers see all of it or
+ * nothing, and an import takes the same memory whatever its size.
  */
 #pragma once
 
@@ -52,6 +53,8 @@ int catalog_lookup(struct catalog *c, uint64_t parent, const char *name,
  * read, but must not wait. */
 int catalog_each_child(struct catalog *c, uint64_t parent, uint64_t after,
 		       int (*each)(void *arg, const struct entry *e), void *arg);
+/* Grows with every tree that is put in the place of another: what was read before may differ. */
+uint64_t catalog_turn(struct catalog *c);
 /* 0 or -ENOENT (never heard of). */
 int catalog_source(struct catalog *c, const char *source, struct source_info *ret);
 
@@ -66,18 +69,21 @@ struct import_cfg {
 	const char *names; /* a file of names (overrides.h), borrowed; NULL: none */
 	bool is_vault;     /* names come from descriptions */
 	bool is_separated; /* in those, a backslash separates like a slash */
+	size_t sort_bytes; /* memory for sorting; 0: 32 MiB (tests want little) */
 };
 
 /* What does not fit in memory is kept in the catalog's directory. Without a catalog (NULL) nothing can
  * be posted: for who only wants to know whether a list can be read. */
 struct import *import_new(struct catalog *c, const struct import_cfg *cfg);
-/* Copies the entry. 0 or -ENOMEM. */
+/* Copies the entry; does not wait. 0, -ENOMEM, -ENOBUFS (they come quicker than the disk takes
+ * them), or why what was added before failed. */
 int import_add(struct import *im, const struct listing_entry *e);
+/* Does not wait. Takes NULL. */
 void import_free(struct import *im);
 
-/* Names everything (names.h), gives identities, and replaces what the catalog had for this
- * source, in one transaction. Takes `import`. Files that are gone lose their names; their
- * identities, cached data and requests stay. */
+/* Names everything (names.h), gives identities, and puts the new tree in the place of what the
+ * catalog had for this source, in one step. Takes `import`. Files that are gone lose their names;
+ * their identities, cached data and requests stay. */
 struct import_op {
 	struct state_op op;
 	struct import *import;
@@ -89,8 +95,8 @@ struct import_op {
 	uint64_t added, removed, renamed; /* files */
 	uint64_t duplicates; /* lines of an archive that was there already: left out */
 	int renames_result;  /* of the report: 0 or -errno */
-	bool is_applied;     /* this layer's own */
 	char error[512];     /* result < 0: for people; "" where errno says it all */
+	struct shelf *shelf; /* this layer's own: the new tree, not shown yet */
 };
 void catalog_import_post(struct catalog *c, struct import_op *op);
 

@@ -1,63 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* catalog_db - the catalog's environment, for the files that make it up. */
+/* catalog_db - the catalog's parts, for the files that make it up.
+ *
+ * Lock: `mu` protects `shelves`, `infos` and the shelves' `refs`; a leaf, held for a few
+ * instructions.
+ */
 #pragma once
 
 #include "catalog.h"
 #include "db.h"
+#include "identities.h"
+#include "shelf.h"
 #include "writer.h"
+#include <pthread.h>
 
-struct catalog {
-	struct db db;
-	/* inode number, parent -> entry. The parent is part of the key because two sources may
-	 * show the same archive. */
-	MDB_dbi entry;
-	/* parent, inode number -> nothing: the order of listings */
-	MDB_dbi child;
-	/* parent, name -> inode number */
-	MDB_dbi name;
-	/* configured name -> source */
-	MDB_dbi source;
-	struct writer *writer;
-	struct journal *journal;
+/* A source, as its row says. */
+struct source_row {
+	char name[64];
+	struct source_info info;
+	uint64_t gen; /* of its shelf; 0: none */
 };
 
-/* Opens the environment "catalog" in `dir` and starts its thread. Keeps `j`. */
-int catalog_open(const char *dir, uint64_t map_bytes, struct journal *j,
+struct catalog_source {
+	struct source_row row;
+	struct shelf *shelf; /* NULL: none */
+};
+
+struct catalog {
+	struct db db; /* configured name -> source row: which shelf counts */
+	MDB_dbi source;
+	uint64_t map_bytes;
+	struct writer *writer;
+	struct identities *identities;
+	pthread_mutex_t mu;
+	pthread_cond_t idle; /* a shelf that was replaced has no reader any more */
+	struct catalog_source *sources;
+	size_t n_sources;
+	_Atomic uint64_t turn;
+};
+
+/* Opens the environment "catalog" in `dir` and starts its thread. Keeps `ids`. */
+int catalog_open(const char *dir, uint64_t map_bytes, struct identities *ids,
 		 struct catalog **ret);
 void catalog_close(struct catalog *c);
 
-/* Keys of two numbers: (inode number, parent) or (parent, inode number). */
-struct pair_key {
-	uint8_t bytes[16];
-};
-struct pair_key pair_key(uint64_t first, uint64_t second);
-
-#define CATALOG_NAME_KEY_MAX (8 + NAME_LEN_MAX)
-/* Gives the length. */
-size_t catalog_name_key(uint64_t parent, const char *name,
-			uint8_t ret[CATALOG_NAME_KEY_MAX]);
-
-void entry_encode(const struct entry *e, struct buf *b);
-/* 0, -EBADMSG or -ENOTSUP. */
-int entry_decode(MDB_val val, struct entry *ret);
-
-int source_get(struct catalog *c, MDB_txn *txn, const char *source,
-	       struct source_info *ret);
-int source_put(struct catalog *c, MDB_txn *txn, const char *source,
-	       const struct source_info *info);
-
-/* Supplies entries: fills `ret` with number `i`, in order of inode number. */
-struct tree {
-	void (*entry)(const void *arg, size_t i, struct entry *ret);
-	const void *arg;
-	const uint64_t *inos; /* sorted, each once */
-	size_t n;
-};
-
-struct tree_change {
-	uint64_t added, removed, renamed; /* files */
-};
-
-/* Makes the tree under `old_root` (0: none yet) be `tree`, and writes only what differs. */
-int tree_replace(struct catalog *c, MDB_txn *txn, uint64_t old_root,
-		 const struct tree *tree, struct tree_change *ret);
+/* All zeros and -ENOENT if there is none. Any thread. */
+int catalog_row(struct catalog *c, const char *source, struct source_row *ret);
+int source_put(struct catalog *c, MDB_txn *txn, const struct source_row *row);
+/* What is shown from now on; waits until nobody reads the old one, and removes it. Takes `shelf`
+ * (may be NULL: no names yet). The catalog's thread. */
+void catalog_show(struct catalog *c, const struct source_row *row, struct shelf *shelf);
+/* Closes it and removes its file. Takes `s`, which nobody reads. */
+void catalog_discard(struct catalog *c, struct shelf *s);
+/* A shelf that stays until it is put back, NULL: the source has none. Any thread. */
+struct shelf *catalog_shelf(struct catalog *c, const char *source);
+void catalog_shelf_put(struct catalog *c, struct shelf *s);
+/* Runs `drop` on the catalog's thread: for what may have to wait. Takes `op`. */
+void catalog_drop_post(struct catalog *c, struct state_op *op,
+		       void (*drop)(struct state_op *op));

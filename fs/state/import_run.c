@@ -1,239 +1,170 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The steps of an import on the catalog's thread: names, numbers, rows. */
-#include "catalog_db.h"
+/* The steps of an import on the catalog's thread. */
 #include "import_set.h"
+
 #include "inventory.h"
 #include "renames.h"
-
 #include "str.h"
 #include <stdio.h>
 
-/* Numbers are asked for in batches, so that money never waits long behind an import. */
-#define IDENTIFY_BATCH 4096
+/* Renames that are reported: sorted by path. */
+#define REPORT_BYTES ((size_t)4 << 20)
 
-/* ---- numbers ---- */
+/* ---- numbers become durable while names are written ---- */
 
-/* The id of one identity (journal.h), appended. */
-static int id_of(const struct import *im, const struct import_ref *ref,
-		 struct identity *id, struct buf *out)
+struct numbering {
+	struct import *im;
+	pthread_t thread;
+	int result;
+};
+
+static void *numbering_main(void *arg)
 {
-	size_t off = out->len;
-	id->ns = im->cfg.ns;
-	if (ref->file) {
-		const struct import_file *f = ref->file;
-		id->kind = im->cfg.is_vault ? IDENTITY_ARCHIVE : IDENTITY_OBJECT;
-		buf_puts(out, f->id);
-		if (id->kind == IDENTITY_OBJECT) {
-			buf_putc(out, 0);
-			buf_add(out, f->version, strlen(f->version) + 1);
-			buf_puts(out, f->etag);
-		}
-	} else {
-		bool is_root = !ref->dir->parent;
-		id->kind = is_root ? IDENTITY_SOURCE : IDENTITY_DIRECTORY;
-		buf_puts(out, im->cfg.source);
-		if (!is_root) {
-			buf_putc(out, 0);
-			buf_puts(out, ref->dir->path.key);
-		}
-	}
-	id->id_len = out->len - off;
-	return out->err;
+	struct numbering *n = arg;
+	n->result = import_write_identities(n->im);
+	return NULL;
 }
 
-static void post_identify(void *target, struct state_op *op)
+/* Takes the numbers of all that is new, and begins to write them down. */
+static int numbering_begin(struct numbering *n, struct import *im)
 {
-	journal_identify_post(target, container_of(op, struct identify_op, op));
+	n->im = im;
+	int r = import_number_files(im);
+	if (r == 0)
+		r = import_find_dirs(im);
+	if (r == 0)
+		r = import_number_dirs(im);
+	if (r == 0)
+		r = import_number_new(im);
+	return r < 0 ? r : -pthread_create(&n->thread, NULL, numbering_main, n);
 }
 
-static int identify_batch(struct journal *j, const struct import *im,
-			  struct import_ref *refs, size_t n)
+static int numbering_end(struct numbering *n)
 {
-	_buf_ struct buf ids;
-	buf_init(&ids, (size_t)64 << 20);
-	_free_ struct identity *items = calloc(n, sizeof(*items));
-	if (!items)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		int r = id_of(im, &refs[i], &items[i], &ids);
-		if (r < 0)
-			return r;
-	}
-	const char *at = ids.data;
-	for (size_t i = 0; i < n; i++) {
-		items[i].id = at;
-		at += items[i].id_len;
-	}
-	struct identify_op op = { .items = items, .n = n };
-	int r = state_op_wait(post_identify, j, &op.op);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		refs[i].ino = items[i].ino;
-	return r;
+	pthread_join(n->thread, NULL);
+	return n->result;
 }
 
-static int dir_order(const void *a, const void *b)
+/* ---- the new shelf ---- */
+
+static void change_note(struct import_op *op, const struct tree_change *change)
 {
-	const struct import_ref *x = a, *y = b;
-	return strcmp(x->dir->path.key, y->dir->path.key);
+	const struct import *im = op->import;
+	op->info = (struct source_info){ .root_ino = import_dir_ino(im, 0),
+					 .taken_ms = op->taken_ms,
+					 .files = im->files,
+					 .bytes = im->bytes };
+	op->added = change->added;
+	op->removed = change->removed;
+	op->renamed = change->renamed;
+	op->duplicates = im->duplicates;
 }
 
-static int ref_order(const void *a, const void *b)
+static int shelf_fill(struct catalog *c, struct import_op *op, struct build *b)
 {
-	const struct import_ref *x = a, *y = b;
-	return x->ino < y->ino ? -1 : x->ino > y->ino;
-}
-
-/* Directories in order of path, the root first; then files in order of path. New numbers are
- * given in this order, so a first listing comes out sorted. */
-static int refs_make(struct import *im)
-{
-	size_t n_dirs = im->n_dirs, i = 0;
-	im->n_refs = n_dirs + im->n_files;
-	im->refs = calloc(im->n_refs, sizeof(*im->refs));
-	im->inos = calloc(im->n_refs, sizeof(*im->inos));
-	if (!im->refs || !im->inos)
-		return -ENOMEM;
-	for (struct import_dir *d = im->dirs; d; d = d->next)
-		im->refs[i++].dir = d;
-	qsort(im->refs, n_dirs, sizeof(*im->refs), dir_order);
-	for (size_t k = 0; k < im->n_files; k++)
-		im->refs[i++].file = &im->files[k];
-	return 0;
-}
-
-static int identify_all(struct journal *j, struct import *im)
-{
-	int r = refs_make(im);
-	for (size_t at = 0; r == 0 && at < im->n_refs; at += IDENTIFY_BATCH) {
-		size_t left = im->n_refs - at;
-		r = identify_batch(j, im, im->refs + at,
-				   left < IDENTIFY_BATCH ? left : IDENTIFY_BATCH);
-	}
+	struct import *im = op->import;
+	struct tree_change change;
+	struct shelf *old = catalog_shelf(c, im->cfg.source);
+	size_t bytes = im->cfg.sort_bytes ? im->cfg.sort_bytes : REPORT_BYTES;
+	_cleanup_(sorter_freep) struct sorter *report = sorter_new(im->dir_fd, bytes);
+	int r = report ? import_write(im, b, old, report, &change) : -ENOMEM;
+	catalog_shelf_put(c, old);
 	if (r < 0)
 		return r;
-	/* Entries name their parents by number: put them where entries look. */
-	for (size_t i = 0; i < im->n_refs; i++) {
-		if (im->refs[i].dir)
-			((struct import_dir *)(uintptr_t)im->refs[i].dir)->ino =
-				im->refs[i].ino;
-	}
-	qsort(im->refs, im->n_refs, sizeof(*im->refs), ref_order);
-	for (size_t i = 0; i < im->n_refs; i++) {
-		im->inos[i] = im->refs[i].ino;
-		if (i > 0 && im->inos[i] == im->inos[i - 1])
-			return -EPROTO;
-	}
+	change_note(op, &change);
+	/* An old report is a lesser evil than a failed refresh. */
+	op->renames_result = renames_write(im->dir_fd, im->cfg.source, report);
 	return 0;
 }
 
-/* ---- rows ---- */
-
-#define COPY(to, from) memcpy((to), (from), strnlen((from), sizeof(to) - 1))
-
-static void file_entry(const struct import_file *f, struct entry *e)
+static uint64_t gen_next(struct catalog *c, const char *source)
 {
-	e->type = ENTRY_FILE;
-	e->parent = f->dir->ino;
-	e->mtime_ms = f->mtime_ms;
-	COPY(e->name, path_last(f->shown.key));
-	COPY(e->object.id, f->id);
-	COPY(e->object.version, f->version);
-	COPY(e->object.etag, f->etag);
-	COPY(e->object.storage_class, f->storage_class);
-	e->object.size_bytes = f->size_bytes;
-	e->object.modified_ms = f->modified_ms;
-	e->object.tree_hash = f->tree_hash;
-	e->object.has_tree_hash = f->has_tree_hash;
-	e->is_restoring = f->is_restoring;
-	e->copy_expires_ms = f->copy_expires_ms;
+	struct source_row row;
+	(void)catalog_row(c, source, &row);
+	return row.gen + 1;
 }
 
-static void import_entry(const void *arg, size_t i, struct entry *ret)
+static int shelf_make(struct catalog *c, struct import_op *op)
 {
-	const struct import *im = arg;
-	const struct import_ref *ref = &im->refs[i];
-	*ret = (struct entry){ .ino = ref->ino };
-	COPY(ret->source, im->cfg.source);
-	if (ref->file) {
-		file_entry(ref->file, ret);
-		return;
-	}
-	ret->type = ENTRY_DIRECTORY;
-	ret->parent = ref->dir->parent ? ref->dir->parent->ino : 0;
-	ret->mtime_ms = ref->dir->mtime_ms;
-	ret->n_dirs = ref->dir->n_dirs;
-	COPY(ret->name, path_last(ref->dir->path.key));
+	struct import *im = op->import;
+	struct numbering numbering = { .result = 0 };
+	uint64_t gen = gen_next(c, im->cfg.source);
+	_cleanup_(build_closep) struct build *b = NULL;
+	int r = numbering_begin(&numbering, im);
+	if (r < 0)
+		return r;
+	r = build_open(im->dir_fd, im->cfg.source, gen, c->map_bytes, &b);
+	if (r == 0)
+		r = shelf_fill(c, op, b);
+	/* Nobody sees a number that is not on the disk. */
+	int numbered = numbering_end(&numbering);
+	if (r == 0)
+		r = numbered;
+	if (r == 0)
+		r = build_seal(b, op->info.root_ino);
+	if (r < 0)
+		return r;
+	build_close(steal_ptr(b));
+	return shelf_open(im->dir_fd, im->cfg.source, gen, &op->shelf);
 }
 
-static uint64_t root_of(struct import *im)
-{
-	return import_dir_find(im, "", 0)->ino;
-}
+/* ---- the operation ---- */
 
-/* The source's row, all zeros if it has none. */
-static int source_old(struct catalog *c, MDB_txn *txn, const char *source,
-		      struct source_info *ret)
+static int saved_read(struct import_op *op, struct buf *err)
 {
-	*ret = (struct source_info){ 0 };
-	int r = source_get(c, txn, source, ret);
-	return r == -ENOENT ? 0 : r;
+	return inventory_read(op->saved_fd, op->import->cfg.ns, op->import, &op->taken_ms,
+			      err);
 }
 
 static int import_prepare(void *target, struct state_op *base)
 {
-	struct catalog *c = target;
 	struct import_op *op = container_of(base, struct import_op, op);
+	struct import *im = op->import;
+	uint64_t bad_at;
 	_buf_ struct buf err;
 	buf_init(&err, sizeof(op->error) - 1);
-	int r = 0;
-	if (op->is_saved)
-		r = inventory_read(op->saved_fd, op->import->cfg.ns, op->import,
-				   &op->taken_ms, &err);
+	int r = op->is_saved ? saved_read(op, &err) : 0;
 	if (r == 0)
-		r = import_resolve(op->import, &err);
-	if (r < 0 && err.len)
-		snprintf(op->error, sizeof(op->error), "%s", err.data);
-	return r < 0 ? r : identify_all(c->journal, op->import);
+		r = import_settle(im, &bad_at);
+	if (r == 0)
+		r = shelf_make(target, op);
+	if (r < 0)
+		snprintf(op->error, sizeof(op->error), "%s",
+			 im->error[0] ? im->error
+			 : err.len    ? err.data
+				      : "");
+	return r;
+}
+
+static void row_of(struct catalog *c, const struct import_op *op, struct source_row *ret)
+{
+	const char *source = op->import->cfg.source;
+	*ret = (struct source_row){ .info = op->info, .gen = gen_next(c, source) };
+	memcpy(ret->name, source, sizeof(ret->name));
 }
 
 static int import_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
-	struct catalog *c = target;
-	struct import_op *op = container_of(base, struct import_op, op);
-	struct import *im = op->import;
-	struct tree tree = {
-		.entry = import_entry, .arg = im, .inos = im->inos, .n = im->n_refs
-	};
-	struct tree_change change = { 0 };
-	struct source_info old;
-	int r = source_old(c, txn, im->cfg.source, &old);
-	if (r == 0)
-		r = tree_replace(c, txn, old.root_ino, &tree, &change);
-	if (r < 0)
-		return r;
-	struct source_info info = { .root_ino = root_of(im),
-				    .taken_ms = op->taken_ms,
-				    .files = im->n_files };
-	for (size_t i = 0; i < im->n_files; i++)
-		info.bytes += im->files[i].size_bytes;
-	op->info = info;
-	op->is_applied = true;
-	op->added = change.added;
-	op->removed = change.removed;
-	op->renamed = change.renamed;
-	op->duplicates = im->duplicates;
-	return source_put(c, txn, im->cfg.source, &info);
+	struct source_row row;
+	row_of(target, container_of(base, struct import_op, op), &row);
+	return source_put(target, txn, &row);
 }
 
 static void import_after(void *target, struct state_op *base)
 {
 	struct catalog *c = target;
 	struct import_op *op = container_of(base, struct import_op, op);
-	/* The names are in place: an old report is a lesser evil than a failed refresh. */
-	if (base->result == 0 && op->is_applied)
-		op->renames_result = renames_write(c->db.dir_fd, op->import);
-	import_free(op->import);
-	op->import = NULL;
+	const char *source = op->import->cfg.source;
+	struct source_row row;
+	row_of(c, op, &row);
+	if (base->result == 0) {
+		catalog_show(c, &row, steal_ptr(op->shelf));
+		if (op->renames_result == 0)
+			op->renames_result = renames_show(c->db.dir_fd, source);
+	} else if (op->shelf) {
+		catalog_discard(c, steal_ptr(op->shelf));
+	}
+	import_free(steal_ptr(op->import));
 }
 
 static const struct op_kind import_kind = {
@@ -249,22 +180,55 @@ void catalog_import_post(struct catalog *c, struct import_op *op)
 
 /* ---- a source without a catalog ---- */
 
-static int ensure_apply(void *target, MDB_txn *txn, struct state_op *base)
+struct ensure_op {
+	struct state_op op;
+	const char *source, *ns;
+	struct source_row row;
+	bool is_new;
+};
+
+static int ensure_prepare(void *target, struct state_op *base)
 {
 	struct catalog *c = target;
-	struct import_op *op = container_of(base, struct import_op, op);
-	int r = source_old(c, txn, op->import->cfg.source, &op->info);
+	struct ensure_op *op = container_of(base, struct ensure_op, op);
+	struct identity_key key;
+	_buf_ struct buf whole;
+	uint64_t root;
+	buf_init(&whole, BUF_TEXT_MAX);
+	identity_begin(&whole, op->ns, IDENTITY_SOURCE);
+	buf_puts(&whole, op->source);
+	int r = identity_end(&whole, &key);
+	if (r == 0)
+		r = identities_of(c->identities, &key, &root);
 	if (r < 0)
 		return r;
-	if (op->info.root_ino == root_of(op->import))
-		return 0;
-	return import_apply(target, txn, base);
+	op->is_new =
+		catalog_row(c, op->source, &op->row) < 0 || op->row.info.root_ino != root;
+	/* The generation goes on: a file of that number may still be there. */
+	if (op->is_new) {
+		op->row.info = (struct source_info){ .root_ino = root };
+		memcpy(op->row.name, op->source, strlen(op->source) + 1);
+	}
+	return 0;
+}
+
+static int ensure_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	const struct ensure_op *op = container_of(base, struct ensure_op, op);
+	return op->is_new ? source_put(target, txn, &op->row) : 0;
+}
+
+static void ensure_after(void *target, struct state_op *base)
+{
+	const struct ensure_op *op = container_of(base, struct ensure_op, op);
+	if (base->result == 0 && op->is_new)
+		catalog_show(target, &op->row, NULL);
 }
 
 static const struct op_kind ensure_kind = {
-	.prepare = import_prepare,
+	.prepare = ensure_prepare,
 	.apply = ensure_apply,
-	.after = import_after,
+	.after = ensure_after,
 };
 
 static void post_ensure(void *target, struct state_op *op)
@@ -276,16 +240,12 @@ static void post_ensure(void *target, struct state_op *op)
 int catalog_ensure_source(struct catalog *c, const char *source, const char *ns,
 			  struct source_info *ret)
 {
-	struct import_cfg cfg = { 0 };
-	if (strlen(source) >= sizeof(cfg.source) || strlen(ns) >= sizeof(cfg.ns))
+	struct ensure_op op = { .source = source, .ns = ns };
+	const struct import_cfg *limits = NULL;
+	if (strlen(source) >= sizeof(limits->source) || strlen(ns) >= sizeof(limits->ns))
 		return -ENAMETOOLONG;
-	COPY(cfg.source, source);
-	COPY(cfg.ns, ns);
-	struct import_op op = { .import = import_new(c, &cfg) };
-	if (!op.import)
-		return -ENOMEM;
 	int r = state_op_wait(post_ensure, c, &op.op);
 	if (r == 0)
-		*ret = op.info;
+		*ret = op.row.info;
 	return r;
 }

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "csv.h"
+#include "import_set.h"
 #include "json.h"
 #include "str.h"
 #include <errno.h>
@@ -10,28 +11,92 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-int inventory_entry(struct json_object *element, struct listing_entry *ret)
+static void date_read(const char *text, struct raw *raw)
 {
-	struct listing_entry entry = { .is_restoring = false };
-	struct object *o = &entry.object;
+	time_parse_rfc3339(text, &raw->modified_ms);
+}
+
+static void hash_read(const char *text, struct raw *raw)
+{
+	raw->has_tree_hash =
+		hex_decode(text, raw->tree_hash.bytes, sizeof(raw->tree_hash.bytes)) == 0;
+}
+
+static const struct raw raw_empty = {
+	.version = "", .etag = "", .description = "", .storage_class = "VAULT"
+};
+
+static int raw_check(const struct raw *raw, bool has_size)
+{
+	return raw->id && strlen(raw->id) <= OBJECT_ID_MAX && has_size ? 0 : -EBADMSG;
+}
+
+int inventory_raw_of(struct json_object *element, struct raw *ret)
+{
+	struct raw raw = raw_empty;
 	const char *text;
 
-	if (json_str(element, "ArchiveId", &text) < 0 || strlen(text) > OBJECT_ID_MAX)
-		return -EBADMSG;
-	snprintf(o->id, sizeof(o->id), "%s", text);
-	if (json_u64(element, "Size", &o->size_bytes) < 0)
-		return -EBADMSG;
-	if (json_str(element, "ArchiveDescription", &text) == 0)
-		snprintf(entry.description, sizeof(entry.description), "%s", text);
+	(void)json_str(element, "ArchiveId", &raw.id);
+	(void)json_str(element, "ArchiveDescription", &raw.description);
 	if (json_str(element, "CreationDate", &text) == 0)
-		time_parse_rfc3339(text, &o->modified_ms);
+		date_read(text, &raw);
 	if (json_str(element, "SHA256TreeHash", &text) == 0)
-		o->has_tree_hash = hex_decode(text, o->tree_hash.bytes,
-					      sizeof(o->tree_hash.bytes)) == 0;
-	snprintf(o->storage_class, sizeof(o->storage_class), "VAULT");
-	*ret = entry;
+		hash_read(text, &raw);
+	int r = raw_check(&raw, json_u64(element, "Size", &raw.size_bytes) == 0);
+	if (r == 0)
+		*ret = raw;
+	return r;
+}
+
+/* The text of the later field of that name, NULL: none, or of the other type. */
+static const char *field_find(const struct json_field *fields, size_t n, const char *key,
+			      bool is_string)
+{
+	while (n-- > 0)
+		if (streq(fields[n].key, key))
+			return fields[n].is_string == is_string ? fields[n].text : NULL;
+	return NULL;
+}
+
+int inventory_raw(const struct json_field *fields, size_t n, struct raw *ret)
+{
+	struct raw raw = raw_empty;
+	raw.id = field_find(fields, n, "ArchiveId", true);
+	const char *text = field_find(fields, n, "ArchiveDescription", true);
+	if (text)
+		raw.description = text;
+	text = field_find(fields, n, "CreationDate", true);
+	if (text)
+		date_read(text, &raw);
+	text = field_find(fields, n, "SHA256TreeHash", true);
+	if (text)
+		hash_read(text, &raw);
+	text = field_find(fields, n, "Size", false);
+	int r = raw_check(&raw, text && str_to_u64(text, &raw.size_bytes) == 0);
+	if (r == 0)
+		*ret = raw;
+	return r;
+}
+
+int inventory_entry(struct json_object *element, struct listing_entry *ret)
+{
+	struct raw raw;
+	int r = inventory_raw_of(element, &raw);
+	if (r < 0)
+		return r;
+	*ret = (struct listing_entry){ .is_restoring = false };
+	struct object *o = &ret->object;
+	snprintf(o->id, sizeof(o->id), "%s", raw.id);
+	snprintf(o->storage_class, sizeof(o->storage_class), "%s", raw.storage_class);
+	snprintf(ret->description, sizeof(ret->description), "%s", raw.description);
+	o->size_bytes = raw.size_bytes;
+	o->modified_ms = raw.modified_ms;
+	o->tree_hash = raw.tree_hash;
+	o->has_tree_hash = raw.has_tree_hash;
 	return 0;
 }
+
+#define PIECE_BYTES ((size_t)256 << 10)
 
 struct reading {
 	FILE *file;
@@ -73,12 +138,10 @@ static bool is_of_vault(const char *arn, const char *ns)
 	return strlen(name) == len && strncmp(wanted, name, len) == 0;
 }
 
-static int json_entry(void *arg, struct json_object *element)
+static int json_element(void *arg, uint64_t offset, const char *text, size_t len)
 {
 	struct reading *rd = arg;
-	struct listing_entry entry;
-	int r = inventory_entry(element, &entry);
-	return r < 0 ? r : import_add(rd->im, &entry);
+	return import_json(rd->im, offset, text, len);
 }
 
 static int json_member(void *arg, const char *key, struct json_object *value)
@@ -101,17 +164,26 @@ static int json_member(void *arg, const char *key, struct json_object *value)
 static int json_read(struct reading *rd)
 {
 	_cleanup_(json_stream_freep) struct json_stream *s =
-		json_stream_new("ArchiveList", json_entry, json_member, rd);
-	_free_ char *piece = malloc(CSV_LINE_MAX);
+		json_stream_new_raw("ArchiveList", json_element, json_member, rd);
+	_free_ char *piece = malloc(PIECE_BYTES);
+	uint64_t bad_at = 0;
 	size_t n;
 	int r = s && piece ? 0 : -ENOMEM;
-	while (r == 0 && (n = fread(piece, 1, CSV_LINE_MAX, rd->file)) > 0)
+	while (r == 0 && (n = fread(piece, 1, PIECE_BYTES, rd->file)) > 0)
 		r = json_stream_feed(s, piece, n);
 	if (r == 0 && ferror(rd->file))
 		r = -EIO;
 	if (r == 0)
 		r = json_stream_end(s);
-	if ((r == -EBADMSG || r == -EMSGSIZE) && !rd->is_foreign)
+	if (rd->is_foreign)
+		return r;
+	/* What is broken inside an element, those find who take it apart. */
+	int settled = import_settle(rd->im, &bad_at);
+	if (settled < 0 && settled != -EBADMSG)
+		return settled;
+	if (settled < 0)
+		return say(rd, settled, "byte", bad_at, "no archive's JSON begins here");
+	if (r == -EBADMSG || r == -EMSGSIZE)
 		return say(rd, -EBADMSG, "byte", json_stream_offset(s),
 			   feof(rd->file) ? "it ends here" : "not an inventory's JSON");
 	if (r == 0 && !rd->has_vault)
@@ -215,6 +287,7 @@ static int csv_read(struct reading *rd)
 	struct listing_entry entry;
 	const char *why = "";
 	struct csv c;
+	rd->im->is_patient = true;
 	int r = csv_init(&c, rd->file);
 	if (r == 0)
 		r = csv_next(&c, &why);

@@ -11,9 +11,16 @@
 #include "catalog.h"
 
 struct json_object;
+struct raw;
 
 /* One element of ArchiveList. 0, or -EBADMSG: without id or size, or an id too long. */
 int inventory_entry(struct json_object *element, struct listing_entry *ret);
+
+/* The same of one that was taken apart by json_flat(); borrowed. */
+struct json_field;
+int inventory_raw(const struct json_field *fields, size_t n, struct raw *ret);
+/* The same, borrowed from the element. */
+int inventory_raw_of(struct json_object *element, struct raw *ret);
 
 /* Reads a saved inventory of the vault with identity namespace `ns` into `im`, and the time it
  * was taken. 0; -EBADMSG (broken, or of another vault), or -errno; always with a line for people

@@ -297,9 +297,9 @@ void journal_charge_post(struct journal *j, struct charge_op *op)
 	writer_post(j->writer, &charge_kind, &op->op);
 }
 
-void journal_identify_post(struct journal *j, struct identify_op *op)
+void journal_numbers_post(struct journal *j, struct numbers_op *op)
 {
-	writer_post(j->writer, &identify_kind, &op->op);
+	writer_post(j->writer, &numbers_kind, &op->op);
 }
 
 /* ---- open, close ---- */
@@ -325,10 +325,9 @@ int journal_open(const char *dir, uint64_t map_bytes, struct journal **ret)
 		return -ENOMEM;
 	j->db.dir_fd = -1;
 	const struct db_table tables[] = {
-		{ "meta", &j->meta },       { "identity", &j->identity },
-		{ "request", &j->request }, { "newest", &j->newest },
-		{ "open", &j->open },       { "ledger", &j->ledger },
-		{ "budget", &j->budget },
+		{ "meta", &j->meta },     { "request", &j->request },
+		{ "newest", &j->newest }, { "open", &j->open },
+		{ "ledger", &j->ledger }, { "budget", &j->budget },
 	};
 	int r = db_open(&j->db, dir, "journal", map_bytes, tables, ARRAY_SIZE(tables));
 	if (r < 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal - what must never be lost: who asked for what, what it cost, and which inode number
- * belongs to which archive.
+/* journal - what must never be lost: who asked for what, what it cost, and which inode numbers were
+ * given away.
  *
  * The promise: a request's intent is durable, together with the budget it draws on, before the
  * paid call leaves (journal_reserve in one transaction); what was charged is durable before
@@ -19,36 +19,21 @@
 
 struct journal;
 
-/* ---- identities: append-only, (namespace, kind, id) -> inode number, never reused ---- */
-
-enum identity_kind {
-	IDENTITY_SOURCE = 'S', /* id: configured name: two sources may share a bucket */
-	IDENTITY_DIRECTORY =
-		'D',            /* id: configured name NUL path as shown from its root */
-	IDENTITY_ARCHIVE = 'A', /* id: archive id */
-	IDENTITY_OBJECT = 'O',  /* id: key NUL version NUL etag */
-};
+/* ---- numbers: never given twice ---- */
 
 /* The first number given out; 1 is the mount's root, below is reserved. Numbers stay below 2^48:
  * the bits above name sidecars (fs/view.h). */
 #define INO_FIRST 16
 #define INO_MAX   (((uint64_t)1 << 48) - 1)
 
-struct identity {
-	const char *ns; /* backend_namespace() */
-	enum identity_kind kind;
-	const void *id;
-	size_t id_len;
-	uint64_t ino; /* the answer */
-};
-
-struct identify_op {
+/* Takes `n` inode numbers from `first` on, not below `at_least`, in one commit. What belongs to
+ * which number, identities.h keeps. */
+struct numbers_op {
 	struct state_op op;
-	struct identity *items; /* borrowed until answered */
-	size_t n;
+	uint64_t n, at_least;
+	uint64_t first; /* the answer */
 };
-/* Finds or makes all in one commit. */
-void journal_identify_post(struct journal *j, struct identify_op *op);
+void journal_numbers_post(struct journal *j, struct numbers_op *op);
 
 /* ---- requests ---- */
 

@@ -10,8 +10,6 @@ struct journal {
 	struct db db;
 	/* next_ino, instance */
 	MDB_dbi meta;
-	/* identity key -> inode number */
-	MDB_dbi identity;
 	/* request id -> request */
 	MDB_dbi request;
 	/* inode number -> id of its newest request */
@@ -61,4 +59,4 @@ int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op);
  * of reading. Takes time in proportion to the open requests and budgets. */
 int journal_check(struct journal *j, MDB_txn *txn);
 
-extern const struct op_kind identify_kind;
+extern const struct op_kind numbers_kind;

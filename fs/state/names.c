@@ -141,8 +141,21 @@ static int add_cut(const char *c, size_t len, size_t spare, const void *of, size
 	return buf_printf(out, "~%s", digits);
 }
 
+/* Whether it stands as it is, as most do. */
+static bool is_plain(const char *s, size_t len)
+{
+	if (len == 0 || len >= CUT_LEN_MIN || s[0] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (s[i] < 0x20 || s[i] == 0x7f || s[i] == '%')
+			return false;
+	return true;
+}
+
 static int add_component(const char *s, size_t len, struct buf *out)
 {
+	if (is_plain(s, len))
+		return buf_add(out, s, len);
 	_buf_ struct buf c;
 	buf_init(&c, 3 * len + sizeof("%2E%2E"));
 	int r = escape(s, len, &c);

@@ -35,50 +35,57 @@ static int quote_bytes(struct buf *line, const char *s, size_t len)
 	return text.err ? text.err : json_quote(line, len ? text.data : "");
 }
 
-static int line_make(const struct import_file *f, struct buf *line)
+/* What was meant, where nothing says that the path means something else. */
+static int quote_path(struct buf *out, const struct line *line)
 {
-	const char *comma = "";
-	buf_reset(line);
-	buf_puts(line, "{\"path\":");
-	json_quote(line, f->shown.key);
-	buf_puts(line, ",\"original\":");
-	int r = f->original ? quote_bytes(line, f->original, f->original_len)
-			    : json_quote(line, f->path);
-	buf_puts(line, ",\"id\":");
-	json_quote(line, f->id);
-	buf_puts(line, ",\"reasons\":[");
-	for (size_t i = 0; i < NAME_CHANGES; i++) {
-		if (!(f->changes & 1u << i))
-			continue;
-		buf_printf(line, "%s\"%s\"", comma, name_change_word(i));
-		comma = ",";
-	}
-	buf_puts(line, "]}\n");
-	return r < 0 ? r : line->err;
+	_buf_ struct buf path;
+	buf_init(&path, LINE_MAX_LEN);
+	line_dir_path(line->dir, line->dir_len, &path);
+	if (line->dir_len)
+		buf_putc(&path, '/');
+	buf_add(&path, line->name, line->name_len);
+	return path.err ? path.err : json_quote(out, path.data);
 }
 
-static int lines_write(FILE *file, const struct import *im)
+int rename_line(const struct line *line, const char *path, unsigned int changes,
+		struct buf *out)
 {
-	_buf_ struct buf line;
-	int r = 0;
-	buf_init(&line, 3 * LINE_MAX_LEN);
-	for (size_t i = 0; r == 0 && i < im->n_files; i++) {
-		if (!im->files[i].changes)
+	const char *comma = "";
+	buf_reset(out);
+	buf_puts(out, "{\"path\":");
+	json_quote(out, path);
+	buf_puts(out, ",\"original\":");
+	int r = line->original ? quote_bytes(out, line->original, line->original_len)
+			       : quote_path(out, line);
+	buf_puts(out, ",\"id\":");
+	json_quote(out, line->id);
+	buf_puts(out, ",\"reasons\":[");
+	for (size_t i = 0; i < NAME_CHANGES; i++) {
+		if (!(changes & 1u << i))
 			continue;
-		r = line_make(&im->files[i], &line);
-		if (r == 0 && fwrite(line.data, 1, line.len, file) != line.len)
-			r = -EIO;
+		buf_printf(out, "%s\"%s\"", comma, name_change_word(i));
+		comma = ",";
 	}
+	buf_puts(out, "]}\n");
+	return r < 0 ? r : out->err;
+}
+
+static int lines_write(FILE *file, struct sorter *report)
+{
+	_cleanup_(merge_freep) struct merge *m = NULL;
+	struct sorted rec;
+	int r = merge_open(&report, 1, &m);
+	while (r == 0 && (r = merge_next(m, &rec)) > 0)
+		r = fwrite(rec.data, 1, rec.data_len, file) == rec.data_len ? 0 : -EIO;
 	if (r == 0 && fflush(file) != 0)
 		r = -errno;
 	return r;
 }
 
-int renames_write(int dir_fd, const struct import *im)
+int renames_write(int dir_fd, const char *source, struct sorter *report)
 {
-	char name[FILE_NAME_MAX], fresh[FILE_NAME_MAX];
-	file_name(im->cfg.source, "", name);
-	file_name(im->cfg.source, ".new", fresh);
+	char fresh[FILE_NAME_MAX];
+	file_name(source, ".new", fresh);
 	int fd = openat(dir_fd, fresh,
 			O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -88,14 +95,20 @@ int renames_write(int dir_fd, const struct import *im)
 		close(fd);
 		return -ENOMEM;
 	}
-	int r = lines_write(file, im);
+	int r = lines_write(file, report);
 	if (fclose(file) != 0 && r == 0)
-		r = -errno;
-	if (r == 0 && renameat(dir_fd, fresh, dir_fd, name) < 0)
 		r = -errno;
 	if (r < 0)
 		unlinkat(dir_fd, fresh, 0);
 	return r;
+}
+
+int renames_show(int dir_fd, const char *source)
+{
+	char name[FILE_NAME_MAX], fresh[FILE_NAME_MAX];
+	file_name(source, "", name);
+	file_name(source, ".new", fresh);
+	return renameat(dir_fd, fresh, dir_fd, name) < 0 ? -errno : 0;
 }
 
 /* Whole lines of the beginning. */

@@ -7,10 +7,15 @@
  */
 #pragma once
 
-#include "buf.h"
+#include "sorter.h"
 
-struct catalog;
-struct import;
+struct buf;
+struct line;
 
-/* After the import's names are in place. 0 or -errno: the old report stays. */
-int renames_write(int dir_fd, const struct import *im);
+/* The report of one file, shown as `path`, into `out`, which is emptied. */
+int rename_line(const struct line *line, const char *path, unsigned int changes,
+		struct buf *out);
+/* Writes what was sorted by path beside the old report. 0 or -errno. */
+int renames_write(int dir_fd, const char *source, struct sorter *report);
+/* Puts it in the old one's place, once its names are. 0 or -errno. */
+int renames_show(int dir_fd, const char *source);

@@ -100,8 +100,9 @@ void state_close(struct state *s)
 {
 	if (!s)
 		return;
-	/* An import asks the journal: the catalog first. */
+	/* An import asks for numbers: the catalog first, the journal last. */
 	catalog_close(s->catalog);
+	identities_close(s->identities);
 	store_close(s->store);
 	journal_close(s->journal);
 	if (s->cache_lock_fd >= 0)
@@ -112,13 +113,13 @@ void state_close(struct state *s)
 }
 DEFINE_CLEANUP(struct state, state_close)
 
-/* Two of the three environments can be made again; the journal cannot. */
+/* Names and the index can be made again; the others cannot. */
 static int part_complain(struct buf *err, const char *what, const char *path, int r)
 {
 	if (r != -EBADMSG)
 		return complain(err, what, path, r);
-	if (streq(what, "journal"))
-		buf_printf(err, "%s/journal is damaged: restore it from a backup", path);
+	if (streq(what, "journal") || streq(what, "identities"))
+		buf_printf(err, "%s/%s is damaged: restore it from a backup", path, what);
 	else
 		buf_printf(err, "%s/%s is damaged: remove it, it will be made again",
 			   path, what);
@@ -132,7 +133,10 @@ static int parts_open(struct state *s, const struct state_cfg *cfg, struct buf *
 		r = journal_instance(s->journal, s->instance);
 	if (r < 0)
 		return part_complain(err, "journal", cfg->state_dir, r);
-	r = catalog_open(cfg->state_dir, cfg->map_bytes, s->journal, &s->catalog);
+	r = identities_open(cfg->state_dir, cfg->map_bytes, s->journal, &s->identities);
+	if (r < 0)
+		return part_complain(err, "identities", cfg->state_dir, r);
+	r = catalog_open(cfg->state_dir, cfg->map_bytes, s->identities, &s->catalog);
 	if (r < 0)
 		return part_complain(err, "catalog", cfg->state_dir, r);
 	r = store_open(cfg->cache_dir, cfg->map_bytes, &s->store);

@@ -3,7 +3,8 @@
  * data files, and the journal of requests and money.
  *
  *	STATE/state.lock          one daemon per state directory
- *	STATE/journal/            LMDB: identities, requests, ledger, budgets. Precious.
+ *	STATE/journal/            LMDB: requests, ledger, budgets. Precious.
+ *	STATE/identities/         LMDB: inode numbers. Precious.
  *	STATE/catalog/            LMDB: names. Rebuilt from the service at will.
  *	CACHE/cache.lock          one daemon per cache directory (both may be one directory)
  *	CACHE/index/              LMDB: extents. Rebuilt by hashing the data again.
@@ -32,6 +33,7 @@ struct state_cfg {
 
 struct state {
 	struct journal *journal;
+	struct identities *identities;
 	struct catalog *catalog;
 	struct store *store;
 	char instance[17]; /* hex, made once per state directory: marks our jobs */

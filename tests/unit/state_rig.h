@@ -109,7 +109,6 @@ static inline int rig_teardown(void **state)
 		return state_op_wait(name##_post_any, target, &op->op);       \
 	}
 
-RIG_WAIT(journal_identify, journal, identify_op)
 RIG_WAIT(journal_reserve, journal, reserve_op)
 RIG_WAIT(journal_step, journal, step_op)
 RIG_WAIT(journal_charge, journal, charge_op)

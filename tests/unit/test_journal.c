@@ -203,56 +203,6 @@ static void only_requests_under_way_are_open(void **state)
 	assert_int_equal(rec.id, 4);
 }
 
-/* ---- identities ---- */
-
-static uint64_t identify(struct journal *j, const char *ns, const char *id, size_t len)
-{
-	struct identity item = {
-		.ns = ns, .kind = IDENTITY_OBJECT, .id = id, .id_len = len
-	};
-	struct identify_op op = { .items = &item, .n = 1 };
-	assert_int_equal(journal_identify_wait(j, &op), 0);
-	return item.ino;
-}
-
-static void an_identity_keeps_its_number(void **state)
-{
-	char long_id[1100], other[1100];
-	memset(long_id, 'k', sizeof(long_id));
-	memset(other, 'k', sizeof(other));
-	other[1099] = 'x';
-	uint64_t a = identify(journal_of(state), "s3://b", "a", 1);
-	uint64_t b = identify(journal_of(state), "s3://b", "a\0v", 3);
-	uint64_t c = identify(journal_of(state), "s3://b", long_id, sizeof(long_id));
-	uint64_t d = identify(journal_of(state), "s3://b", other, sizeof(other));
-	assert_int_equal(a, INO_FIRST);
-	assert_true(b == a + 1 && c == b + 1 && d == c + 1);
-	rig_reopen(*state);
-	struct journal *j = journal_of(state);
-	assert_int_equal(identify(j, "s3://b", long_id, sizeof(long_id)), c);
-	assert_int_equal(identify(j, "s3://b", other, sizeof(other)), d);
-	assert_int_equal(identify(j, "s3://b", "a\0v", 3), b);
-	assert_int_equal(identify(j, "s3://c", "a", 1), d + 1);
-}
-
-static void one_batch_may_hold_an_identity_twice(void **state)
-{
-	struct journal *j = journal_of(state);
-	struct identity items[] = {
-		{ .ns = "n", .kind = IDENTITY_ARCHIVE, .id = "z", .id_len = 1 },
-		{ .ns = "n", .kind = IDENTITY_ARCHIVE, .id = "a", .id_len = 1 },
-		{ .ns = "n", .kind = IDENTITY_ARCHIVE, .id = "z", .id_len = 1 },
-		{ .ns = "n", .kind = IDENTITY_DIRECTORY, .id = "z", .id_len = 1 },
-	};
-	struct identify_op op = { .items = items, .n = ARRAY_SIZE(items) };
-	assert_int_equal(journal_identify_wait(j, &op), 0);
-	/* Numbers follow the order of the items. */
-	assert_int_equal(items[0].ino, INO_FIRST);
-	assert_int_equal(items[1].ino, INO_FIRST + 1);
-	assert_int_equal(items[2].ino, INO_FIRST);
-	assert_int_equal(items[3].ino, INO_FIRST + 2);
-}
-
 /* ---- many at once, failures, crashes ---- */
 
 #define MANY 40
@@ -467,8 +417,6 @@ int main(void)
 		RIG(what_exceeds_the_reservation_is_spent_all_the_same),
 		RIG(the_ledger_is_numbered_without_gaps),
 		RIG(only_requests_under_way_are_open),
-		RIG(an_identity_keeps_its_number),
-		RIG(one_batch_may_hold_an_identity_twice),
 		RIG(one_refusal_in_a_batch_holds_up_nobody),
 		RIG(when_a_commit_fails_nobody_was_promised_anything),
 		RIG(a_flipped_bit_is_noticed),

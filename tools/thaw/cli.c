@@ -22,6 +22,17 @@ static const struct flag {
 	{ 'T', "timeout", "TIME", "wait no longer than this (30s, 5m, 12h): status 75" },
 	{ 'f', "from", "FILE", "a vault's inventory, JSON or CSV, instead of a new one" },
 	{ 'F', "files-from", "LIST", "a file of paths, one a line; -: standard input" },
+	{ 'n', "name", "GLOB",
+	  "the name; with a / in it, the path below: '*.tar', '2019/*/raw'" },
+	{ 's', "size", "SIZE", "100: just that; +10G: more; -1M: less" },
+	{ 'b', "before", "DATE", "changed before 2015-03-01" },
+	{ 'a', "after", "DATE", "changed then or later" },
+	{ 'S', "state", "STATE", "cold, cached, online, ...; a comma list" },
+	{ 'c', "class", "CLASS", "storage class as the service spells it; a comma list" },
+	{ 'x', "tree-hash", "HEX", "a vault archive's tree hash, or its beginning" },
+	{ 'i', "id", "ID", "an archive's id, or an object's key" },
+	{ 'C', "clashes", NULL, "names like another's but for case or Unicode's form" },
+	{ '0', "null", NULL, "end each path with a NUL, for xargs -0" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -56,6 +67,29 @@ static int value_refuse(const struct verb *verb, const struct flag *f, const cha
 	fprintf(stderr, "thaw %s: --%s: \"%s\" is not %s\n", verb->name, f->name, value,
 		f->letter == 'T' ? "a time (30s, 5m, 12h, 3d)" : "a number of days");
 	return -EINVAL;
+}
+
+/* What `find` looks for. True if the letter is one of its. */
+static bool flag_find_apply(int letter, const char *value, struct settings *set)
+{
+	const struct {
+		int letter;
+		const char **to;
+	} rows[] = {
+		{ 'n', &set->name },      { 's', &set->size },
+		{ 'b', &set->before },    { 'a', &set->after },
+		{ 'S', &set->state },     { 'c', &set->storage_class },
+		{ 'x', &set->tree_hash }, { 'i', &set->id },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].letter == letter) {
+			*rows[i].to = value;
+			return true;
+		}
+	set->is_clash = set->is_clash || letter == 'C';
+	set->is_null = set->is_null || letter == '0';
+	return letter == 'C' || letter == '0';
 }
 
 /* Words of a tier are the mount's to judge: a new one needs no new command. */
@@ -93,6 +127,8 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 			return value_refuse(verb, f, value);
 		return 0;
 	default:
+		if (flag_find_apply(f->letter, value, set))
+			return 0;
 		help_print(verb);
 		return 1;
 	}

@@ -30,6 +30,11 @@ struct settings {
 	int64_t limit_ms;       /* real; 0: no limit */
 	const char *from;       /* NULL: the service */
 	const char *files_from; /* paths, a line each; "-": standard input; NULL: none */
+	/* find; NULL: whatever it is */
+	const char *name, *size, *before, *after;
+	const char *state, *storage_class, *tree_hash, *id;
+	bool is_null;  /* NUL behind each path */
+	bool is_clash; /* names that others take for one */
 };
 
 struct verb {
@@ -47,6 +52,7 @@ int status_run(const struct settings *set, char **paths, size_t n);
 int get_run(const struct settings *set, char **paths, size_t n);
 int wait_run(const struct settings *set, char **paths, size_t n);
 int cancel_run(const struct settings *set, char **paths, size_t n);
+int find_run(const struct settings *set, char **paths, size_t n);
 int evict_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);
 int plan_run(const struct settings *set, char **paths, size_t n);

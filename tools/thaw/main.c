@@ -73,6 +73,18 @@ static const struct verb verbs[] = {
 		false,
 	},
 	{
+		"find",
+		find_run,
+		"find files by name, size, time, state, class, tree hash or id",
+		"nsbaScxiCj0",
+		"DIR...",
+		"What is given has to hold together. Nothing is read, asked for or paid.\n"
+		"--clashes shows, in each directory, names that Samba or macOS take for another's.\n\n"
+		"example: thaw find --tree-hash 6b9d4cf8 /mnt/archive\n"
+		"         thaw find --name '*.tar' --state cold --size +1G -0 . | xargs -0 thaw get\n",
+		false,
+	},
+	{
 		"refresh",
 		refresh_run,
 		"ask the service again what files there are",

@@ -4,9 +4,6 @@
 #include "digest.h"
 #include "str.h"
 
-/* With which version the layout of an entry came; the one before was never released. */
-#define ENTRY_VERSION 2
-
 /* What follows in an entry's row: bits of its first byte. */
 enum entry_part {
 	HAS_TREE_HASH = 1 << 1,

@@ -4,6 +4,7 @@
 #include "str.h"
 
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -120,6 +121,22 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len)
 	return dir_sync(dir_fd);
 }
 
+int dir_sync(int dir_fd)
+{
+	return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int dir_name_sync(const char *path)
+{
+	_free_ char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	_close_ int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* One that may be written and not read cannot be synced. */
+	return fd < 0 ? 0 : dir_sync(fd);
+}
+
 int dir_open_make(const char *path)
 {
 	if (path[0] == '\0')
@@ -138,19 +155,15 @@ int dir_open_make(const char *path)
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		if (mkdir(p, 0700) < 0 && errno != EEXIST)
-			return -errno;
+		int r = mkdir(p, 0700) < 0 ? -errno : dir_name_sync(p);
+		if (r < 0 && r != -EEXIST)
+			return r;
 		if (slash)
 			*slash = '/';
 	}
 
 	int fd = open(p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
-}
-
-int dir_sync(int dir_fd)
-{
-	return fsync(dir_fd) < 0 ? -errno : 0;
 }
 
 /* The line in a lock file, or NULL. */

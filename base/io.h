@@ -21,10 +21,12 @@ int file_read(int dir_fd, const char *name, size_t max_len, struct buf *out);
 /* Writes `data` under `name` (mode 0600), whole or not at all, durable on return. */
 int file_replace(int dir_fd, const char *name, const void *data, size_t len);
 
-/* Makes every missing parent (0700) and opens the directory. A symlink as last
- * component is -ENOTDIR. Gives a descriptor. */
+/* Makes every missing parent (0700), their names durable, and opens the directory. A symlink as
+ * last component is -ENOTDIR. Gives a descriptor. */
 int dir_open_make(const char *path);
 int dir_sync(int dir_fd);
+/* Makes the name `path` durable: syncs the directory it is in. */
+int dir_name_sync(const char *path);
 
 /* Takes an exclusive lock on `name` and writes who holds it ("pid host since", RFC 3339).
  * Gives the descriptor that holds the lock, or -EWOULDBLOCK with the holder's line in

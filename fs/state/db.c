@@ -72,7 +72,8 @@ static int map_cover(MDB_env *env)
 	return 0;
 }
 
-static int env_open(struct db *db, const char *dir, uint64_t map_bytes, size_t n)
+static int env_open(struct db *db, const char *path, uint64_t map_bytes, size_t n,
+		    unsigned int flags)
 {
 	int r = db_errno(mdb_env_create(&db->env));
 	if (r == 0)
@@ -83,11 +84,34 @@ static int env_open(struct db *db, const char *dir, uint64_t map_bytes, size_t n
 	if (r == 0)
 		r = db_errno(mdb_env_set_maxreaders(db->env, READERS_MAX));
 	if (r == 0)
-		r = db_errno(mdb_env_open(db->env, dir, MDB_NOTLS, 0600));
+		r = db_errno(mdb_env_open(db->env, path, MDB_NOTLS | flags, 0600));
 	int dead = 0;
 	if (r == 0)
 		r = db_errno(mdb_reader_check(db->env, &dead));
 	return r == 0 ? map_cover(db->env) : r;
+}
+
+/* LMDB writes the first pages of a new file and syncs them with its first commit: a power loss in
+ * between leaves one that it takes for damaged. So it is made under another name. */
+static int file_make(struct db *db, const char *dir, uint64_t map_bytes)
+{
+	_free_ char *path = NULL;
+	if (faccessat(db->dir_fd, "data.mdb", F_OK, 0) == 0)
+		return 0;
+	if (asprintf(&path, "%s/new.mdb", dir) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	(void)unlinkat(db->dir_fd, "new.mdb", 0);
+	int r = env_open(db, path, map_bytes, 0, MDB_NOSUBDIR);
+	if (r == 0)
+		r = db_errno(mdb_env_sync(db->env, 1));
+	if (db->env)
+		mdb_env_close(steal_ptr(db->env));
+	(void)unlinkat(db->dir_fd, "new.mdb-lock", 0);
+	if (r == 0 && renameat(db->dir_fd, "new.mdb", db->dir_fd, "data.mdb") < 0)
+		r = -errno;
+	return r < 0 ? r : dir_sync(db->dir_fd);
 }
 
 int db_open(struct db *db, const char *path, const char *name, uint64_t map_bytes,
@@ -99,12 +123,15 @@ int db_open(struct db *db, const char *path, const char *name, uint64_t map_byte
 		dir = NULL;
 		return -ENOMEM;
 	}
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return -errno;
+	int r = mkdir(dir, 0700) < 0 ? -errno : dir_name_sync(dir);
+	if (r < 0 && r != -EEXIST)
+		return r;
 	db->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (db->dir_fd < 0)
 		return -errno;
-	int r = env_open(db, dir, map_bytes, n);
+	r = file_make(db, dir, map_bytes);
+	if (r == 0)
+		r = env_open(db, dir, map_bytes, n, 0);
 	if (r == 0)
 		r = tables_open(db, tables, n);
 	if (r == 0)

@@ -16,6 +16,7 @@ struct pending {
 static TAILQ_HEAD(, pending) calls = TAILQ_HEAD_INITIALIZER(calls);
 static struct memory_store *store;
 static struct clock *now_clock;
+void (*memory_changed)(void);
 
 /* Eight bytes of an object depend on their place alone. */
 static uint64_t word_at(const struct memory_object *o, uint64_t word)
@@ -359,6 +360,8 @@ static void answer(const struct backend *b, struct backend_call *c)
 		c->result = run(b, c, mishap);
 		break;
 	}
+	if (memory_changed)
+		memory_changed();
 	c->done(c);
 }
 

@@ -81,3 +81,5 @@ struct memory_object *memory_find(const char *id);
 void memory_bytes(const struct memory_object *o, uint64_t off, void *ret, size_t len);
 /* Answers what waits; not where the store is prompt. True if there was anything. */
 bool memory_pump(void);
+/* Called when a call has taken effect, before its answer. NULL: nobody looks. */
+extern void (*memory_changed)(void);

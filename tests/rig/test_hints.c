@@ -126,6 +126,7 @@ static void a_notice_about_something_else_is_not_ours(void **state)
 	assert_false(tell(rig, other));
 	assert_false(tell(rig, about_archive()));
 	assert_int_equal(store->calls[BACKEND_PROBE], probes);
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
 }
 
 /* S60 */

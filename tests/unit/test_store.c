@@ -512,7 +512,7 @@ static bool small_mount(const char *dir)
 {
 	if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return false;
-	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mkdir(dir, 0700) == 0 &&
 	       mount("none", dir, "tmpfs", 0, "size=12m,mode=0700") == 0;
 }

@@ -348,11 +348,13 @@ static int charge(struct s3_call *call, const struct charge *c)
 		return 0;
 	if (s3_class_is_tiering(class))
 		class = s3_class_find("GLACIER");
+	if (!class)
+		return -EINVAL;
 	int n = snprintf(tariff, sizeof(tariff), "s3.%s.%s.", class->name,
 			 tier_names[c->tier]);
 
-	for (char *p = strchr(tariff + 3, '.'); *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	for (size_t i = strlen("s3.") + strlen(class->name); tariff[i]; i++)
+		tariff[i] = (char)tolower((unsigned char)tariff[i]);
 	snprintf(tariff + n, sizeof(tariff) - (size_t)n, "request");
 	int r = s3_bill(call, "request", tariff, 1, 0);
 	if (r == 0 && c->verdict != EXTEND) {

@@ -199,7 +199,8 @@ enum restore_event restore_refuse(struct restore *r, const struct budget_draw *d
 				  const struct budget_use *use)
 {
 	struct guard_need need = need_of(r);
-	bool is_held = r->over == OVER_HOLD && !r->is_inventory;
+	bool is_held =
+		r->over == OVER_HOLD && !r->is_inventory && r->phase != PHASE_RENEWING;
 
 	guard_refusal_text(draw, use, &need, r->rec.error, sizeof(r->rec.error));
 	r->rec.err = is_held ? 0 : EDQUOT;

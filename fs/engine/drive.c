@@ -11,6 +11,7 @@ void restore_free(struct restore *r)
 	struct engine *e = r->engine;
 
 	call_forget(r);
+	extra_free(r->extra);
 	fetch_drop(r);
 	restore_promise(r, 0);
 	timers_disarm(&e->real, &r->again);
@@ -58,6 +59,10 @@ static void do_end(struct restore *r)
 	fetch_drop(r);
 	timers_disarm(&r->engine->real, &r->again);
 	timers_disarm(&r->engine->service, &r->watch);
+	r->is_end_due =
+		r->extra != NULL; /* money is on its way: its charges come first */
+	if (r->is_end_due)
+		return;
 
 	r->rec.ended_ms = engine_service_ms(r->engine);
 	if (r->is_cancelled && !r->rec.err) {
@@ -77,6 +82,12 @@ static void do_end(struct restore *r)
 		note_end(r);
 	else
 		intent_refused(r);
+}
+
+void restore_extra_over(struct restore *r)
+{
+	if (r->phase == PHASE_ENDING && r->is_end_due)
+		do_end(r);
 }
 
 static void do_leave(struct restore *r)

@@ -199,6 +199,7 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	e->clock = clock;
 	e->noise = (uint32_t)time(NULL) | 1;
 	TAILQ_INIT(&e->waiting_calls);
+	TAILQ_INIT(&e->extra_calls);
 	TAILQ_INIT(&e->fetching);
 	timers_init(&e->real);
 	timers_init(&e->service);

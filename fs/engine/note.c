@@ -28,15 +28,15 @@ void restore_resource(const struct restore *r, char *ret, size_t room)
 		snprintf(ret, room, "%s/%s", root, r->brief->id);
 }
 
-static void charge_fill(struct charge *c, const struct restore *r,
-			const struct cost_line *line, const char *remote_id)
+void charge_fill(struct charge *c, const struct restore *r, const struct request *rec,
+		 const struct cost_line *line, const char *remote_id)
 {
 	*c = (struct charge){
-		.request_id = r->rec.id,
+		.request_id = rec->id,
 		.ino = r->ino,
 		.time_ms = engine_service_ms(r->engine),
-		.uid = r->rec.uid,
-		.gid = r->rec.gid,
+		.uid = rec->uid,
+		.gid = rec->gid,
 		.quantity = line->quantity,
 		.days = line->days,
 		.price = line->price,
@@ -57,7 +57,7 @@ static void charge_fill(struct charge *c, const struct restore *r,
 	restore_resource(r, c->resource, sizeof(c->resource));
 	if (line->component == COST_RETRIEVAL ||
 	    strcmp(line->operation, r->source->backend->ops->restore_operation) == 0)
-		snprintf(c->tier, sizeof(c->tier), "%s", tier_word(r->rec.tier));
+		snprintf(c->tier, sizeof(c->tier), "%s", tier_word(rec->tier));
 }
 
 /* Control calls that cost something and are not in the ledger yet. */
@@ -158,9 +158,9 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 	note->step.rec = r->rec;
 	struct charge *charges = must_alloc(n + 1, sizeof(*charges));
 	for (size_t i = 0; i < n; i++)
-		charge_fill(&charges[i], r, &lines[i], remote_id);
+		charge_fill(&charges[i], r, &r->rec, &lines[i], remote_id);
 	if (has_heads)
-		charge_fill(&charges[n], r, &heads, NULL);
+		charge_fill(&charges[n], r, &r->rec, &heads, NULL);
 	note->step.charges = charges;
 	note->step.is_counted = n > 0;
 	note->step.n_charges = n + has_heads;

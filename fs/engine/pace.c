@@ -3,6 +3,9 @@
 
 #define SECOND_MS ((int64_t)1000)
 #define MINUTE_MS (60 * SECOND_MS)
+#define DAY_MS    (24 * 60 * MINUTE_MS)
+/* A copy is not kept longer than this for one download, by one call. */
+#define EXTEND_DAYS_MAX 30
 
 static int64_t clamp(int64_t v, int64_t least, int64_t most)
 {
@@ -32,6 +35,23 @@ int64_t pace_retry_ms(unsigned int failures, uint32_t noise)
 	if (failures < 6)
 		whole = (SECOND_MS / 2) << failures;
 	return whole / 2 + (int64_t)(noise % 1024) * (whole / 2) / 1024;
+}
+
+uint32_t pace_days_wanted(int64_t began_ms, int64_t now_ms, uint64_t got,
+			  uint64_t missing, int64_t expires_ms)
+{
+	int64_t took_ms = now_ms - began_ms, left_ms = expires_ms - now_ms;
+	/* A pace is none before it has lasted a while, unless there is no time to wait. */
+	bool is_known = took_ms >= 5 * MINUTE_MS || left_ms < 30 * MINUTE_MS;
+
+	if (!got || !missing || took_ms <= 0 || left_ms <= 0 || !is_known)
+		return 0;
+	__int128 needs_ms = (__int128)took_ms * missing / got;
+	needs_ms += needs_ms / 4 + 10 * MINUTE_MS;
+	if (needs_ms <= left_ms)
+		return 0;
+	__int128 days = (needs_ms + DAY_MS - 1) / DAY_MS;
+	return days > EXTEND_DAYS_MAX ? EXTEND_DAYS_MAX : (uint32_t)days;
 }
 
 void pace_eta(const struct storage_class *c, enum tier tier, int64_t accepted_ms,

@@ -21,5 +21,11 @@ int64_t pace_retry_ms(unsigned int failures, uint32_t noise);
 void pace_eta(const struct storage_class *c, enum tier tier, int64_t accepted_ms,
 	      int64_t *ret_least_ms, int64_t *ret_most_ms);
 
+/* For how many days from now a copy should be kept so that what is `missing` can be fetched at the
+ * pace of what was `got` since `began_ms`; 0: it comes in time as it is, or its pace is not known
+ * yet. Service time. */
+uint32_t pace_days_wanted(int64_t began_ms, int64_t now_ms, uint64_t got,
+			  uint64_t missing, int64_t expires_ms);
+
 /* What is sent when nothing was asked for: `wanted` if the class has it, else standard. */
 enum tier pace_tier_for(const struct storage_class *c, enum tier wanted);

@@ -6,7 +6,7 @@
  *	look.c       what the service has, the paid call watch.c     is it ready yet
  *	intent.c     what is durable before money leaves note.c      steps into the journal
  *	cost.c       what a wish would cost
- *	lapse.c      what is gone before it was fetched
+ *	lapse.c      what is gone before it was fetched  extra.c     a faster tier, more days
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
@@ -52,6 +52,7 @@
 #define WAITER_BUCKETS 4096 /* a power of two */
 #define OBJECT_BUCKETS 4096 /* likewise */
 
+struct extra;
 struct note;
 struct notice;
 struct inbox;
@@ -62,6 +63,7 @@ LIST_HEAD(note_list, note);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
 TAILQ_HEAD(restore_queue, restore);
+TAILQ_HEAD(extra_queue, extra);
 
 struct source {
 	struct engine *engine;
@@ -118,6 +120,11 @@ struct restore {
 	unsigned int rechecks, corrupt;
 	unsigned int lost; /* answers to the paid call that never came */
 	unsigned int lapses;
+	struct extra *extra;     /* owned: a second paid call under way; NULL: none */
+	bool is_end_due;         /* it ends as soon as the extra has */
+	int64_t extended_for_ms; /* the expiry for which an extension was tried */
+	int64_t fetch_began_ms;  /* service */
+	uint64_t fetch_began_bytes;
 	bool is_unwanted; /* it ends because nobody waits: who comes meanwhile wishes anew */
 	char *trouble; /* owned: the transient failure of now, for people; NULL: none */
 
@@ -197,6 +204,8 @@ struct engine {
 
 	struct call calls[CALLS_MAX];
 	struct restore_queue waiting_calls;
+	struct extra_queue extra_calls; /* likewise, of extras */
+	unsigned int n_extra_calls;
 	struct restore_queue fetching;
 	struct timer pump; /* real: try transfers again */
 	struct transfer transfers[TRANSFERS_MAX];
@@ -284,6 +293,8 @@ void restore_cancel(struct restore *r);
 void restore_noted(struct restore *r, bool is_end);
 const struct storage_class *restore_class(const struct restore *r);
 void restore_free(struct restore *r);
+/* Its extra is gone: it may have been waiting for that to end. */
+void restore_extra_over(struct restore *r);
 
 /* ---- look.c ---- */
 /* FIND: what does the service have? */
@@ -323,6 +334,20 @@ bool lapse_is_final(struct restore *r);
 void lapse_explain(struct restore *r);
 /* Makes a reservation one that takes the place of the lapsed one. */
 void lapse_renew(struct restore *r, struct reserve_op *op);
+
+/* ---- extra.c ---- */
+/* Asks for a faster tier, if `a` names one. 0: nothing to do; -EINPROGRESS: `a` is answered when
+ * the intent is durable, or refused; -EINVAL: the class does not have it; -EOPNOTSUPP: it is
+ * somebody else's restore; -EAGAIN: not at this moment. */
+int extra_raise(struct restore *r, struct ask *a);
+/* More of it has come: asks for more days of the copy if it would lapse before all is here. */
+void extra_consider(struct restore *r);
+/* Takes up an earlier run's. */
+void extra_adopt(struct restore *r, const struct request *rec);
+/* At stop: nothing is written, the journal's row stays open. Takes NULL. */
+void extra_abandon(struct extra *x);
+/* Takes NULL. */
+void extra_free(struct extra *x);
 
 /* ---- intent.c ---- */
 /* Writes the intent of the phase: the answer is EV_COMMITTED, EV_REFUSED or EV_FAILED. */
@@ -425,6 +450,9 @@ const char *call_request_id(const struct restore *r);
 /* ---- note.c ---- */
 /* The path of a restore's object in ledger lines. */
 void restore_resource(const struct restore *r, char *ret, size_t room);
+/* A line of `rec`, which is the restore's or its extra's. */
+void charge_fill(struct charge *c, const struct restore *r, const struct request *rec,
+		 const struct cost_line *line, const char *remote_id);
 /* Writes rec as it is now, with `lines` as charges (may be none) and what was metered. The
  * answer is EV_NOTED. */
 void note_step(struct restore *r, const struct cost_line *lines, size_t n,

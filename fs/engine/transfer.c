@@ -95,6 +95,7 @@ static void chunk_done(struct msg *m)
 		return;
 	if (r && result == 0) {
 		fill_is_now(r, &t->chunk.fill);
+		extra_consider(r);
 		waiters_serve(r, off, len);
 	} else if (r && result == -EBADMSG) {
 		chunk_corrupt(r, off);
@@ -313,6 +314,8 @@ static void fill_done(struct msg *m)
 	if (!is_of_this || e->is_stopping)
 		return;
 	r->filling = NULL;
+	r->fetch_began_ms = engine_service_ms(e);
+	r->fetch_began_bytes = fill.held_bytes;
 	if (result < 0) {
 		restore_fails(r, result == -ENOSPC ? ENOSPC : EIO,
 			      "the cache cannot be written (%s)",

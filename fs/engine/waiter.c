@@ -275,6 +275,8 @@ static int ask_get(struct engine *e, struct ask *a)
 	if (store_fill(e->state->store, a->ino, &fill) == 0 && fill.is_whole)
 		return 0;
 	int result = restore_wish(e, &wish, &r);
+	if (result == 0)
+		result = extra_raise(r, a);
 	if (result < 0)
 		return result;
 	return r->phase == PHASE_HELD ? 0 : ask_park(r, a);

@@ -228,6 +228,21 @@ int restore_wish_inventory(struct source *s, struct restore **ret)
 
 /* ---- an earlier run's ---- */
 
+static bool request_is_extra(const struct request *rec)
+{
+	return rec->kind == REQUEST_RAISE || rec->kind == REQUEST_EXTEND;
+}
+
+static int adopt_extra(void *arg, const struct request *rec)
+{
+	struct restore *r = restore_find(arg, rec->ino);
+
+	/* Without its restore, as that: not in the catalog (yet). */
+	if (r && request_is_extra(rec))
+		extra_adopt(r, rec);
+	return 0;
+}
+
 static int adopt_one(void *arg, const struct request *rec)
 {
 	struct engine *e = arg;
@@ -236,7 +251,7 @@ static int adopt_one(void *arg, const struct request *rec)
 	struct entry entry;
 	struct restore *r;
 
-	if (!s || restore_find(e, rec->ino))
+	if (!s || request_is_extra(rec) || restore_find(e, rec->ino))
 		return 0;
 	/* Not in the catalog (yet): its turn comes with the next one. */
 	if (!is_inventory && catalog_get(e->state->catalog, rec->ino, &entry) < 0)
@@ -248,6 +263,8 @@ void restores_adopt(struct engine *e)
 {
 	int r = journal_each_open(e->state->journal, adopt_one, e);
 
+	if (r == 0)
+		r = journal_each_open(e->state->journal, adopt_extra, e);
 	if (r < 0)
 		log_err("open requests cannot be read: %s, going on",
 			strerrordesc_np(-r));
@@ -257,6 +274,7 @@ void restores_abandon(struct engine *e)
 {
 	for (struct restore *r = restore_first(e); r; r = restore_next(r)) {
 		call_drop(r);
+		extra_abandon(r->extra);
 		fetch_drop(r);
 		timers_disarm(&e->real, &r->again);
 		timers_disarm(&e->service, &r->watch);

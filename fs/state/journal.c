@@ -170,7 +170,7 @@ static int reserve_apply(void *target, MDB_txn *txn, struct state_op *base)
 		r = reserve_draw(j, txn, op, &row);
 	if (r == 0)
 		r = request_put(j, txn, &row);
-	if (r == 0)
+	if (r == 0 && row.rec.kind <= REQUEST_INVENTORY)
 		r = newest_put(j, txn, row.rec.ino, row.rec.id);
 	if (r == 0)
 		op->rec = row.rec;

@@ -41,6 +41,9 @@ enum request_kind {
 	REQUEST_RESTORE = 1, /* a paid restore, then fetch */
 	REQUEST_FETCH = 2, /* somebody else restored it, or it is online: transfer only */
 	REQUEST_INVENTORY = 3, /* a vault's inventory; ino is the source's root */
+	/* Beside the restore of the same inode, never its newest request: */
+	REQUEST_RAISE = 4,  /* a faster tier */
+	REQUEST_EXTEND = 5, /* more days for its copy; `expires_ms`: without it */
 };
 
 /* Persisted: numbers never change meaning. The machine is fs/engine/restore.c. */
@@ -112,7 +115,7 @@ enum budget_lack budget_lacks(const struct budget_draw *draw,
 			      const struct budget_use *use, money_t money, uint64_t bytes,
 			      uint64_t files);
 /* What of `rec` counts against budgets of bytes and files: a file and its bytes, or the range of
- * it that is asked; an inventory is no file. */
+ * it that is asked; an inventory is no file, and what a faster tier brings is counted already. */
 uint64_t request_budget_bytes(const struct request *rec);
 uint64_t request_budget_files(const struct request *rec);
 

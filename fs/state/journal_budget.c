@@ -6,14 +6,14 @@
 
 uint64_t request_budget_bytes(const struct request *rec)
 {
-	if (rec->kind == REQUEST_INVENTORY)
+	if (rec->kind >= REQUEST_INVENTORY)
 		return 0;
 	return rec->len ? rec->len : rec->size_bytes;
 }
 
 uint64_t request_budget_files(const struct request *rec)
 {
-	return rec->kind != REQUEST_INVENTORY;
+	return rec->kind < REQUEST_INVENTORY;
 }
 
 enum budget_lack budget_lacks(const struct budget_draw *draw,

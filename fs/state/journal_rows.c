@@ -99,7 +99,7 @@ static void request_decode_what(struct record *rec, struct request *q)
 	q->len = record_get_u64(rec);
 	q->size_bytes = record_get_u64(rec);
 	record_get_str(rec, q->token, sizeof(q->token));
-	if (q->kind < REQUEST_RESTORE || q->kind > REQUEST_INVENTORY ||
+	if (q->kind < REQUEST_RESTORE || q->kind > REQUEST_EXTEND ||
 	    q->state < REQUEST_INTENT || q->state > REQUEST_HELD || q->tier > TIER_BULK)
 		rec->err = -EBADMSG;
 }

@@ -35,7 +35,9 @@ struct memory_object {
 	bool is_restored; /* or being restored: `ready_ms` says */
 	char tag[RESTORE_TAG_MAX];
 	int64_t ready_ms, expires_ms;
-	unsigned int restores; /* accepted and paid */
+	enum tier tier;        /* of the restore */
+	unsigned int restores; /* accepted and paid; so is each that made it faster */
+	unsigned int extensions, added_days; /* of the copy, paid */
 	uint64_t fetched_bytes;
 };
 
@@ -52,6 +54,7 @@ struct memory_store {
 	int64_t restore_ms; /* service time a restore takes */
 	enum memory_mishap mishap[BACKEND_FETCH + 1];
 	unsigned int mishaps[BACKEND_FETCH + 1]; /* how many calls still go wrong */
+	unsigned int spared[BACKEND_FETCH + 1];  /* how many go well before that */
 	unsigned int calls[BACKEND_FETCH + 1];
 	bool has_no_checksums;
 	unsigned int

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the service gives for a while only, and what is given up: against thaw-sim, bill and all."""
+import datetime
+import errno
 import json
 import subprocess
 
@@ -74,3 +76,80 @@ def test_what_was_given_up_is_listed_with_its_reason_until_it_is_asked_for_again
     assert file.read_bytes() == OBJECTS["runs/notes.txt"]
     assert mount.attribute(mount.path / "lab/runs/2024/a.dat", "state") == "cold"
     assert (mount.path / ".thaw/failed").read_text() == ""
+
+
+def booked(mount):
+    """All that the ledger has of restores, also of copies: quantities and days."""
+    total = {}
+    for line in mount.ledger():
+        if line["operation"] in ("InitiateJob", "RestoreObject"):
+            key = line["operation"], line["component"]
+            total.setdefault(key, []).append((int(line["quantity"]), int(line["days"] or 0)))
+    return {key: sorted(x) for key, x in total.items()}
+
+
+def billed(sim):
+    total = {}
+    for line in sim.bill()["lines"]:
+        if line["operation"] in ("InitiateJob", "RestoreObject"):
+            key = line["operation"], line["component"]
+            total.setdefault(key, []).append((int(line["quantity"]), int(line.get("days", 0))))
+    return {key: sorted(x) for key, x in total.items()}
+
+
+# S72
+@pytest.mark.parametrize("name, operation", [
+    ("lab/runs/2024/b.dat", "RestoreObject"), ("photos/thesis.pdf", "InitiateJob")])
+def test_a_bulk_restore_is_made_faster_and_both_are_booked_as_billed(mount, name, operation):
+    sim, file = mount.sim, mount.path / name
+    sim.admin("POST", "clock", {"speed": 60})
+    before = len(billed(sim).get((operation, "retrieval"), []))
+    mount.ask(file, "get tier=bulk")
+    mount.wait_state(file, "restoring")
+    mount.ask(file, "get tier=standard")
+    until(lambda: len(billed(sim)[operation, "retrieval"]) == before + 2, 10, "the second call")
+    until(lambda: mount.attribute(file, "tier") == "standard", 10, "the faster tier")
+    sim.advance("13h")  # a bulk restore of a deep archive takes two days
+    mount.wait_state(file, "cached")
+    until(lambda: booked(mount) == billed(sim), 10, "the bill being booked")
+
+
+# S72
+def test_what_cannot_be_made_faster_says_so(mount):
+    sim, file = mount.sim, mount.path / "lab/runs/2024/b.dat"
+    sim.admin("POST", "clock", {"speed": 60})
+    with pytest.raises(OSError) as refused:
+        mount.ask(file, "get tier=expedited")
+    assert refused.value.errno == errno.EINVAL
+    put = sim.s3("POST", "/lab/runs/2024/b.dat?restore=", b"""<RestoreRequest>
+<Days>2</Days><GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters></RestoreRequest>""")
+    assert put.status == 202, put.body
+    mount.ask(file, "get tier=bulk")
+    mount.wait_state(file, "restoring")
+    with pytest.raises(OSError) as refused:
+        mount.ask(file, "get tier=standard")
+    assert refused.value.errno == errno.EOPNOTSUPP
+    until(lambda: "somebody else asked" in mount.of(file, "status"), 5, "the reason")
+    mount.stop()  # the other's restore is on the bill, and not in the ledger
+
+
+# S73
+def test_a_copy_that_would_lapse_during_the_download_is_kept_longer_and_booked(lab):
+    sim = lab.sim
+    sim.admin("POST", "clock", {"speed": 600})
+    lab.ask(lab.file, "get days=1")
+    lab.wait_state(lab.file, "restoring")
+    sim.fault({"operation": "GetObject", "times": 1000}, {"delay_ms": 2000})
+    sim.advance("13h")
+    until(lambda: lab.attribute(lab.file, "expires"), 30, "the copy")
+    # While the first ranges are on their way a day goes by, all but 40 minutes: four seconds.
+    left = stamp(lab.attribute(lab.file, "expires")) - stamp(sim.clock()["now"])
+    sim.advance(f"{int(left.total_seconds() - 2400)}s")
+    lab.wait_state(lab.file, "cached", seconds=60)
+    assert len(billed(sim)["RestoreObject", "request"]) == 2, billed(sim)
+    assert paid(sim, "RestoreObject") == len(BIG)
+    until(lambda: booked(lab) == billed(sim), 10, "the bill being booked")
+
+
+def stamp(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -6,6 +6,8 @@
  * test, but for those named in `unreached`. */
 #include "rig.h"
 
+#include "extra.h"
+
 #include "test.h"
 #include <errno.h>
 #include <signal.h>
@@ -34,6 +36,7 @@ struct scenario {
 	int result;            /* what the reader gets in an undisturbed run */
 	unsigned int restores; /* paid by us, in the end */
 	bool is_held;          /* over the budget: waits for an approval, and gets it */
+	bool is_raised;        /* asked for in bulk, then by a faster tier */
 };
 
 static struct shared *shared;
@@ -123,6 +126,21 @@ static void somebodys_lapsed(struct memory_object *o)
 	mishap(BACKEND_FETCH, MISHAP_LAPSED, 1);
 }
 
+/* Of two paid calls the second. */
+static void raise_lost_after(struct memory_object *o)
+{
+	(void)o;
+	mishap(BACKEND_RESTORE, MISHAP_LOST_AFTER, 1);
+	store->spared[BACKEND_RESTORE] = 1;
+}
+
+static void raise_denied(struct memory_object *o)
+{
+	(void)o;
+	mishap(BACKEND_RESTORE, MISHAP_DENIED, 1000);
+	store->spared[BACKEND_RESTORE] = 1;
+}
+
 static const struct scenario scenarios[] = {
 	{ "archive", "vault", "archive", plain, 0, 1 },
 	{ "object", "bucket", "object", plain, 0, 1 },
@@ -134,6 +152,14 @@ static const struct scenario scenarios[] = {
 	{ "archive-broken", "vault", "archive", broken, 0, 1 },
 	{ "object-running", "bucket", "object", somebody_asked, 0, 0 },
 	{ "object-ready", "bucket", "object", somebody_has_it, 0, 0 },
+	{ "archive-raised", "vault", "archive", plain, 0, 2, .is_raised = true },
+	{ "object-raised", "bucket", "object", plain, 0, 2, .is_raised = true },
+	{ "archive-raise-lost-after", "vault", "archive", raise_lost_after, 0, 2,
+	  .is_raised = true },
+	{ "object-raise-lost-after", "bucket", "object", raise_lost_after, 0, 2,
+	  .is_raised = true },
+	{ "archive-raise-denied", "vault", "archive", raise_denied, 0, 1,
+	  .is_raised = true },
 	{ "archive-lapsed", "vault", "archive", lapsed, 0, 2 },
 	{ "object-lapsed", "bucket", "object", lapsed, 0, 2 },
 	{ "object-ready-lapsed", "bucket", "object", somebodys_lapsed, 0, 1 },
@@ -183,6 +209,33 @@ static bool is_let_through(void *arg)
 	return h->reader->is_answered;
 }
 
+static void ask_done(struct ask *a, int r)
+{
+	*(int *)a->arg = r;
+}
+
+/* Asks for a faster tier as soon as the restore can take one. */
+static void hurry(struct rig *rig, uint64_t ino)
+{
+	static struct ask get;
+	static int result;
+
+	for (int i = 0; i < 10; i++) {
+		rig_settle(rig);
+		get = (struct ask){ .verb = ASK_GET,
+				    .ino = ino,
+				    .tier = TIER_STANDARD,
+				    .uid = 1000,
+				    .done = ask_done,
+				    .arg = &result };
+		engine_ask(rig->engine, &get);
+		rig_settle(rig);
+		if (result != -EAGAIN)
+			return;
+		clock_advance(rig->clock, 5000);
+	}
+}
+
 static const char *check(struct rig *rig, const struct scenario *s, bool is_scout)
 {
 	struct memory_object *o = object_named(s->object);
@@ -193,6 +246,8 @@ static const char *check(struct rig *rig, const struct scenario *s, bool is_scou
 	struct held held = { .rig = rig, .reader = &reader };
 
 	rig_read(rig, &reader, ino, 0, SIZE);
+	if (s->is_raised)
+		hurry(rig, ino);
 	if (!rig_run(rig, is_let_through, &held, 100 * HOURS))
 		return "the reader was never answered";
 	rig_settle(rig);
@@ -249,6 +304,8 @@ static void prepare(struct rig *rig, const struct scenario *s)
 		rig->cfg.policies = &hold;
 		rig->cfg.n_policies = 1;
 	}
+	if (s->is_raised)
+		rig->vault.tier = rig->bucket.tier = TIER_BULK;
 
 	/* The catalogs first, by a run that nothing happens to: mishaps are for the file. */
 	pid_t pid = fork();
@@ -344,6 +401,10 @@ static const struct {
 	{ "renewing/noted", "a note that is late" },
 	{ "renewing/refused", "budgets: test_windows.c" },
 	{ "renewing/failed", "the journal's disk is full" },
+	{ "extra/adopted", "reached by every recovery" },
+	{ "extra-reserving/refused", "budgets: test_windows.c" },
+	{ "extra-sending/ready", "more days for a copy: test_windows.c" },
+	{ "extra-seeking/failed", "the object is gone meanwhile" },
 	{ "proving/noted", "a note that is late" },
 	{ "proving/failed", "test_engine.c" },
 	{ "ending/noted", "a note that is late" },
@@ -406,6 +467,18 @@ static bool is_excused(const char *name)
 	return false;
 }
 
+static void reach_check(const char *phase, enum restore_event event)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "%s/%s", phase, restore_event_word(event));
+	for (size_t i = 0; i < n_reached; i++)
+		if (streq(reached[i], name))
+			return;
+	if (!is_excused(name))
+		fail_msg("no scenario reaches %s", name);
+}
+
 static void every_edge_is_reached_or_excused(void **state)
 {
 	size_t n;
@@ -414,17 +487,11 @@ static void every_edge_is_reached_or_excused(void **state)
 	(void)state;
 	if (getenv("THAW_CRASH_SCENARIOS"))
 		skip();
-	for (size_t i = 0; i < n; i++) {
-		char name[40];
-		bool is_reached = false;
-
-		snprintf(name, sizeof(name), "%s/%s", restore_phase_word(edges[i].from),
-			 restore_event_word(edges[i].event));
-		for (size_t j = 0; j < n_reached; j++)
-			is_reached = is_reached || streq(reached[j], name);
-		if (!is_reached && !is_excused(name))
-			fail_msg("no scenario reaches %s", name);
-	}
+	for (size_t i = 0; i < n; i++)
+		reach_check(restore_phase_word(edges[i].from), edges[i].event);
+	const struct extra_edge *extras = extra_edges(&n);
+	for (size_t i = 0; i < n; i++)
+		reach_check(extra_phase_word(extras[i].from), extras[i].event);
 }
 
 int main(void)

@@ -256,6 +256,7 @@ static void dir_walk(struct find *f, struct buf *path)
 		names = clash_new();
 		r = names ? 0 : -ENOMEM;
 	}
+	/* cppcheck-suppress readdirCalled ; one thread */
 	for (errno = 0; r == 0 && (e = readdir(dir)) != NULL; errno = 0)
 		r = entry_walk(f, path, e, names);
 	if (r == 0)

@@ -39,6 +39,17 @@ static int parse_days(const char *value, struct ask_line *ret)
 	return 0;
 }
 
+static int parse_ahead(const char *value, struct ask_line *ret)
+{
+	uint64_t n = UINT32_MAX;
+
+	if (!streq(value, "directory") &&
+	    (str_to_u64(value, &n) < 0 || !n || n > FILES_MAX))
+		return -EINVAL;
+	ret->ahead = (uint32_t)n;
+	return 0;
+}
+
 static int parse_later(const char *value, struct ask_line *ret)
 {
 	return -EOPNOTSUPP;
@@ -64,9 +75,10 @@ static const struct setting {
 	const char *key;
 	int (*parse)(const char *value, struct ask_line *ret);
 } settings[] = {
-	{ ASK_GET, "tier=", parse_tier },   { ASK_GET, "days=", parse_days },
-	{ ASK_GET, "email=", parse_later }, { ASK_GET, "group=", parse_later },
-	{ ASK_GET, "range=", parse_later }, { ASK_REFRESH, "from=", parse_from },
+	{ ASK_GET, "tier=", parse_tier },     { ASK_GET, "days=", parse_days },
+	{ ASK_GET, "email=", parse_later },   { ASK_GET, "group=", parse_later },
+	{ ASK_GET, "ahead=", parse_ahead },   { ASK_GET, "range=", parse_later },
+	{ ASK_REFRESH, "from=", parse_from },
 };
 
 static int parse_verb(const char *word, struct ask_line *ret)
@@ -203,6 +215,7 @@ static void asking_post(struct asking *a)
 					.ino = a->inos[i],
 					.tier = a->line.tier,
 					.days = a->line.days,
+					.ahead = a->line.ahead,
 					.uid = a->uid,
 					.gid = a->gid,
 					.pid = a->pid,
@@ -342,6 +355,8 @@ void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct a
 	int r = atomic_load(&m->is_stopping) ? -ETIMEDOUT : ask_parse(text, len, &line);
 	if (!r)
 		r = check_rights(m, &line, node, who);
+	if (!r && line.ahead && node.kind == NODE_DIR_REQUEST)
+		r = -EINVAL; /* of a file: those behind it */
 	if (!r)
 		r = asking_new(m, node, who, &line, &a);
 	if (r) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 #include "crash.h"
+#include "process.h"
 #include "str.h"
 #include "tables.h"
 #include "treehash.h"
@@ -106,6 +107,21 @@ static const struct option_row restore_rows[] = {
 	    "longest a read waits; 0: as long as it takes"),
 	ROW(restore_section, "retry", OPTION_DURATION, retry_ms, "5m",
 	    "how long transient failures are tried again"),
+	ROW(restore_section, "recall-ahead", OPTION_STR, recall_ahead, "off",
+	    "off; or how many files are restored ahead of who reads one cold file of a "
+	    "directory after another; or directory: all that follow"),
+	ROW(restore_section, "recall-ahead-bytes", OPTION_SIZE, recall_ahead_bytes,
+	    "100G", "the most of it at a time"),
+	ROW(restore_section, "wave-hold", OPTION_DURATION, wave_hold_ms, "3s",
+	    "how long what is restored ahead waits for more, to be asked for oldest "
+	    "first"),
+};
+
+static const struct option_row subtree_rows[] = {
+	ROW(subtree_section, "recall-ahead", OPTION_STR, recall_ahead, NULL,
+	    "as in [restore], for PATH and below"),
+	ROW(subtree_section, "recall-ahead-bytes", OPTION_SIZE, recall_ahead_bytes, "0",
+	    "0: as in [restore]"),
 };
 
 static const struct option_row budget_rows[] = {
@@ -159,6 +175,7 @@ static void *restore_target(void *cfg, const char *x)
 	return &((struct config *)cfg)->restore;
 }
 
+static void *subtree_target(void *arg, const char *path);
 static void *budget_target(void *arg, const char *name);
 
 static void *prices_target(void *cfg, const char *x)
@@ -183,9 +200,10 @@ static void *debug_target(void *cfg, const char *x)
 		name, is_named, rows, ARRAY_SIZE(rows), target \
 	}
 
-enum { SECTION_SOURCE, SECTION_BUDGET };
+enum { SECTION_SOURCE, SECTION_SUBTREE, SECTION_BUDGET };
 static const struct option_section sections[] = {
 	[SECTION_SOURCE] = SECTION("source", true, source_rows, source_target),
+	[SECTION_SUBTREE] = SECTION("restore", true, subtree_rows, subtree_target),
 	[SECTION_BUDGET] = SECTION("budget", true, budget_rows, budget_target),
 	SECTION("mount", false, mount_rows, mount_target),
 	SECTION("cache", false, cache_rows, cache_target),
@@ -220,6 +238,32 @@ struct source_section *config_source(struct config *cfg, const char *name)
 	return s;
 }
 
+/* From the mount's root, without a slash at its end. */
+static bool is_good_path(const char *path)
+{
+	size_t len = strlen(path);
+
+	return *path == '/' && len < sizeof(((struct subtree_section *)0)->path) &&
+	       (len == 1 || path[len - 1] != '/') && !strstr(path, "//");
+}
+
+static void *subtree_target(void *arg, const char *path)
+{
+	struct config *cfg = arg;
+
+	for (size_t i = 0; i < cfg->n_subtree_sections; i++)
+		if (streq(cfg->subtree_sections[i].path, path))
+			return &cfg->subtree_sections[i];
+	if (!is_good_path(path) || cfg->n_subtree_sections == SECTIONS_MAX)
+		return NULL;
+	struct subtree_section *s = &cfg->subtree_sections[cfg->n_subtree_sections];
+	if (option_defaults(&sections[SECTION_SUBTREE], s) < 0)
+		return NULL;
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	cfg->n_subtree_sections++;
+	return s;
+}
+
 static void *budget_target(void *arg, const char *name)
 {
 	struct config *cfg = arg;
@@ -250,6 +294,9 @@ static void each_section(const struct config *cfg,
 	for (size_t i = 0; i < cfg->n_sources; i++)
 		each(&sections[SECTION_SOURCE], cfg->sources[i].name, &cfg->sources[i],
 		     arg);
+	for (size_t i = 0; i < cfg->n_subtree_sections; i++)
+		each(&sections[SECTION_SUBTREE], cfg->subtree_sections[i].path,
+		     &cfg->subtree_sections[i], arg);
 	for (size_t i = 0; i < cfg->n_budget_sections; i++)
 		each(&sections[SECTION_BUDGET], cfg->budget_sections[i].name,
 		     &cfg->budget_sections[i], arg);
@@ -573,6 +620,8 @@ int config_finish(struct config *cfg, struct buf *err)
 	if (!r)
 		r = tables_check(cfg, err);
 	if (!r)
+		r = config_finish_restore(cfg, err);
+	if (!r)
 		r = finish_owner(cfg, err);
 	if (!r)
 		r = finish_admins(cfg, err);
@@ -591,6 +640,12 @@ void config_for_engine(const struct config *cfg, struct engine_cfg *ret)
 		.reserve_bytes = cfg->cache.reserve_bytes,
 		.max_wait_ms = cfg->restore.max_wait_ms,
 		.retry_ms = cfg->restore.retry_ms,
+		.ahead = cfg->ahead,
+		.wave_hold_ms = cfg->restore.wave_hold_ms,
+		.subtrees = cfg->subtrees,
+		.n_subtrees = cfg->n_subtrees,
+		.is_single = cfg->is_single,
+		.is_gone = process_is_gone,
 		.budgets = cfg->budgets,
 		.n_budgets = cfg->n_budgets,
 	};

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #define SOURCES_MAX  64
-#define SECTIONS_MAX 64 /* of [budget NAME] */
+#define SECTIONS_MAX 64 /* of [budget NAME], and of [restore PATH] */
 #define ADMINS_MAX   32
 #define DRAWS_MAX    128 /* of all `who` of all budgets */
 
@@ -60,6 +60,16 @@ struct restore_section {
 	int tier;
 	uint64_t days;
 	int64_t max_wait_ms, retry_ms;
+	char *recall_ahead;
+	uint64_t recall_ahead_bytes;
+	int64_t wave_hold_ms;
+};
+
+/* [restore PATH] */
+struct subtree_section {
+	char path[512];
+	char *recall_ahead;          /* NULL: as above it */
+	uint64_t recall_ahead_bytes; /* 0: as in [restore] */
 };
 
 /* [budget NAME] */
@@ -93,6 +103,8 @@ struct config {
 	size_t n_sources;
 	struct cache_section cache;
 	struct restore_section restore;
+	struct subtree_section subtree_sections[SECTIONS_MAX];
+	size_t n_subtree_sections;
 	struct budget_section budget_sections[SECTIONS_MAX];
 	size_t n_budget_sections;
 	struct prices_section prices;
@@ -114,6 +126,9 @@ struct config {
 	gid_t gid;
 	uid_t admins[ADMINS_MAX];
 	size_t n_admins;
+	struct ahead_cfg ahead; /* [restore] */
+	struct subtree_cfg subtrees[SECTIONS_MAX];
+	size_t n_subtrees;
 	struct budget budgets[DRAWS_MAX];
 	size_t n_budgets;
 	char *names[DRAWS_MAX]; /* owned: strings the budgets borrow */
@@ -146,6 +161,10 @@ int config_print(const struct config *cfg, struct buf *out);
 void config_for_engine(const struct config *cfg, struct engine_cfg *ret);
 void config_for_source(const struct config *cfg, const struct source_section *s,
 		       struct source_cfg *ret);
+
+/* config_restore.c: what [restore] and [restore PATH] say, for the engine. 0, or -EINVAL with a
+ * line for people in `err`. */
+int config_finish_restore(struct config *cfg, struct buf *err);
 
 /* Puts one line for people into `err`, instead of what it has; gives -EINVAL. */
 #define config_refuse(err, ...) \

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "open.h"
 #include "poller.h"
+#include "process.h"
 #include "store.h"
 #include <fcntl.h>
 
@@ -167,6 +168,16 @@ static void answered(struct waiter *w, int r)
 
 static const struct waiter_ops waiter_ops = { was_interrupted, answered };
 
+/* The kernel names the thread; readers are told apart by process. */
+static void whose(struct waiter *w)
+{
+	struct process process = process_of(w->pid);
+
+	w->pid = process.pid;
+	w->session = process.session;
+	w->started = process.started;
+}
+
 /* Takes `p`. */
 static void park(struct parked *p)
 {
@@ -178,6 +189,8 @@ static void park(struct parked *p)
 	p->waiter.how = (p->flags & O_NONBLOCK) ? WAIT_NEVER
 			: p->is_fault           ? WAIT_FAULT
 						: WAIT_PARK;
+	if (p->waiter.how == WAIT_PARK)
+		whose(&p->waiter);
 	fuse_req_interrupt_func(p->req, on_interrupt, (void *)(uintptr_t)id);
 	engine_wait(m->engine, &p->waiter);
 }

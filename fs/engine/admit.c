@@ -69,8 +69,9 @@ void restore_policy(struct engine *e, const struct wish *wish, struct policy_ver
 
 static void say_refused(const struct restore *r)
 {
-	log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino, r->rec.uid,
-		   r->rec.error);
+	if (!r->is_ahead)
+		log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino,
+			   r->rec.uid, r->rec.error);
 }
 
 static bool policy_refuses(struct restore *r, const struct wish *wish,
@@ -120,7 +121,8 @@ static bool storm_refuses(struct restore *r, const struct wish *wish,
 	const struct storm *t;
 	bool is_new;
 
-	if (wish->is_asked ||
+	/* What is foreseen was bounded by who said so. */
+	if (wish->is_asked || wish->is_ahead ||
 	    storms_admit(r->engine->storms, &ask, engine_real_ms(r->engine), &t,
 			 &is_new) != -EDQUOT)
 		return false;

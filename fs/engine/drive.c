@@ -75,7 +75,7 @@ static void do_end(struct restore *r)
 		r->rec.state = r->rec.err ? REQUEST_FAILED : REQUEST_DONE;
 	if (r->rec.state == REQUEST_DONE)
 		r->rec.error[0] = '\0';
-	if (r->rec.err && !r->is_cancelled)
+	if (r->rec.err && !r->is_cancelled && !(r->is_ahead && !r->rec.id))
 		log_notice("ino=%llu request=%llu failed: %s", (unsigned long long)r->ino,
 			   (unsigned long long)r->rec.id, r->rec.error);
 	if (r->rec.id)

@@ -216,6 +216,8 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	if (!e->box)
 		return -ENOMEM;
 	int r = transfers_init(e);
+	if (r == 0)
+		r = waves_init(e);
 	if (r < 0)
 		return r;
 	r = timers_arm(&e->real, &e->sweep, engine_real_ms(e) + 1000);
@@ -235,6 +237,7 @@ void engine_free(struct engine *e)
 		engine_flag(e, &e->is_quitting);
 		pthread_join(e->thread, NULL);
 	}
+	waves_done(e);
 	worker_free(e->unpacker);
 	while (restore_first(e))
 		restore_free(restore_first(e));

@@ -25,12 +25,31 @@ struct engine;
 
 /* ---- configuration: strings are borrowed, for the engine's life ---- */
 
+/* How far [restore] recall-ahead goes. */
+struct ahead_cfg {
+	uint32_t files; /* 0: off; UINT32_MAX: the directory */
+	uint64_t bytes;
+};
+
+/* One [restore PATH]. */
+struct subtree_cfg {
+	const char *path; /* from the mount's root, "/..." */
+	bool has_ahead;
+	struct ahead_cfg ahead;
+};
+
 struct engine_cfg {
 	uint64_t chunk_bytes;   /* a power of two of MiB */
 	uint64_t cache_bytes;   /* [cache] size; 0: no limit but the disk */
 	uint64_t reserve_bytes; /* [cache] reserve: left free on its disk */
 	int64_t max_wait_ms;    /* real; 0: no limit */
 	int64_t retry_ms;       /* real: how long transient failures are tried again */
+	struct ahead_cfg ahead; /* [restore] */
+	int64_t wave_hold_ms;   /* real: wishes foreseen wait so long for others */
+	const struct subtree_cfg *subtrees;
+	size_t n_subtrees;
+	/* Has the process ended that began then? NULL: not known. */
+	bool (*is_gone)(uint32_t pid, uint64_t started);
 	const struct budget *budgets;
 	size_t n_budgets;
 	const struct prices *prices; /* NULL: nothing has a known price */
@@ -113,6 +132,8 @@ struct waiter {
 	enum wait_how how;
 	uint32_t uid, gid, pid;
 	struct origin origin;
+	uint32_t session; /* of its process; 0: unknown, or of no process here */
+	uint64_t started; /* likewise: when it began (process_is_gone) */
 	/* The engine's: */
 	struct engine *engine;
 	struct restore *restore; /* NULL: of a poll that waits for somebody to ask */
@@ -142,10 +163,11 @@ struct ask {
 	struct msg msg; /* the engine's */
 	enum ask_verb verb;
 	uint64_t ino;
-	enum tier tier;                /* GET; TIER_NONE: the source's default */
-	uint32_t days;                 /* GET; 0: the source's default */
-	bool is_saved;                 /* REFRESH: from an inventory that is there */
-	int saved_fd;                  /* borrowed until done */
+	enum tier tier; /* GET; TIER_NONE: the source's default */
+	uint32_t days;  /* GET; 0: the source's default */
+	uint32_t ahead; /* GET: so many more files behind it; UINT32_MAX: all of them */
+	bool is_saved;  /* REFRESH: from an inventory that is there */
+	int saved_fd;   /* borrowed until done */
 	uint64_t request_id, storm_id; /* APPROVE; 0: of `ino` */
 	bool is_admin;
 	uint32_t uid, gid, pid;

@@ -146,6 +146,15 @@ static void leave_later(struct restore *r)
 	restore_happens(r, EV_COMMITTED);
 }
 
+/* Somebody may have come meanwhile, and is to be told why after all. */
+static void leave_silently(struct restore *r)
+{
+	if (r->is_ahead)
+		restore_happens(r, EV_COMMITTED);
+	else
+		intent_refused(r);
+}
+
 /* An outcome without an intent: nothing was paid, but the reason must be seen. Written as a
  * request of its own, unless the newest one says the same already. */
 static void refusal_reserved(struct msg *m)
@@ -182,12 +191,14 @@ static bool is_written_already(const struct restore *r)
 void intent_refused(struct restore *r)
 {
 	/* What was only looked for, and is not wanted any more, is nobody's business later. */
-	bool is_silent = r->is_cancelled || is_written_already(r);
+	bool is_silent = r->is_ahead || r->is_cancelled || is_written_already(r);
 	struct reservation *v = is_silent ? NULL : calloc(1, sizeof(*v));
 
+	if (r->is_ahead)
+		ahead_refused(r);
 	if (!v) {
 		/* Not from inside the caller: it may still hold the restore. */
-		r->retry = leave_later;
+		r->retry = r->is_ahead ? leave_silently : leave_later;
 		timers_arm(&r->engine->real, &r->again, engine_real_ms(r->engine));
 		return;
 	}

@@ -13,7 +13,8 @@
  *	saved.c      inventories from files      admit.c     whether a wish may go on
  *	invariants.c what must always hold       brief.c     an object, packed
  *	report.c     S3 Inventory                meter.c     what catalogs cost
- *	held.c       waiting for an approval
+ *	held.c       waiting for an approval     wave.c      recall-ahead
+ *	subtree.c    [restore PATH]
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -56,6 +57,7 @@ struct extra;
 struct note;
 struct notice;
 struct inbox;
+struct waves;
 
 LIST_HEAD(inbox_list, inbox);
 LIST_HEAD(restore_list, restore);
@@ -97,6 +99,7 @@ struct restore {
 	struct brief *brief; /* owned; NULL: an inventory */
 	enum restore_phase phase;
 	struct request rec; /* rec.id is 0 until the intent is durable */
+	bool is_ahead;      /* foreseen: nobody has asked for it yet */
 	bool is_cancelled;  /* to be ended as soon as the phase allows */
 
 	struct waiter_list waiters;
@@ -207,7 +210,9 @@ struct engine {
 	struct extra_queue extra_calls; /* likewise, of extras */
 	unsigned int n_extra_calls;
 	struct restore_queue fetching;
-	struct timer pump; /* real: try transfers again */
+	struct waves *waves; /* owned */
+	bool has_ahead;      /* recalled ahead somewhere */
+	struct timer pump;   /* real: try transfers again */
 	struct transfer transfers[TRANSFERS_MAX];
 	size_t n_transfers;
 	uint64_t promised_bytes; /* of the cache, to all that is under way */
@@ -266,6 +271,7 @@ struct restore *restore_first(struct engine *e);
 struct restore *restore_next(struct restore *r);
 struct wish {
 	uint64_t ino;
+	bool is_ahead;  /* foreseen, wanted by nobody yet */
 	bool is_asked;  /* by a request, not only by a read */
 	enum tier tier; /* TIER_NONE: default */
 	uint32_t days;  /* 0: default */
@@ -435,6 +441,18 @@ bool fault_is_transient(const struct fault *f);
 void restore_retry_fires(struct timer *t);
 /* A call went through: what was wrong is over. */
 void restore_recovers(struct restore *r);
+
+/* ---- wave.c ---- */
+int waves_init(struct engine *e);
+/* When the engine's thread is gone. */
+void waves_done(struct engine *e);
+/* A reader has to wait, and is one whose files may be foreseen. */
+void ahead_saw(const struct waiter *waiter, const struct wish *wish);
+/* Somebody asks for the next `files` cold ones behind the wish's, too. 0 or -errno. */
+int ahead_asked(struct engine *e, const struct wish *wish, uint32_t files);
+/* What was foreseen is refused: nobody is told, and where there is no money or no room for it
+ * nothing more of that user's is tried. */
+void ahead_refused(struct restore *r);
 
 /* ---- calls.c ---- */
 /* Queues the restore's control call; `answered` runs with r->call, its answer, never from inside

@@ -131,6 +131,8 @@ void waiter_take(struct engine *e, struct waiter *w)
 		fault_explain(r);
 		waiter_answer(w, -EIO);
 	} else {
+		if (w->how == WAIT_PARK && r->phase != PHASE_ENDING)
+			ahead_saw(w, &wish);
 		waiter_park(e, r, w);
 	}
 }
@@ -272,9 +274,12 @@ static int ask_get(struct engine *e, struct ask *a)
 	struct restore *r;
 	struct fill fill;
 
+	int result = a->ahead ? ahead_asked(e, &wish, a->ahead) : 0;
+	if (result < 0)
+		return result;
 	if (store_fill(e->state->store, a->ino, &fill) == 0 && fill.is_whole)
 		return 0;
-	int result = restore_wish(e, &wish, &r);
+	result = restore_wish(e, &wish, &r);
 	if (result == 0)
 		result = extra_raise(r, a);
 	if (result < 0)

@@ -175,6 +175,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 		/* Cancelled, but not gone yet, and wanted again. */
 		if (r->phase != PHASE_ENDING)
 			r->is_cancelled = false;
+		r->is_ahead &= wish->is_ahead;
 		r->rec.is_asked |= wish->is_asked;
 		*ret = r;
 		return 0;
@@ -202,7 +203,9 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 		return -ENOMEM;
 	wish_note(r, wish);
 	r->rec.tier = tier;
-	r->over = policy.over;
+	r->is_ahead = wish->is_ahead;
+	/* What was only foreseen is nothing to ask an approver for. */
+	r->over = wish->is_ahead ? OVER_REFUSE : policy.over;
 	restore_price(r);
 	restore_happens(r, restore_admit(r, wish, &entry, &policy));
 	*ret = r;

@@ -332,6 +332,11 @@ def shut_device(s):
 CONFIG = "[source lab]\nurl = s3://lab\n"
 
 
+@situation("a recall-ahead that is none")
+def bad_ahead(s):
+    s.configure(CONFIG + "[restore]\nrecall-ahead = always\n")
+
+
 @situation("an unknown key")
 def unknown_key(s):
     s.configure(CONFIG + "[restore]\ntiers = bulk\n")

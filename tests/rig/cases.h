@@ -29,7 +29,7 @@ static __attribute__((unused)) int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static __attribute__((unused)) int teardown(void **state)
 {
 	rig_done(*state);
 	free(*state);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_restore - what [restore] and [restore PATH] say, checked and made into numbers. */
+#include "config.h"
+#include "str.h"
+
+/* As many as a wave has. */
+#define AHEAD_FILES_MAX 10000
+
+/* "off", "directory" or a number of files. */
+static int ahead_parse(const char *value, uint32_t *ret)
+{
+	uint64_t n;
+
+	if (streq(value, "off")) {
+		*ret = 0;
+		return 0;
+	}
+	if (streq(value, "directory")) {
+		*ret = UINT32_MAX;
+		return 0;
+	}
+	if (str_to_u64(value, &n) < 0 || !n || n > AHEAD_FILES_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+static int finish_ahead(const char *path, const char *value, uint32_t *ret,
+			struct buf *err)
+{
+	if (ahead_parse(value, ret) == 0)
+		return 0;
+	return config_refuse(
+		err,
+		"[restore%s%s] recall-ahead: \"%s\" is not off, directory or a "
+		"number of files from 1 to %d",
+		path ? " " : "", path ? path : "", value, AHEAD_FILES_MAX);
+}
+
+static int finish_subtree(struct config *cfg, const struct subtree_section *s,
+			  struct buf *err)
+{
+	struct subtree_cfg *to = &cfg->subtrees[cfg->n_subtrees++];
+
+	*to = (struct subtree_cfg){ .path = s->path };
+	if (!s->recall_ahead)
+		return 0;
+	to->has_ahead = true;
+	to->ahead.bytes = s->recall_ahead_bytes ? s->recall_ahead_bytes
+						: cfg->restore.recall_ahead_bytes;
+	return finish_ahead(s->path, s->recall_ahead, &to->ahead.files, err);
+}
+
+int config_finish_restore(struct config *cfg, struct buf *err)
+{
+	int r = finish_ahead(NULL, cfg->restore.recall_ahead, &cfg->ahead.files, err);
+
+	cfg->ahead.bytes = cfg->restore.recall_ahead_bytes;
+	cfg->n_subtrees = 0;
+	for (size_t i = 0; !r && i < cfg->n_subtree_sections; i++)
+		r = finish_subtree(cfg, &cfg->subtree_sections[i], err);
+	return r;
+}

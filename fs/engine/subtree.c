@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "subtree.h"
+
+#include "private.h"
+
+/* Of a path as it is shown: what does not fit is cut off at the top, and matches nothing. */
+#define PATH_ROOM 8192
+
+bool subtree_holds(const char *dir, const char *path)
+{
+	size_t len = strlen(dir);
+
+	if (len == 1 && *dir == '/')
+		return true;
+	return strncmp(dir, path, len) == 0 && (!path[len] || path[len] == '/');
+}
+
+/* From the mount's root, which is a source's where there is only one. */
+static void subtree_path(struct engine *e, uint64_t ino, char ret[PATH_ROOM])
+{
+	char *at = ret + PATH_ROOM - 1;
+	struct entry entry;
+
+	*at = '\0';
+	while (ino && catalog_get(e->state->catalog, ino, &entry) == 0) {
+		bool is_root = !entry.parent;
+		const char *name = is_root ? entry.source : entry.name;
+		size_t len = strlen(name);
+
+		if ((is_root && e->cfg.is_single) || len + 1 > (size_t)(at - ret))
+			break;
+		at -= len;
+		memcpy(at, name, len);
+		*--at = '/';
+		ino = entry.parent;
+	}
+	memmove(ret, at, strlen(at) + 1);
+}
+
+void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *ret)
+{
+	char path[PATH_ROOM];
+	size_t ahead_len = 0;
+
+	ret->ahead = e->cfg.ahead;
+	if (!e->cfg.n_subtrees)
+		return;
+	subtree_path(e, ino, path);
+	for (size_t i = 0; i < e->cfg.n_subtrees; i++) {
+		const struct subtree_cfg *s = &e->cfg.subtrees[i];
+		size_t len = strlen(s->path);
+
+		if (!subtree_holds(s->path, path))
+			continue;
+		if (s->has_ahead && len >= ahead_len) {
+			ret->ahead = s->ahead;
+			ahead_len = len;
+		}
+	}
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* subtree - what [restore] and [restore PATH] say of a file. */
+#pragma once
+
+#include "engine.h"
+
+struct subtree_settings {
+	struct ahead_cfg ahead;
+};
+
+/* Engine thread. Of the sections whose path holds the file or directory the longest path that
+ * says something counts; where none does, [restore]. */
+void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *ret);
+
+/* "/lab" holds "/lab" and "/lab/x", "/" everything. */
+bool subtree_holds(const char *dir, const char *path);

@@ -50,6 +50,16 @@ static int parse_ahead(const char *value, struct ask_line *ret)
 	return 0;
 }
 
+static int parse_pid(const char *value, struct ask_line *ret)
+{
+	uint64_t pid;
+
+	if (str_to_u64(value, &pid) < 0 || !pid || pid > INT32_MAX)
+		return -EINVAL;
+	ret->pid = (uint32_t)pid;
+	return 0;
+}
+
 static int parse_later(const char *value, struct ask_line *ret)
 {
 	return -EOPNOTSUPP;
@@ -75,10 +85,10 @@ static const struct setting {
 	const char *key;
 	int (*parse)(const char *value, struct ask_line *ret);
 } settings[] = {
-	{ ASK_GET, "tier=", parse_tier },     { ASK_GET, "days=", parse_days },
-	{ ASK_GET, "email=", parse_later },   { ASK_GET, "group=", parse_later },
-	{ ASK_GET, "ahead=", parse_ahead },   { ASK_GET, "range=", parse_later },
-	{ ASK_REFRESH, "from=", parse_from },
+	{ ASK_GET, "tier=", parse_tier },   { ASK_GET, "days=", parse_days },
+	{ ASK_GET, "email=", parse_later }, { ASK_GET, "group=", parse_later },
+	{ ASK_GET, "ahead=", parse_ahead }, { ASK_CANCEL, "pid=", parse_pid },
+	{ ASK_GET, "range=", parse_later }, { ASK_REFRESH, "from=", parse_from },
 };
 
 static int parse_verb(const char *word, struct ask_line *ret)
@@ -216,6 +226,8 @@ static void asking_post(struct asking *a)
 					.tier = a->line.tier,
 					.days = a->line.days,
 					.ahead = a->line.ahead,
+					.pid_only = a->line.pid,
+					.is_bulk = n > 1,
 					.uid = a->uid,
 					.gid = a->gid,
 					.pid = a->pid,

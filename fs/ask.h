@@ -2,7 +2,7 @@
 /* ask - what is written to a request file, or to user.thaw.request: a line of words.
  *
  *	get [tier=expedited|standard|bulk] [days=N] [ahead=N|directory]
- *	cancel
+ *	cancel [pid=N]		(pid: only what that process waits for; the restore goes on)
  *	evict			(-EBUSY while open, or under way)
  *	refresh [from=PATH]	(a source's root only; PATH percent-encoded where it must)
  *
@@ -18,6 +18,7 @@ struct ask_line {
 	enum ask_verb verb;
 	enum tier tier;
 	uint32_t days;
+	uint32_t pid; /* CANCEL: only what it waits for; 0: all */
 	uint32_t
 		ahead; /* 0: only this one; UINT32_MAX: all that follow in its directory */
 	char from[PATH_MAX]; /* REFRESH: a saved inventory; "": ask the service */

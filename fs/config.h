@@ -39,6 +39,8 @@ struct source_section {
 	char *prices; /* a region, or a file (config_is_file) */
 	char *egress;
 	char *names; /* absolute */
+	char *pace;
+	struct pace_cfg pace_of; /* what follows from it */
 	char *inventory;
 	bool versions;
 	bool backslash;
@@ -60,6 +62,7 @@ struct restore_section {
 	int tier;
 	uint64_t days;
 	int64_t max_wait_ms, retry_ms;
+	char *pace;
 	char *recall_ahead;
 	uint64_t recall_ahead_bytes;
 	int64_t wave_hold_ms;

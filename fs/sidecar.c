@@ -63,7 +63,7 @@ static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
 			"Write one line:\n"
 			"  get [tier=expedited|standard|bulk] [days=1..36500]\n"
 			"      [ahead=N|directory]\n"
-			"  cancel\n"
+			"  cancel [pid=N]\n"
 			"  refresh [from=/PATH]    (a source's .thaw/request only, an "
 			"admin's)\n"
 			"EINVAL: the line is none of these. EOPNOTSUPP: not in this "

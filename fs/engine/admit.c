@@ -6,6 +6,7 @@
 #include "policy.h"
 #include "private.h"
 #include "storm.h"
+#include "subtree.h"
 #include <errno.h>
 
 static const struct origin nobody;
@@ -25,30 +26,10 @@ static bool has_path_rules(const struct engine_cfg *cfg)
 
 void rule_path(struct engine *e, uint64_t ino, char ret[RULE_PATH_MAX])
 {
-	char *at = ret + RULE_PATH_MAX - 1;
-	struct entry entry;
-
-	*at = '\0';
-	if (!has_path_rules(&e->cfg)) {
+	if (has_path_rules(&e->cfg))
+		subtree_path(e, ino, ret);
+	else
 		*ret = '\0';
-		return;
-	}
-	/* From the file up to its source's root, which has no parent. */
-	while (ino && catalog_get(e->state->catalog, ino, &entry) == 0) {
-		bool is_root = !entry.parent;
-		const char *name = is_root ? entry.source : entry.name;
-		size_t len = strlen(name);
-
-		if (is_root && e->cfg.is_single)
-			break;
-		if (len + 1 > (size_t)(at - ret))
-			break;
-		at -= len;
-		memcpy(at, name, len);
-		*--at = '/';
-		ino = entry.parent;
-	}
-	memmove(ret, at, strlen(at) + 1);
 }
 
 /* ---- policy and breaker ---- */

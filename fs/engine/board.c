@@ -6,51 +6,8 @@
 #include "storm.h"
 #include <errno.h>
 
-/* The queue is rendered at most this often. */
+/* At most this often. */
 #define PUBLISH_MS 250
-/* Waiters listed by name for one restore; the count is always whole. */
-#define WAITERS_LISTED 100
-
-static void queue_waiters(const struct restore *r, int64_t now_ms, struct buf *out)
-{
-	const struct waiter *w;
-	size_t n = 0;
-
-	buf_printf(out, ",\"waiters\":%zu,\"waiting\":[", r->n_waiters);
-	LIST_FOREACH (w, &r->waiters, of_restore) {
-		if (n == WAITERS_LISTED)
-			break;
-		buf_printf(out, "%s{\"pid\":%u,\"uid\":%u,\"seconds\":%lld}",
-			   n ? "," : "", w->pid, w->uid,
-			   (long long)((now_ms - w->since_ms) / 1000));
-		n++;
-	}
-	buf_puts(out, "]");
-}
-
-static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
-{
-	char eta[32], resource[1200];
-	int64_t least, most;
-
-	pace_eta(restore_class(r), r->rec.tier, r->rec.accepted_ms, &least, &most);
-	time_rfc3339(most, eta);
-	restore_resource(r, resource, sizeof(resource));
-	buf_printf(out, "{\"request\":%llu,\"ino\":%llu,\"source\":",
-		   (unsigned long long)r->rec.id, (unsigned long long)r->ino);
-	json_quote(out, r->rec.source);
-	buf_puts(out, ",\"resource\":");
-	json_quote(out, resource);
-	buf_printf(out, ",\"phase\":\"%s\",\"tier\":\"%s\",\"size\":%llu,\"here\":%llu",
-		   restore_phase_word(r->phase), tier_word(r->rec.tier),
-		   (unsigned long long)r->rec.size_bytes,
-		   (unsigned long long)r->fill.here_bytes);
-	buf_printf(out, ",\"eta\":\"%s\",\"uid\":%u,\"trouble\":", eta, r->rec.uid);
-	json_quote(out, r->trouble ? r->trouble : "");
-	queue_waiters(r, now_ms, out);
-	buf_puts(out, "}\n");
-}
-
 /* When the catalog that is on its way is expected: a vault's inventory takes as long as its job. */
 static int64_t catalog_expected(struct source *s)
 {
@@ -110,24 +67,16 @@ void board_publish(struct engine *e, int64_t lag_ms)
 {
 	int64_t now = engine_real_ms(e);
 	bool is_due = now - e->published_ms >= PUBLISH_MS;
-	uint64_t held = 0;
-	struct buf text, storms;
+	struct buf storms;
 
-	buf_init(&text, e->queue_text.max_len);
 	buf_init(&storms, BUF_TEXT_MAX);
-	for (struct restore *r = restore_first(e); is_due && r; r = restore_next(r)) {
-		queue_line(r, now, &text);
-		held += r->phase == PHASE_HELD;
-	}
 	if (is_due) {
 		storm_lines(e, now, &storms);
 		e->published_ms = now;
 	}
 	pthread_mutex_lock(&e->board_mu);
 	if (is_due) {
-		swap_text(&e->queue_text, &text);
 		swap_text(&e->storm_text, &storms);
-		e->stats.held = held;
 		e->stats.storms = lines_of(&e->storm_text);
 		e->stats.storms_ever = storms_count(e->storms);
 	}
@@ -139,7 +88,6 @@ void board_publish(struct engine *e, int64_t lag_ms)
 	if (lag_ms > e->stats.lag_max_ms)
 		e->stats.lag_max_ms = lag_ms;
 	pthread_mutex_unlock(&e->board_mu);
-	buf_done(&text);
 	buf_done(&storms);
 }
 

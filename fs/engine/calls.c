@@ -1,5 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* calls - the control calls, each in its turn: what somebody waits for before what nobody does, the
+ * users one after another, and no faster than service and configuration allow. Some of the places
+ * are kept for what somebody waits for, so that it leaves at once whatever else is asked. */
 #include "private.h"
+#include <errno.h>
+
+/* What a service takes a second, of one account in one region. S3: 1000 restores, 5500 HEADs (AWS
+ * protocol reference 2.8, 4, 2026-09); half of it leaves room for others. Vaults have no published
+ * limit; 100 is what the solutions of Amazon's own ask at (lessons 1C, 2026-09). */
+static const struct {
+	const char *scheme;
+	double looks, sends;
+} limits[] = {
+	{ "s3", 2500, 500 },
+	{ "glacier", 100, 100 },
+};
+
+int service_join(struct source *s)
+{
+	struct engine *e = s->engine;
+	int64_t now = engine_real_ms(e);
+	const char *scheme = s->backend->ops->scheme;
+	const char *endpoint = s->cfg.backend.endpoint ? s->cfg.backend.endpoint : "";
+	struct service *service;
+
+	turns_init(&s->looks);
+	turns_init(&s->sends);
+	bucket_init(&s->requests, s->cfg.pace.requests, s->cfg.pace.requests, now);
+	bucket_init(&s->bytes, s->cfg.pace.bytes_a_day / 86400,
+		    s->cfg.pace.bytes_a_day / 24, engine_service_ms(e));
+	LIST_FOREACH (service, &e->services, link) {
+		s->service = service;
+		if (streq(service->scheme, scheme) &&
+		    streq(service->region, s->backend->region) &&
+		    streq(service->endpoint, endpoint))
+			return 0;
+	}
+	service = calloc(1, sizeof(*service));
+	if (!service)
+		return -ENOMEM;
+	service->scheme = scheme;
+	service->region = s->backend->region;
+	service->endpoint = endpoint;
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if (!streq(limits[i].scheme, scheme))
+			continue;
+		bucket_init(&service->looks, limits[i].looks, limits[i].looks, now);
+		bucket_init(&service->sends, limits[i].sends, limits[i].sends, now);
+	}
+	LIST_INSERT_HEAD(&e->services, service, link);
+	s->service = service;
+	return 0;
+}
+
+void services_free(struct engine *e)
+{
+	struct service *service;
+
+	while ((service = LIST_FIRST(&e->services))) {
+		LIST_REMOVE(service, link);
+		free(service);
+	}
+}
 
 /* What a call cost goes to the ledger; the paid one's charges are the restore's own. */
 static void call_meter(struct restore *r)
@@ -19,6 +81,24 @@ static void call_leave(struct call *c)
 	c->restore = NULL;
 }
 
+static void call_end(struct call *c, struct engine *e)
+{
+	c->is_taken = false;
+	e->n_bulk_calls -= c->is_bulk;
+}
+
+/* It does less from now on, if it says that this is too much. */
+static void service_heed(const struct restore *r)
+{
+	struct service *service = r->source->service;
+	int64_t now = engine_real_ms(r->engine);
+
+	if (r->call->result >= 0 || r->call->fault.kind != FAULT_THROTTLED)
+		return;
+	bucket_slow(&service->looks, now);
+	bucket_slow(&service->sends, now);
+}
+
 static void call_done(struct backend_call *backend)
 {
 	struct call *c = container_of(backend, struct call, backend);
@@ -27,9 +107,10 @@ static void call_done(struct backend_call *backend)
 
 	c->is_answered = true;
 	call_meter(r);
+	service_heed(r);
 	r->answered(r); /* may queue its next call, or free the restore */
 	call_leave(c);
-	c->is_taken = false;
+	call_end(c, e);
 	calls_next(e);
 }
 
@@ -68,17 +149,111 @@ static struct call *call_free(struct engine *e)
 	return NULL;
 }
 
+/* ---- whose turn it is ---- */
+
+static bool is_paid(const struct restore *r)
+{
+	return r->verb == BACKEND_RESTORE;
+}
+
+static struct turns *turns_of(struct restore *r)
+{
+	return is_paid(r) ? &r->source->sends : &r->source->looks;
+}
+
+/* Somebody waits for what the call leads to; of looks whether a restore is ready, which come
+ * round for all of them, only for one a notice is about. */
+static bool is_urgent(const struct restore *r)
+{
+	if (r->is_inventory)
+		return true;
+	return r->n_waiters && (r->verb != BACKEND_PROBE || r->is_fresh);
+}
+
+/* Milliseconds of real time until the source may make such a call; 0: now. */
+static int64_t pace_wait_ms(struct source *s, bool is_paid_call)
+{
+	struct engine *e = s->engine;
+	int64_t now = engine_real_ms(e);
+	struct bucket *b = is_paid_call ? &s->service->sends : &s->service->looks;
+	int64_t wait = bucket_wait_ms(b, now);
+	int64_t own = bucket_wait_ms(&s->requests, now);
+	int64_t bytes = 0;
+
+	if (is_paid_call)
+		bytes = bucket_wait_ms(&s->bytes, engine_service_ms(e));
+	/* Service time may run faster: a look every second, then, and nothing is lost. */
+	bytes = bytes > 1000 ? 1000 : bytes;
+	wait = wait > own ? wait : own;
+	return wait > bytes ? wait : bytes;
+}
+
+static void pace_take(struct restore *r)
+{
+	struct source *s = r->source;
+	int64_t now = engine_real_ms(s->engine);
+
+	bucket_take(is_paid(r) ? &s->service->sends : &s->service->looks, 1, now);
+	bucket_take(&s->requests, 1, now);
+	if (is_paid(r))
+		bucket_take(&s->bytes, (double)r->rec.size_bytes,
+			    engine_service_ms(s->engine));
+}
+
+/* Starts one call of the source; `ret_wait_ms` becomes less where one only has to wait. */
+static bool source_call(struct source *s, bool urgent, bool is_paid_call,
+			int64_t *ret_wait_ms)
+{
+	struct turns *ts = is_paid_call ? &s->sends : &s->looks;
+	struct turn_lane *lane = urgent ? &ts->urgent : &ts->bulk;
+	struct engine *e = s->engine;
+
+	if (!lane->n)
+		return false;
+	int64_t wait = pace_wait_ms(s, is_paid_call);
+	if (wait) {
+		*ret_wait_ms = wait < *ret_wait_ms ? wait : *ret_wait_ms;
+		return false;
+	}
+	struct call *c = call_free(e);
+	if (!c || (!urgent && e->n_bulk_calls >= CALLS_BULK))
+		return false;
+	struct restore *r = container_of(turns_take(ts, urgent), struct restore, turn);
+	c->is_bulk = !urgent;
+	e->n_bulk_calls += c->is_bulk;
+	pace_take(r);
+	call_start(c, r);
+	return true;
+}
+
 static void calls_next(struct engine *e)
 {
-	struct call *c;
+	int64_t wait = INT64_MAX;
+	bool has_moved = true;
 
-	while (!TAILQ_EMPTY(&e->waiting_calls) && (c = call_free(e))) {
-		struct restore *r = TAILQ_FIRST(&e->waiting_calls);
+	while (has_moved) {
+		has_moved = false;
+		/* Paid calls first: who waits for them has waited longer. */
+		for (size_t i = 0; i < e->n_sources; i++) {
+			struct source *s = e->sources[i];
 
-		TAILQ_REMOVE(&e->waiting_calls, r, in_calls);
-		r->is_queued = false;
-		call_start(c, r);
+			has_moved |= source_call(s, true, true, &wait);
+			has_moved |= source_call(s, true, false, &wait);
+		}
+		for (size_t i = 0; i < e->n_sources && !has_moved; i++) {
+			struct source *s = e->sources[i];
+
+			has_moved |= source_call(s, false, true, &wait);
+			has_moved |= source_call(s, false, false, &wait);
+		}
 	}
+	if (wait < INT64_MAX)
+		timers_arm(&e->real, &e->paced, engine_real_ms(e) + wait);
+}
+
+void calls_paced(struct timer *t)
+{
+	calls_next(container_of(t, struct engine, paced));
 }
 
 void call_queue(struct restore *r, enum backend_verb verb,
@@ -87,25 +262,31 @@ void call_queue(struct restore *r, enum backend_verb verb,
 	r->verb = verb;
 	r->is_fresh = r->is_hinted;
 	r->answered = answered;
-	r->is_queued = true;
-	TAILQ_INSERT_TAIL(&r->engine->waiting_calls, r, in_calls);
+	turns_add(turns_of(r), &r->turn, r->rec.uid, is_urgent(r));
+	calls_next(r->engine);
+}
+
+void call_promote(struct restore *r)
+{
+	if (!r->turn.is_waiting || r->turn.is_urgent || !is_urgent(r))
+		return;
+	turns_promote(turns_of(r), &r->turn);
 	calls_next(r->engine);
 }
 
 void call_drop(struct restore *r)
 {
-	if (r->is_queued)
-		TAILQ_REMOVE(&r->engine->waiting_calls, r, in_calls);
-	r->is_queued = false;
+	turns_remove(turns_of(r), &r->turn);
 	if (!r->call)
 		return;
+	struct engine *e = r->engine;
 	struct call *c = container_of(r->call, struct call, backend);
 	if (c->is_answered)
 		return;
 	backend_cancel(r->source->backend, r->call);
 	call_meter(r);
 	call_leave(c);
-	c->is_taken = false;
+	call_end(c, e);
 }
 
 void call_forget(struct restore *r)

@@ -16,8 +16,10 @@ void restore_free(struct restore *r)
 	restore_promise(r, 0);
 	timers_disarm(&e->real, &r->again);
 	timers_disarm(&e->service, &r->watch);
-	if (!r->is_left)
+	if (!r->is_left) {
+		queue_leave(r);
 		ino_map_remove(&e->restores, &r->by_ino);
+	}
 	hint_remove(r);
 	json_stream_free(r->stream);
 	brief_free(r->brief);
@@ -102,6 +104,7 @@ static void do_leave(struct restore *r)
 		asks_answer(r, -r->rec.err);
 	}
 	note_metered(r);
+	queue_leave(r);
 	ino_map_remove(&r->engine->restores, &r->by_ino);
 	r->is_left = true;
 	waiters_again(r);

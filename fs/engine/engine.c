@@ -89,6 +89,8 @@ static int time_to_next(struct engine *e)
 		if (left < (double)wait)
 			wait = (int64_t)left + 1;
 	}
+	if (e->backlog.bulk.n || e->queue.is_writing)
+		return 0;
 	return wait < 0 ? 0 : (int)wait;
 }
 
@@ -99,6 +101,8 @@ void engine_turn(struct engine *e, int timeout_ms)
 	take_messages(e);
 	timers_run(&e->real, engine_real_ms(e));
 	timers_run(&e->service, engine_service_ms(e));
+	asks_take(e);
+	queue_write(e);
 	board_publish(e, e->network_ms + engine_real_ms(e) - began);
 
 	int wait = time_to_next(e);
@@ -126,6 +130,7 @@ void engine_end(struct engine *e)
 	inboxes_stop(e);
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_stop(e->sources[i]);
+	asks_abandon(e);
 	restores_abandon(e);
 	waiters_abandon(e);
 }
@@ -198,7 +203,7 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	e->backends = backends;
 	e->clock = clock;
 	e->noise = (uint32_t)time(NULL) | 1;
-	TAILQ_INIT(&e->waiting_calls);
+	e->paced.fire = calls_paced;
 	TAILQ_INIT(&e->extra_calls);
 	TAILQ_INIT(&e->fetching);
 	timers_init(&e->real);
@@ -207,7 +212,9 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	e->pump.fire = pump_fires;
 	pthread_mutex_init(&e->board_mu, NULL);
 	pthread_cond_init(&e->board_changed, NULL);
-	buf_init(&e->queue_text, (size_t)64 << 20);
+	buf_init(&e->queue_text, QUEUE_TEXT_MAX);
+	buf_init(&e->queue.next, QUEUE_TEXT_MAX);
+	turns_init(&e->backlog);
 	buf_init(&e->storm_text, BUF_TEXT_MAX);
 	e->storms = storms_new();
 	if (!e->storms)
@@ -244,6 +251,7 @@ void engine_free(struct engine *e)
 	inboxes_free(e);
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_free(e->sources[i]);
+	services_free(e);
 	free(e->sources);
 	transfers_done(e);
 	timers_done(&e->real);
@@ -251,6 +259,7 @@ void engine_free(struct engine *e)
 	if (e->box)
 		mailbox_free(e->box);
 	buf_done(&e->queue_text);
+	buf_done(&e->queue.next);
 	buf_done(&e->storm_text);
 	storms_free(e->storms);
 	pthread_cond_destroy(&e->board_changed);

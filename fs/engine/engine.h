@@ -17,6 +17,7 @@
 #include "prices.h"
 #include "rules.h"
 #include "state.h"
+#include "turns.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -64,11 +65,18 @@ struct engine_cfg {
 	void *on_edge_arg;
 };
 
+/* [source NAME] pace, or that of [restore]; 0: no limit but the service's own. */
+struct pace_cfg {
+	double requests; /* a second */
+	double bytes_a_day;
+};
+
 struct source_cfg {
 	struct backend_cfg backend;
 	enum tier tier;     /* default for this source */
 	uint32_t days;      /* copy-days asked of S3 */
 	int64_t refresh_ms; /* service time; 0: never by itself */
+	struct pace_cfg pace;
 	bool require_proof; /* verify = require */
 	const char *queue;  /* URL of the queue its notices come to; NULL: none */
 	const char *prices; /* region whose prices count; NULL: the source's own */
@@ -139,7 +147,8 @@ struct waiter {
 	struct restore *restore; /* NULL: of a poll that waits for somebody to ask */
 	bool is_parked;
 	LIST_ENTRY(waiter) of_restore, by_id;
-	int64_t since_ms;   /* real */
+	int64_t since_ms; /* real */
+	int64_t since_service_ms;
 	int64_t give_up_ms; /* real; 0: never */
 };
 
@@ -165,6 +174,8 @@ struct ask {
 	uint64_t ino;
 	enum tier tier; /* GET; TIER_NONE: the source's default */
 	uint32_t days;  /* GET; 0: the source's default */
+	bool is_bulk;   /* one of many asked at once: not answered before it is decided */
+	uint32_t pid_only; /* CANCEL: only what this process waits for ends; 0: all */
 	uint32_t ahead; /* GET: so many more files behind it; UINT32_MAX: all of them */
 	bool is_saved;  /* REFRESH: from an inventory that is there */
 	int saved_fd;   /* borrowed until done */
@@ -182,6 +193,7 @@ struct ask {
 	/* The engine's: */
 	struct engine *engine;
 	STAILQ_ENTRY(ask) of_restore;
+	struct turn turn;
 	int64_t give_up_ms;
 };
 

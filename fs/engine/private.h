@@ -14,13 +14,14 @@
  *	invariants.c what must always hold       brief.c     an object, packed
  *	report.c     S3 Inventory                meter.c     what catalogs cost
  *	held.c       waiting for an approval     wave.c      recall-ahead
- *	subtree.c    [restore PATH]
+ *	subtree.c    [restore PATH]           queue.c     .thaw/queue
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
 #pragma once
 
 #include "brief.h"
+#include "bucket.h"
 #include "catalog.h"
 #include "engine.h"
 #include "ino_map.h"
@@ -30,11 +31,14 @@
 #include "store.h"
 #include "str.h"
 #include "timers.h"
+#include "turns.h"
 #include <pthread.h>
 #include <stdio.h>
 
 /* Control calls (find, restore, probe) under way at once, over all sources. */
 #define CALLS_MAX 32
+/* Of them those nobody waits for. */
+#define CALLS_BULK 24
 /* Ranges under way at once, each with a buffer of one chunk; and for one file. */
 #define TRANSFERS_MAX      6
 #define TRANSFERS_PER_FILE 4
@@ -67,6 +71,14 @@ STAILQ_HEAD(ask_queue, ask);
 TAILQ_HEAD(restore_queue, restore);
 TAILQ_HEAD(extra_queue, extra);
 
+/* What one account's sources in one region share. Strings are borrowed from a source. */
+struct service {
+	const char *scheme, *region, *endpoint;
+	struct bucket looks, sends; /* a second of real time */
+	LIST_ENTRY(service) link;
+};
+LIST_HEAD(service_list, service);
+
 struct source {
 	struct engine *engine;
 	struct source_cfg cfg;
@@ -87,6 +99,10 @@ struct source {
 	money_t refresh_cost;    /* of the refresh under way */
 	struct backend *reports; /* where S3 Inventory leaves them, owned; NULL: listed */
 	struct report_run *report; /* under way, owned */
+	struct service *service;   /* the engine's */
+	struct turns looks, sends; /* calls that wait */
+	struct bucket requests;    /* of its own, a second of real time */
+	struct bucket bytes;       /* asked to be restored, in service time */
 	struct inbox *inbox;       /* its queue's, of the engine; NULL: none */
 };
 
@@ -107,11 +123,11 @@ struct restore {
 	struct ask_queue asks;
 
 	/* Its control call: waiting for its turn; under way; or, in `answered`, with its answer. */
-	bool is_queued, is_fresh;
+	struct turn turn;
+	bool is_fresh;
 	enum backend_verb verb;
 	struct backend_call *call;           /* borrowed from the engine's; else NULL */
 	void (*answered)(struct restore *r); /* what to do with the answer */
-	TAILQ_ENTRY(restore) in_calls;
 
 	struct timer again; /* real: retry */
 	void (*retry)(struct restore *r);
@@ -156,7 +172,7 @@ struct call {
 	struct backend_call backend;
 	struct object object;
 	struct restore *restore; /* NULL: nobody waits for its answer any more */
-	bool is_taken, is_answered;
+	bool is_taken, is_answered, is_bulk;
 };
 
 enum transfer_state {
@@ -174,6 +190,16 @@ struct transfer {
 	struct backend_call call;
 	struct object object;
 	struct chunk_op chunk;
+};
+
+/* `.thaw/queue` being written. */
+#define QUEUE_TEXT_MAX ((size_t)1 << 30)
+struct queue {
+	bool is_writing;
+	struct restore *at; /* the next one */
+	struct buf next;
+	uint64_t lines, held;
+	int64_t due_ms; /* real: when the next writing may begin */
 };
 
 struct engine {
@@ -195,6 +221,7 @@ struct engine {
 	struct ino_map restores;
 	struct waiter_list by_id[WAITER_BUCKETS];
 	size_t n_waiters;        /* reads; polls are not counted */
+	unsigned int gone_at;    /* the bucket looked through last */
 	struct waiter_list idle; /* polls of what nobody has asked for */
 
 	struct restore_list by_object[OBJECT_BUCKETS]; /* by the id at the service */
@@ -206,8 +233,11 @@ struct engine {
 	struct storms *storms;
 
 	struct call calls[CALLS_MAX];
-	struct restore_queue waiting_calls;
-	struct extra_queue extra_calls; /* likewise, of extras */
+	struct turns backlog; /* asks of whole directories, taken a few at a time */
+	unsigned int n_bulk_calls;
+	struct timer paced;             /* real: a call may leave again */
+	struct service_list services;   /* owned */
+	struct extra_queue extra_calls; /* of extras, waiting for a turn */
 	unsigned int n_extra_calls;
 	struct restore_queue fetching;
 	struct waves *waves; /* owned */
@@ -221,10 +251,11 @@ struct engine {
 	/* Lock: a leaf. Protects what follows and each source's `status` and `is_settled`. */
 	pthread_mutex_t board_mu;
 	pthread_cond_t board_changed;
-	bool is_drained; /* after is_stopping: nothing is under way */
-	struct buf queue_text;
+	bool is_drained;       /* after is_stopping: nothing is under way */
+	struct buf queue_text; /* the whole of the last writing */
 	struct buf storm_text;
 	struct engine_stats stats;
+	struct queue queue;   /* the engine's */
 	int64_t published_ms; /* the engine's */
 	int64_t network_ms;   /* likewise: the last turn's work on the network */
 };
@@ -257,6 +288,10 @@ void waiters_adopt(struct restore *r);
 void waiters_abandon(struct engine *e);
 void waiters_sweep(struct engine *e, int64_t now_ms);
 void ask_take(struct engine *e, struct ask *a);
+/* Takes a few of those that came many at once. */
+void asks_take(struct engine *e);
+/* At stop: those that were not taken yet. */
+void asks_abandon(struct engine *e);
 void asks_answer(struct restore *r, int result);
 /* Has it answered when the intent is durable: 0 (it is), or -EINPROGRESS. */
 int ask_park(struct restore *r, struct ask *a);
@@ -368,7 +403,7 @@ void restore_promise(struct restore *r, uint64_t bytes);
 /* ---- admit.c ---- */
 struct policy_verdict;
 /* The path of a file as rules name it; "" where no rule names one. */
-#define RULE_PATH_MAX 8192
+#define RULE_PATH_MAX 8192 /* SUBTREE_PATH_MAX */
 void rule_path(struct engine *e, uint64_t ino, char ret[RULE_PATH_MAX]);
 void restore_policy(struct engine *e, const struct wish *wish,
 		    struct policy_verdict *ret);
@@ -459,6 +494,12 @@ void ahead_refused(struct restore *r);
  * call_queue(). */
 void call_queue(struct restore *r, enum backend_verb verb,
 		void (*answered)(struct restore *r));
+/* Somebody waits for it now. */
+void call_promote(struct restore *r);
+void calls_paced(struct timer *t);
+/* The service the source is of: how fast it is asked is a matter of all its sources. 0 or -ENOMEM. */
+int service_join(struct source *s);
+void services_free(struct engine *e);
 void call_drop(struct restore *r);
 /* Likewise, and the restore goes. */
 void call_forget(struct restore *r);
@@ -551,6 +592,12 @@ void inventory_import(struct restore *r);
 void inventory_left(struct restore *r);
 /* At stop. */
 void inventory_abandon(struct restore *r);
+
+/* ---- queue.c ---- */
+/* A few lines more. */
+void queue_write(struct engine *e);
+/* Before a restore leaves the engine's table. */
+void queue_leave(struct restore *r);
 
 /* ---- board.c ---- */
 void board_publish(struct engine *e, int64_t lag_ms);

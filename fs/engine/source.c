@@ -52,6 +52,9 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	int r = backend_open(e->backends, &cfg->backend, &s->backend, err);
 	if (r < 0)
 		return r;
+	r = service_join(s);
+	if (r < 0)
+		return r;
 	r = inbox_open(s, err);
 	if (r < 0)
 		return r;

@@ -3,9 +3,6 @@
 
 #include "private.h"
 
-/* Of a path as it is shown: what does not fit is cut off at the top, and matches nothing. */
-#define PATH_ROOM 8192
-
 bool subtree_holds(const char *dir, const char *path)
 {
 	size_t len = strlen(dir);
@@ -15,10 +12,9 @@ bool subtree_holds(const char *dir, const char *path)
 	return strncmp(dir, path, len) == 0 && (!path[len] || path[len] == '/');
 }
 
-/* From the mount's root, which is a source's where there is only one. */
-static void subtree_path(struct engine *e, uint64_t ino, char ret[PATH_ROOM])
+void subtree_path(struct engine *e, uint64_t ino, char ret[SUBTREE_PATH_MAX])
 {
-	char *at = ret + PATH_ROOM - 1;
+	char *at = ret + SUBTREE_PATH_MAX - 1;
 	struct entry entry;
 
 	*at = '\0';
@@ -39,7 +35,7 @@ static void subtree_path(struct engine *e, uint64_t ino, char ret[PATH_ROOM])
 
 void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *ret)
 {
-	char path[PATH_ROOM];
+	char path[SUBTREE_PATH_MAX];
 	size_t ahead_len = 0;
 
 	ret->ahead = e->cfg.ahead;

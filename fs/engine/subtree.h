@@ -12,5 +12,10 @@ struct subtree_settings {
  * says something counts; where none does, [restore]. */
 void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *ret);
 
+/* From the mount's root, which is a source's where there is only one. What does not fit is cut off
+ * at the top. */
+#define SUBTREE_PATH_MAX 8192
+void subtree_path(struct engine *e, uint64_t ino, char ret[SUBTREE_PATH_MAX]);
+
 /* "/lab" holds "/lab" and "/lab/x", "/" everything. */
 bool subtree_holds(const char *dir, const char *path);

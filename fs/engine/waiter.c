@@ -4,6 +4,11 @@
 #include "storm.h"
 #include <errno.h>
 
+/* Asks of a directory's taken in one turn of the loop. */
+#define ASKS_PER_TURN 32
+/* Buckets of waiters looked through each second for readers that are gone: all in a minute. */
+#define GONE_BUCKETS (WAITER_BUCKETS / 64)
+
 static struct waiter_list *bucket(struct engine *e, uint64_t id)
 {
 	return &e->by_id[id & (WAITER_BUCKETS - 1)];
@@ -40,6 +45,7 @@ static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
 	w->is_parked = true;
 	w->restore = r;
 	w->since_ms = engine_real_ms(e);
+	w->since_service_ms = engine_service_ms(e);
 	w->give_up_ms = limit_ms ? w->since_ms + limit_ms : 0;
 	LIST_INSERT_HEAD(r ? &r->waiters : &e->idle, w, of_restore);
 	LIST_INSERT_HEAD(bucket(e, w->id), w, by_id);
@@ -47,6 +53,7 @@ static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
 		return;
 	r->n_waiters++;
 	e->n_waiters++;
+	call_promote(r);
 	if (r->is_fetching)
 		fetch_pump(e);
 }
@@ -220,22 +227,46 @@ static void waiter_give_up(struct waiter *w)
 static void restore_sweep(struct restore *r, int64_t now_ms)
 {
 	struct waiter *next_waiter;
-	struct ask *a;
+	struct ask *a, *next_ask;
 
 	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next_waiter) {
 		next_waiter = LIST_NEXT(w, of_restore);
 		if (w->give_up_ms && w->give_up_ms <= now_ms)
 			waiter_give_up(w);
 	}
-	/* Asks are queued in order of arrival, so the first is the oldest. */
-	while ((a = STAILQ_FIRST(&r->asks)) && a->give_up_ms <= now_ms) {
-		STAILQ_REMOVE_HEAD(&r->asks, of_restore);
+	for (a = STAILQ_FIRST(&r->asks); a; a = next_ask) {
+		next_ask = STAILQ_NEXT(a, of_restore);
+		if (a->give_up_ms > now_ms)
+			continue;
+		STAILQ_REMOVE(&r->asks, a, ask, of_restore);
 		a->done(a, 0);
+	}
+}
+
+/* Of those whose process has ended without the kernel telling: a part each time. */
+static void gone_sweep(struct engine *e)
+{
+	if (!e->cfg.is_gone)
+		return;
+	for (int i = 0; i < GONE_BUCKETS; i++) {
+		struct waiter *next;
+
+		e->gone_at = (e->gone_at + 1) % WAITER_BUCKETS;
+		for (struct waiter *w = LIST_FIRST(&e->by_id[e->gone_at]); w; w = next) {
+			next = LIST_NEXT(w, by_id);
+			if (w->how != WAIT_PARK || !w->pid || !w->started ||
+			    !e->cfg.is_gone(w->pid, w->started))
+				continue;
+			log_notice("pid=%u uid=%u ino=%llu waited for is gone: let go of",
+				   w->pid, w->uid, (unsigned long long)w->ino);
+			waiter_answer(w, -EINTR);
+		}
 	}
 }
 
 void waiters_sweep(struct engine *e, int64_t now_ms)
 {
+	gone_sweep(e);
 	for (struct restore *r = restore_first(e); r; r = restore_next(r))
 		restore_sweep(r, now_ms);
 }
@@ -254,7 +285,7 @@ int ask_park(struct restore *r, struct ask *a)
 {
 	if (restore_phase_is_durable(r->phase))
 		return 0;
-	a->give_up_ms = engine_real_ms(r->engine) + ASK_WAIT_MS;
+	a->give_up_ms = a->is_bulk ? INT64_MAX : engine_real_ms(r->engine) + ASK_WAIT_MS;
 	STAILQ_INSERT_TAIL(&r->asks, a, of_restore);
 	return -EINPROGRESS;
 }
@@ -287,12 +318,30 @@ static int ask_get(struct engine *e, struct ask *a)
 	return r->phase == PHASE_HELD ? 0 : ask_park(r, a);
 }
 
+/* Those of one process; the restore goes on. 0, or -ENOENT: it waits for nothing here. */
+static int waiters_fail_of(struct restore *r, uint32_t pid, int err)
+{
+	struct waiter *next;
+	int result = -ENOENT;
+
+	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next) {
+		next = LIST_NEXT(w, of_restore);
+		if (w->pid != pid)
+			continue;
+		waiter_answer(w, -err);
+		result = 0;
+	}
+	return result;
+}
+
 static int ask_cancel(struct engine *e, struct ask *a)
 {
 	struct restore *r = restore_find(e, a->ino);
 
 	if (!r || r->is_inventory)
 		return -ENOENT;
+	if (a->pid_only)
+		return waiters_fail_of(r, a->pid_only, ECANCELED);
 	restore_cancel(r);
 	return 0;
 }
@@ -343,6 +392,29 @@ void ask_take(struct engine *e, struct ask *a)
 		a->done(a, r);
 }
 
+static struct ask *backlog_next(struct engine *e)
+{
+	struct turn *t = turns_take(&e->backlog, false);
+
+	return t ? container_of(t, struct ask, turn) : NULL;
+}
+
+void asks_take(struct engine *e)
+{
+	struct ask *a;
+
+	for (int i = 0; i < ASKS_PER_TURN && (a = backlog_next(e)); i++)
+		ask_take(e, a);
+}
+
+void asks_abandon(struct engine *e)
+{
+	struct ask *a;
+
+	while ((a = backlog_next(e)))
+		a->done(a, -ETIMEDOUT);
+}
+
 /* ---- the messages ---- */
 
 static void wait_taken(struct msg *m)
@@ -391,7 +463,10 @@ static void ask_taken(struct msg *m)
 {
 	struct ask *a = container_of(m, struct ask, msg);
 
-	ask_take(a->engine, a);
+	if (a->is_bulk && !a->engine->is_stopping)
+		turns_add(&a->engine->backlog, &a->turn, a->uid, false);
+	else
+		ask_take(a->engine, a);
 }
 
 void engine_ask(struct engine *e, struct ask *a)

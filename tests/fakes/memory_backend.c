@@ -374,6 +374,9 @@ static void answer(const struct backend *b, struct backend_call *c)
 	case MISHAP_BUSY:
 		c->result = fail(c, FAULT_BUSY, false);
 		break;
+	case MISHAP_THROTTLED:
+		c->result = fail(c, FAULT_THROTTLED, false);
+		break;
 	case MISHAP_DENIED:
 		c->result = fail(c, FAULT_DENIED, false);
 		break;

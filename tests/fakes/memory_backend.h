@@ -18,6 +18,7 @@ enum memory_mishap {
 	MISHAP_LOST_BEFORE, /* the call never arrives, no answer */
 	MISHAP_LOST_AFTER,  /* it takes effect, no answer */
 	MISHAP_BUSY,        /* a clean 503 */
+	MISHAP_THROTTLED,   /* a clean 503 SlowDown */
 	MISHAP_DENIED,      /* a clean 403 */
 	MISHAP_CORRUPT,     /* FETCH: one byte is flipped */
 	MISHAP_SHORT,       /* FETCH: the connection breaks after half */

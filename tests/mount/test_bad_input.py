@@ -337,6 +337,11 @@ def bad_ahead(s):
     s.configure(CONFIG + "[restore]\nrecall-ahead = always\n")
 
 
+@situation("a pace that is none")
+def bad_pace(s):
+    s.configure(CONFIG + "pace = fast\n")
+
+
 @situation("an unknown key")
 def unknown_key(s):
     s.configure(CONFIG + "[restore]\ntiers = bulk\n")

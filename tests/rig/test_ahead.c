@@ -27,7 +27,7 @@ static struct rig *begin(uint32_t ahead, money_t budget)
 
 	store = memory_install(clock);
 	for (size_t i = 0; i < FILES; i++) {
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "f%02zu", i);
 		files[i] = memory_add(name, "DEEP_ARCHIVE", SIZE);

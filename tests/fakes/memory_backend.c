@@ -194,7 +194,7 @@ static int send_inventory(struct backend_call *c)
 	_buf_ struct buf text = { .len = 0 };
 	bool is_first = true;
 
-	buf_init(&text, 1 << 20);
+	buf_init(&text, 64 * MIB);
 	buf_puts(&text, "{\"InventoryDate\":\"2026-01-01T00:00:00Z\",\"ArchiveList\":[");
 	for (size_t i = 0; i < store->n; i++) {
 		const struct object *o = &store->objects[i].object;
@@ -213,6 +213,7 @@ static int send_inventory(struct backend_call *c)
 	}
 	buf_puts(&text, "]}");
 	c->body_bytes = text.len;
+	store->vault.fetched_bytes += text.len;
 	return c->data(c, text.data, text.len);
 }
 
@@ -351,6 +352,15 @@ static const char *fetch_operation(const struct backend_call *c)
 	return !c->object || c->object->has_tree_hash ? "GetJobOutput" : "GetObject";
 }
 
+static const char *operation_of(const struct backend_call *c)
+{
+	if (c->verb == BACKEND_FETCH)
+		return fetch_operation(c);
+	if (c->verb == BACKEND_LIST || c->verb == BACKEND_CHECK)
+		return "ListObjectsV2";
+	return "HeadObject";
+}
+
 static void answer(const struct backend *b, struct backend_call *c)
 {
 	enum memory_mishap mishap = mishap_of(c->verb);
@@ -358,7 +368,7 @@ static void answer(const struct backend *b, struct backend_call *c)
 	store->calls[c->verb]++;
 	store->seen_ms = clock_service_ms(now_clock);
 	c->requests = 1;
-	c->operation = c->verb == BACKEND_FETCH ? fetch_operation(c) : "HeadObject";
+	c->operation = operation_of(c);
 	if (c->verb == BACKEND_FETCH)
 		bill_of(c)->fetches++;
 	else if (c->verb == BACKEND_FIND || c->verb == BACKEND_PROBE)

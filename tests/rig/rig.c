@@ -34,6 +34,7 @@ void rig_init(struct rig *rig)
 			{ .name = "default", .money = 5 * MONEY_PER_USD, .is_each = true },
 		},
 	};
+	rig->map_bytes = 64 * MIB;
 	rig->cfg.chunk_bytes = MIB;
 	rig->cfg.retry_ms = (int64_t)15 * 60 * 1000;
 	rig->cfg.budgets = rig->budgets;
@@ -50,11 +51,14 @@ void rig_init(struct rig *rig)
 static bool has_catalogs(void *arg)
 {
 	struct rig *rig = arg;
-	struct source_status vault, bucket;
+	struct source_status vault, bucket, more = { .state = SOURCE_READY };
 
+	if (rig->more.backend.name)
+		engine_source_status(rig->engine, rig->more.backend.name, &more);
 	engine_source_status(rig->engine, "vault", &vault);
 	engine_source_status(rig->engine, "bucket", &bucket);
-	return vault.state == SOURCE_READY && bucket.state == SOURCE_READY;
+	return vault.state == SOURCE_READY && bucket.state == SOURCE_READY &&
+	       more.state == SOURCE_READY;
 }
 
 static void start_thread(struct rig *rig)
@@ -83,7 +87,7 @@ void rig_open(struct rig *rig, int64_t now_ms)
 	struct state_cfg cfg = {
 		.state_dir = state_dir,
 		.cache_dir = cache_dir,
-		.map_bytes = 64 * MIB,
+		.map_bytes = rig->map_bytes,
 	};
 	rig->clock = clock_new_virtual(now_ms);
 	memory_restart(rig->clock);
@@ -92,7 +96,9 @@ void rig_open(struct rig *rig, int64_t now_ms)
 	    engine_new(&rig->cfg, rig->state, rig->backends, rig->clock, &rig->engine) <
 		    0 ||
 	    engine_add_source(rig->engine, &rig->vault, &err) < 0 ||
-	    engine_add_source(rig->engine, &rig->bucket, &err) < 0) {
+	    engine_add_source(rig->engine, &rig->bucket, &err) < 0 ||
+	    (rig->more.backend.name &&
+	     engine_add_source(rig->engine, &rig->more, &err) < 0)) {
 		fprintf(stderr, "rig: %s\n", err.data ? err.data : "out of memory");
 		abort();
 	}

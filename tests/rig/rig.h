@@ -17,6 +17,8 @@ struct rig {
 	struct engine *engine;
 	struct budget budgets[2];
 	struct source_cfg vault, bucket;
+	struct source_cfg more; /* a third source, where it has a name */
+	uint64_t map_bytes;     /* of each database */
 	struct engine_cfg cfg;
 	struct prices *prices;
 	bool has_thread; /* the engine runs on its own: rig_run() and the like are not for it */

@@ -401,7 +401,7 @@ static void campaign(const struct scenario *s)
 		fail_msg("%s: %u disks on which it went wrong", s->name, c.wrong);
 }
 
-/* S21 S22 */
+/* S21 S22 S116 */
 static void whatever_a_power_loss_takes_it_is_paid_once_and_right(void **state)
 {
 	const char *seconds = getenv("THAW_POWER_SECONDS");

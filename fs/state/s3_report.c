@@ -140,15 +140,15 @@ static const struct column {
 
 static uint8_t column_find(const char *name)
 {
-	for (uint8_t i = COLUMN_BUCKET; i < COLUMNS; i++)
+	for (unsigned int i = COLUMN_BUCKET; i < COLUMNS; i++)
 		if (streq(columns[i].name, name))
-			return i;
+			return (uint8_t)i;
 	return COLUMN_OTHER;
 }
 
-static bool has_column(const struct s3_report *r, uint8_t column)
+static bool has_column(const struct s3_report *r, unsigned int column)
 {
-	return memchr(r->columns, column, r->n_columns) != NULL;
+	return memchr(r->columns, (int)column, r->n_columns) != NULL;
 }
 
 /* "Bucket, Key, Size, ..." */
@@ -164,7 +164,7 @@ static int schema_parse(const char *schema, struct s3_report *r, struct buf *err
 			return refuse(err, schema, "too many columns");
 		r->columns[r->n_columns++] = column_find(name);
 	}
-	for (uint8_t i = COLUMN_BUCKET; i < COLUMNS; i++)
+	for (unsigned int i = COLUMN_BUCKET; i < COLUMNS; i++)
 		if (columns[i].is_needed && !has_column(r, i))
 			return refuse(err, columns[i].name,
 				      "the inventory lacks this column: add it to the "

@@ -17,8 +17,8 @@ static size_t pack(const uint8_t *data, size_t size, uint8_t *out, size_t room)
 {
 	z_stream z = { .next_in = (uint8_t *)(uintptr_t)data,
 		       .avail_in = (unsigned int)size,
-		       .next_out = out,
 		       .avail_out = (unsigned int)room };
+	z.next_out = out;
 	if (deflateInit2(&z, 0, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		abort();
 	if (deflate(&z, Z_FINISH) != Z_STREAM_END)

@@ -38,7 +38,7 @@ static void queue_waiters(const struct restore *r, int64_t now_ms, struct buf *o
 static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
 {
 	char eta[32], asked[32], money[48], resource[1200], path[SUBTREE_PATH_MAX];
-	int64_t least, most;
+	int64_t service_ms = engine_service_ms(r->engine), least, most;
 
 	pace_eta(restore_class(r), r->rec.tier, r->rec.accepted_ms, &least, &most);
 	time_rfc3339(most, eta);
@@ -62,6 +62,10 @@ static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
 	buf_puts(out, money);
 	buf_printf(out, "\",\"ahead\":%s,\"trouble\":", r->is_ahead ? "true" : "false");
 	json_quote(out, r->trouble ? r->trouble : "");
+	if (r->phase == PHASE_RESTORING && most)
+		buf_printf(
+			out, ",\"left\":%lld",
+			(long long)(most > service_ms ? (most - service_ms) / 1000 : 0));
 	queue_waiters(r, now_ms, out);
 	buf_puts(out, "}\n");
 }

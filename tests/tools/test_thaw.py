@@ -110,7 +110,7 @@ def plain(text):
 def test_help_lists_every_verb_and_each_has_an_example():
     said = thaw("--help")
     assert said.returncode == 0
-    for verb in ("status", "get", "wait", "cancel", "evict", "refresh"):
+    for verb in ("status", "get", "wait", "cancel", "evict", "top", "refresh"):
         assert re.search(rf"^  {verb} ", said.stdout, re.M)
         own = thaw(verb, "--help")
         assert own.returncode == 0 and f"example: thaw {verb}" in own.stdout

@@ -85,6 +85,18 @@ static const struct verb verbs[] = {
 		false,
 	},
 	{
+		"top",
+		top_run,
+		"what is under way, who waits for it, what it will cost",
+		"j",
+		"DIR",
+		"On a terminal it is drawn anew every second, until Ctrl-C; else printed once.\n"
+		"First what somebody waits for; PID is who has waited longest. For root, for who\n"
+		"runs the daemon and for the administrators of the mount.\n\n"
+		"example: thaw top /mnt/archive\n",
+		true,
+	},
+	{
 		"refresh",
 		refresh_run,
 		"ask the service again what files there are",

@@ -5,6 +5,9 @@
 #include "sidecar.h"
 #include "str.h"
 #include "tree.h"
+#include "users.h"
+#include "whence.h"
+#include <stdio.h>
 
 /* Files one request for a subtree may name. */
 #define FILES_MAX 100000
@@ -21,7 +24,7 @@ static const struct verb {
 	{ "get", true, ASK_GET },         { "cancel", true, ASK_CANCEL },
 	{ "refresh", true, ASK_REFRESH }, { "pin", false, ASK_GET },
 	{ "unpin", false, ASK_GET },      { "evict", true, ASK_EVICT },
-	{ "approve", false, ASK_GET },
+	{ "approve", true, ASK_APPROVE },
 };
 
 static int parse_tier(const char *value, struct ask_line *ret)
@@ -80,15 +83,54 @@ static int parse_from(const char *value, struct ask_line *ret)
 	return 0;
 }
 
+/* A part of a ledger's line. */
+static int parse_label(const char *value, char ret[64])
+{
+	size_t len = strlen(value);
+
+	if (!len || len >= 64 || strpbrk(value, ",;\"'\\"))
+		return -EINVAL;
+	memcpy(ret, value, len + 1);
+	return 0;
+}
+
+static int parse_group(const char *value, struct ask_line *ret)
+{
+	return parse_label(value, ret->group);
+}
+
+static int parse_project(const char *value, struct ask_line *ret)
+{
+	return parse_label(value, ret->project);
+}
+
+static int parse_number(const char *value, uint64_t *ret)
+{
+	int r = str_to_u64(value, ret);
+
+	return r < 0 || !*ret ? -EINVAL : 0;
+}
+
+static int parse_id(const char *value, struct ask_line *ret)
+{
+	const char *storm = str_after(value, "storm-");
+
+	if (ret->request_id || ret->storm_id)
+		return -EINVAL;
+	return storm ? parse_number(storm, &ret->storm_id)
+		     : parse_number(value, &ret->request_id);
+}
+
 static const struct setting {
 	enum ask_verb verb;
 	const char *key;
 	int (*parse)(const char *value, struct ask_line *ret);
 } settings[] = {
-	{ ASK_GET, "tier=", parse_tier },   { ASK_GET, "days=", parse_days },
-	{ ASK_GET, "email=", parse_later }, { ASK_GET, "group=", parse_later },
-	{ ASK_GET, "ahead=", parse_ahead }, { ASK_CANCEL, "pid=", parse_pid },
-	{ ASK_GET, "range=", parse_later }, { ASK_REFRESH, "from=", parse_from },
+	{ ASK_GET, "tier=", parse_tier },       { ASK_GET, "days=", parse_days },
+	{ ASK_GET, "email=", parse_later },     { ASK_GET, "group=", parse_group },
+	{ ASK_GET, "project=", parse_project }, { ASK_GET, "ahead=", parse_ahead },
+	{ ASK_GET, "range=", parse_later },     { ASK_REFRESH, "from=", parse_from },
+	{ ASK_CANCEL, "pid=", parse_pid },      { ASK_APPROVE, "", parse_id },
 };
 
 static int parse_verb(const char *word, struct ask_line *ret)
@@ -150,7 +192,9 @@ struct asking {
 	struct ask_line line;
 	uint64_t ino;
 	uint32_t uid, gid, pid;
-	gid_t *groups; /* owned; with a saved inventory only */
+	struct origin origin;
+	bool is_tree;  /* `ino` is a directory: all below it */
+	gid_t *groups; /* owned; with a saved inventory, or a group, only */
 	size_t n_groups;
 	int saved_fd;     /* owned; -1: none */
 	bool is_answered; /* the engine's, once anything was asked */
@@ -187,7 +231,9 @@ static void asking_done(struct ask *ask, int r)
 {
 	struct asking *a = ask->arg;
 
-	if (r < 0 && !a->worst)
+	/* Of a directory what waits for nobody's approval is not meant. */
+	bool is_meant = !(a->is_tree && a->line.verb == ASK_APPROVE && r == -ENOENT);
+	if (r < 0 && is_meant && !a->worst)
 		a->worst = r;
 	if (--a->pending) {
 		/* The rest is asked for all the same: it is only the writer who goes. */
@@ -231,6 +277,10 @@ static void asking_post(struct asking *a)
 					.uid = a->uid,
 					.gid = a->gid,
 					.pid = a->pid,
+					.origin = a->origin,
+					.request_id = a->line.request_id,
+					.storm_id = a->line.storm_id,
+					.is_admin = mount_is_admin(a->mount, a->uid),
 					.is_saved = a->saved_fd >= 0,
 					.saved_fd = a->saved_fd,
 					.is_interrupted = asking_is_interrupted,
@@ -271,13 +321,36 @@ static bool asking_is_cancelled(void *arg)
 	return atomic_load(&a->mount->is_stopping) || fuse_req_interrupted(a->req);
 }
 
+/* The group he names: one of his. The walker: who keeps the names may be far away. */
+static int asking_group(struct asking *a)
+{
+	uint32_t gid;
+
+	int r = group_find(a->line.group, &gid);
+	if (r < 0)
+		return r == -ENOENT ? -EINVAL : r;
+	bool is_his = gid == a->gid || mount_is_admin(a->mount, a->uid);
+	for (size_t i = 0; i < a->n_groups; i++)
+		is_his = is_his || a->groups[i] == gid;
+	if (!is_his)
+		return -EACCES;
+	a->origin.has_group = true;
+	a->origin.group = gid;
+	if (!a->origin.project[0])
+		snprintf(a->origin.project, sizeof(a->origin.project), "%s",
+			 a->line.group);
+	return 0;
+}
+
 /* The walker. */
 static void asking_walk(struct msg *msg)
 {
 	struct asking *a = container_of(msg, struct asking, msg);
 	struct tree_walk w = { a->mount, asking_is_cancelled, asking_add, a, false };
 
-	int r = tree_walk(&w, a->ino);
+	int r = a->line.group[0] ? asking_group(a) : 0;
+	if (!r)
+		r = a->is_tree ? tree_walk(&w, a->ino) : asking_add(a, a->ino);
 	if (r < 0) {
 		asking_answer(a, r);
 		asking_free(a);
@@ -319,14 +392,31 @@ static int check_rights(struct mount *m, const struct ask_line *line, struct nod
 			return -EINVAL;
 		return mount_is_admin(m, who->uid) ? 0 : -EACCES;
 	}
-	if (line->verb == ASK_GET || mount_is_admin(m, who->uid))
-		return 0;
+	if (line->verb == ASK_GET || line->verb == ASK_APPROVE ||
+	    mount_is_admin(m, who->uid))
+		return 0; /* an approver's rights are the engine's to judge */
 	if (node.kind == NODE_DIR_REQUEST)
 		return -EACCES;
 	int r = facts_of(m->engine, node.ino, &f);
 	if (r < 0)
 		return r;
 	return sidecar_may_see_money(m, &f, who) ? 0 : -EACCES;
+}
+
+/* The projects he may charge are those the mapping names for him or a group of his. */
+static bool may_charge(const struct mount *m, const struct asker *who,
+		       const struct origin *o, const char *project)
+{
+	for (size_t i = 0; i < m->cfg->n_chargebacks; i++) {
+		const struct chargeback *c = &m->cfg->chargebacks[i];
+		bool is_his = c->is_group ? c->id == who->gid : c->id == who->uid;
+
+		for (size_t k = 0; c->is_group && k < o->n_groups; k++)
+			is_his = is_his || o->groups[k] == c->id;
+		if (is_his && streq(c->project, project))
+			return true;
+	}
+	return mount_is_admin(m, who->uid);
 }
 
 static int asking_new(struct mount *m, struct node node, const struct asker *who,
@@ -342,9 +432,10 @@ static int asking_new(struct mount *m, struct node node, const struct asker *who
 	a->gid = who->gid;
 	a->pid = (uint32_t)who->pid;
 	a->saved_fd = -1;
-	a->msg.run = asking_walk;
-	if (line->from[0]) {
-		a->msg.run = asking_open;
+	whence(m->cfg, who->pid, &a->origin);
+	snprintf(a->origin.project, sizeof(a->origin.project), "%s", line->project);
+	a->msg.run = line->from[0] ? asking_open : asking_walk;
+	if (line->from[0] || line->group[0]) {
 		a->groups = calloc(who->n_groups + 1, sizeof(*a->groups));
 		if (!a->groups) {
 			asking_free(a);
@@ -353,6 +444,10 @@ static int asking_new(struct mount *m, struct node node, const struct asker *who
 		a->n_groups = who->n_groups;
 		for (size_t i = 0; i < who->n_groups; i++)
 			a->groups[i] = who->groups[i];
+	}
+	if (line->project[0] && !may_charge(m, who, &a->origin, line->project)) {
+		asking_free(a);
+		return -EACCES;
 	}
 	*ret = a;
 	return 0;
@@ -378,7 +473,9 @@ void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct a
 	a->req = req;
 	a->len = len;
 	a->reply = reply;
-	if (node.kind == NODE_DIR_REQUEST && (line.verb != ASK_REFRESH || line.from[0])) {
+	a->is_tree = node.kind == NODE_DIR_REQUEST && line.verb != ASK_REFRESH &&
+		     !line.request_id && !line.storm_id;
+	if (a->is_tree || line.from[0] || line.group[0]) {
 		worker_post(m->walker, &a->msg);
 		return;
 	}

@@ -2,7 +2,10 @@
 /* ask - what is written to a request file, or to user.thaw.request: a line of words.
  *
  *	get [tier=expedited|standard|bulk] [days=N] [ahead=N|directory]
+ *	    [group=NAME] [project=NAME]
  *	cancel [pid=N]		(pid: only what that process waits for; the restore goes on)
+ *	approve [ID|storm-N]	(what was refused or is held: of the file or below the directory, or
+ *				of that number; storm-N lets a stopped reader go on)
  *	evict			(-EBUSY while open, or under way)
  *	refresh [from=PATH]	(a source's root only; PATH percent-encoded where it must)
  *
@@ -21,6 +24,8 @@ struct ask_line {
 	uint32_t pid; /* CANCEL: only what it waits for; 0: all */
 	uint32_t
 		ahead; /* 0: only this one; UINT32_MAX: all that follow in its directory */
+	uint64_t request_id, storm_id; /* APPROVE; 0: of the file */
+	char group[64], project[64];   /* GET: who is charged; "": as it follows */
 	char from[PATH_MAX]; /* REFRESH: a saved inventory; "": ask the service */
 };
 

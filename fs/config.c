@@ -2,6 +2,7 @@
 #include "config.h"
 #include "crash.h"
 #include "process.h"
+#include "rules_config.h"
 #include "str.h"
 #include "tables.h"
 #include "treehash.h"
@@ -16,6 +17,10 @@ static const char *const tier_words[] = { "default", "expedited", "standard", "b
 					  NULL };
 static const char *const verify_words[] = { "best", "require", NULL };
 static const char *const plus_words[] = { "auto", "always", "never", NULL };
+/* In the order of enum recall, enum over, enum root_exempt. */
+static const char *const recall_words[] = { "default", "auto", "explicit", "deny", NULL };
+static const char *const over_words[] = { "default", "refuse", "hold", NULL };
+static const char *const root_words[] = { "default", "no", "yes", NULL };
 /* In the order of enum budget_period. */
 static const char *const period_words[] = { "day", "week", "month", "total", NULL };
 
@@ -131,12 +136,61 @@ static const struct option_row subtree_rows[] = {
 
 static const struct option_row budget_rows[] = {
 	ROW(budget_section, "who", OPTION_STR, who, "everyone",
-	    "everyone, user:NAME, group:NAME, source:NAME; a comma list"),
+	    "everyone, user:NAME, group:NAME, source:NAME, path:/P; a comma list"),
 	ROW(budget_section, "each", OPTION_BOOL, each, "no",
-	    "a budget each, or one pool"),
+	    "a budget for each user, or one pool"),
 	ROW(budget_section, "money", OPTION_STR, money, NULL, "USD"),
+	ROW(budget_section, "bytes", OPTION_SIZE, bytes, "0",
+	    "of the files restored; 0: no limit"),
+	ROW(budget_section, "files", OPTION_U64, files, "0",
+	    "files restored; 0: no limit"),
+	ROW(budget_section, "warn", OPTION_U64, warn, "80",
+	    "percent of the money: the log says when it is reached; 0: never"),
+	ROW(budget_section, "managers", OPTION_STR, managers, NULL,
+	    "users who see what is charged to it"),
+	ROW(budget_section, "approvers", OPTION_STR, approvers, NULL,
+	    "users who may let a request past its limits (thaw approve)"),
 	ROW_WORD(budget_section, "per", per, "day", period_words,
 		 "day, week, month (UTC) or total"),
+};
+
+/* Of [policy] and of [policy PATH], which says nothing where it is not asked. */
+#define POLICY_ROWS(recall_word, over_word, root_word, files, bytes, heads, window,        \
+		    pause)                                                                 \
+	ROW_WORD(                                                                          \
+		policy_section, "recall", recall, recall_word, recall_words,               \
+		"auto: reading restores; explicit: `thaw get` alone does; deny: nothing"), \
+		ROW(policy_section, "users", OPTION_STR, users, NULL,                      \
+		    "whom it concerns; default: everybody"),                               \
+		ROW(policy_section, "groups", OPTION_STR, groups, NULL,                    \
+		    "or by their groups"),                                                 \
+		ROW(policy_section, "programs", OPTION_STR, programs, NULL,                \
+		    "only these programs, named as in /proc/PID/comm"),                    \
+		ROW(policy_section, "tiers", OPTION_STR, tiers, NULL,                      \
+		    "tiers that may be asked for; default: all"),                          \
+		ROW_WORD(policy_section, "over", over, over_word, over_words,              \
+			 "over a budget: refuse, or hold until somebody approves"),        \
+		ROW_WORD(policy_section, "root-exempt", root, root_word, root_words,       \
+			 "root is not bound by it"),                                       \
+		ROW(policy_section, "storm-files", OPTION_STR, storm_files, files,         \
+		    "cold files a process group may read in a window, a user four times "  \
+		    "that; 0: any number"),                                                \
+		ROW(policy_section, "storm-bytes", OPTION_STR, storm_bytes, bytes,         \
+		    "likewise bytes"),                                                     \
+		ROW(policy_section, "storm-heads", OPTION_STR, storm_heads, heads,         \
+		    "likewise files it only tries the head of, as indexers do"),           \
+		ROW(policy_section, "storm-window", OPTION_STR, storm_window, window,      \
+		    "how long that is"),                                                   \
+		ROW(policy_section, "storm-pause", OPTION_STR, storm_pause, pause,         \
+		    "how long who did it is refused")
+
+static const struct option_row policy_rows[] = {
+	POLICY_ROWS("auto", "refuse", "no", "250", "2T", "40", "10m", "1h"),
+	ROW(policy_section, "chargeback", OPTION_STR, chargeback, NULL,
+	    "file of who is charged: lines of user:NAME PROJECT or group:NAME PROJECT"),
+};
+static const struct option_row policy_path_rows[] = {
+	POLICY_ROWS("default", "default", "default", NULL, NULL, NULL, NULL, NULL),
 };
 
 static const struct option_row prices_rows[] = {
@@ -183,6 +237,13 @@ static void *restore_target(void *cfg, const char *x)
 static void *subtree_target(void *arg, const char *path);
 static void *budget_target(void *arg, const char *name);
 
+static void *policy_target(void *cfg, const char *x)
+{
+	return &((struct config *)cfg)->policy;
+}
+
+static void *policy_path_target(void *arg, const char *name);
+
 static void *prices_target(void *cfg, const char *x)
 {
 	return &((struct config *)cfg)->prices;
@@ -205,14 +266,16 @@ static void *debug_target(void *cfg, const char *x)
 		name, is_named, rows, ARRAY_SIZE(rows), target \
 	}
 
-enum { SECTION_SOURCE, SECTION_SUBTREE, SECTION_BUDGET };
+enum { SECTION_SOURCE, SECTION_SUBTREE, SECTION_BUDGET, SECTION_POLICY };
 static const struct option_section sections[] = {
 	[SECTION_SOURCE] = SECTION("source", true, source_rows, source_target),
 	[SECTION_SUBTREE] = SECTION("restore", true, subtree_rows, subtree_target),
 	[SECTION_BUDGET] = SECTION("budget", true, budget_rows, budget_target),
+	[SECTION_POLICY] = SECTION("policy", true, policy_path_rows, policy_path_target),
 	SECTION("mount", false, mount_rows, mount_target),
 	SECTION("cache", false, cache_rows, cache_target),
 	SECTION("restore", false, restore_rows, restore_target),
+	SECTION("policy", false, policy_rows, policy_target),
 	SECTION("prices", false, prices_rows, prices_target),
 	SECTION("state", false, state_rows, state_target),
 #ifdef THAW_CRASH_POINTS
@@ -286,6 +349,25 @@ static void *budget_target(void *arg, const char *name)
 	return b;
 }
 
+static void *policy_path_target(void *arg, const char *name)
+{
+	struct config *cfg = arg;
+
+	for (size_t i = 0; i < cfg->n_policy_sections; i++)
+		if (streq(cfg->policy_sections[i].name, name))
+			return &cfg->policy_sections[i];
+	if (*name != '/' || cfg->n_policy_sections == SECTIONS_MAX)
+		return NULL;
+	struct policy_section *p = &cfg->policy_sections[cfg->n_policy_sections];
+	if (option_defaults(&sections[SECTION_POLICY], p) < 0)
+		return NULL;
+	p->name = strdup(name);
+	if (!p->name)
+		return NULL;
+	cfg->n_policy_sections++;
+	return p;
+}
+
 /* Calls for every section there is, the named ones once for each name. */
 static void each_section(const struct config *cfg,
 			 void (*each)(const struct option_section *s, const char *x,
@@ -305,6 +387,9 @@ static void each_section(const struct config *cfg,
 	for (size_t i = 0; i < cfg->n_budget_sections; i++)
 		each(&sections[SECTION_BUDGET], cfg->budget_sections[i].name,
 		     &cfg->budget_sections[i], arg);
+	for (size_t i = 0; i < cfg->n_policy_sections; i++)
+		each(&sections[SECTION_POLICY], cfg->policy_sections[i].name,
+		     &cfg->policy_sections[i], arg);
 }
 
 static void clear_one(const struct option_section *s, const char *x, const void *target,
@@ -343,8 +428,11 @@ void config_free(struct config *cfg)
 	if (!cfg)
 		return;
 	each_section(cfg, clear_one, NULL);
-	for (size_t i = 0; i < cfg->n_names; i++)
-		free(cfg->names[i]);
+	for (size_t i = 0; i < cfg->n_policy_sections; i++)
+		free(cfg->policy_sections[i].name);
+	for (size_t i = 0; i < cfg->n_owned; i++)
+		free(cfg->owned[i]);
+	free(cfg->owned);
 	free(cfg->source_arg);
 	free(cfg->mountpoint);
 	free(cfg->fsname);
@@ -415,109 +503,6 @@ static int finish_admins(struct config *cfg, struct buf *err)
 		cfg->admins[cfg->n_admins++] = id;
 	}
 	return 0;
-}
-
-/* One word of a budget's `who`. */
-static int parse_who(struct config *cfg, const char *section, const char *word,
-		     struct budget *b, struct buf *err)
-{
-	const char *name;
-
-	if (streq(word, "everyone")) {
-		b->who = BUDGET_EVERYONE;
-		return 0;
-	}
-	name = str_after(word, "user:");
-	if (name) {
-		b->who = BUDGET_USER;
-		return user_number(name, &b->id) < 0
-			       ? config_refuse(err, "[budget %s] who: no user \"%s\"",
-					       section, name)
-			       : 0;
-	}
-	name = str_after(word, "group:");
-	if (name) {
-		b->who = BUDGET_GROUP;
-		return group_number(name, &b->id) < 0
-			       ? config_refuse(err, "[budget %s] who: no group \"%s\"",
-					       section, name)
-			       : 0;
-	}
-	name = str_after(word, "source:");
-	for (size_t i = 0; name && i < cfg->n_sources; i++) {
-		if (!streq(cfg->sources[i].name, name))
-			continue;
-		b->who = BUDGET_SOURCE;
-		b->source = cfg->sources[i].name;
-		return 0;
-	}
-	return config_refuse(
-		err,
-		"[budget %s] who: \"%s\" is not everyone, user:NAME, group:NAME or "
-		"source:NAME of a source there is",
-		section, word);
-}
-
-static int add_budget(struct config *cfg, const struct budget *b, struct buf *err)
-{
-	if (cfg->n_budgets == DRAWS_MAX)
-		return config_refuse(err, "too many budgets: at most %d", DRAWS_MAX);
-	cfg->budgets[cfg->n_budgets++] = *b;
-	return 0;
-}
-
-static int finish_budget(struct config *cfg, const struct budget_section *s,
-			 struct buf *err)
-{
-	struct budget b = { .name = s->name,
-			    .is_each = s->each,
-			    .period = (enum budget_period)s->per };
-	_free_ char *list = strdup_ptr(s->who);
-	char *rest = list, *word;
-	int r = 0;
-
-	if (!s->money)
-		return config_refuse(err, "[budget %s] money is missing", s->name);
-	if (money_parse(s->money, &b.money) < 0 || b.money < 0)
-		return config_refuse(err,
-				     "[budget %s] money: \"%s\" is not an amount of USD "
-				     "like 25 or 0.50",
-				     s->name, s->money);
-	while (!r && rest && (word = strsep(&rest, ", "))) {
-		if (!*word)
-			continue;
-		r = parse_who(cfg, s->name, word, &b, err);
-		if (!r)
-			r = add_budget(cfg, &b, err);
-	}
-	return r;
-}
-
-/* Contract, "Money": nobody who mounts without thinking is ruined by a `grep -r`. */
-static int finish_budgets(struct config *cfg, struct buf *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; !r && i < cfg->n_budget_sections; i++)
-		r = finish_budget(cfg, &cfg->budget_sections[i], err);
-	if (r < 0 || cfg->n_budget_sections)
-		return r;
-	cfg->has_default_budget = true;
-	r = add_budget(cfg,
-		       &(struct budget){ .name = "default",
-					 .who = BUDGET_EVERYONE,
-					 .money = 10 * MONEY_PER_USD,
-					 .period = BUDGET_DAY },
-		       err);
-	if (r < 0)
-		return r;
-	return add_budget(cfg,
-			  &(struct budget){ .name = "default-user",
-					    .who = BUDGET_EVERYONE,
-					    .is_each = true,
-					    .money = 5 * MONEY_PER_USD,
-					    .period = BUDGET_DAY },
-			  err);
 }
 
 /* Absolute, since a daemon leaves the directory it was started in. */
@@ -631,7 +616,7 @@ int config_finish(struct config *cfg, struct buf *err)
 	if (!r)
 		r = finish_admins(cfg, err);
 	if (!r)
-		r = finish_budgets(cfg, err);
+		r = rules_finish(cfg, err);
 	if (!r)
 		r = finish_files(cfg);
 	return r < 0 ? r : config_finish_dirs(cfg);
@@ -653,6 +638,10 @@ void config_for_engine(const struct config *cfg, struct engine_cfg *ret)
 		.is_gone = process_is_gone,
 		.budgets = cfg->budgets,
 		.n_budgets = cfg->n_budgets,
+		.policies = cfg->policies,
+		.n_policies = cfg->n_policies,
+		.chargebacks = cfg->chargebacks,
+		.n_chargebacks = cfg->n_chargebacks,
 	};
 #ifdef THAW_CRASH_POINTS
 	ret->on_edge = crash_on_edge;

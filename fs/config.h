@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #define SOURCES_MAX  64
-#define SECTIONS_MAX 64 /* of [budget NAME], and of [restore PATH] */
+#define SECTIONS_MAX 64 /* of [budget NAME], of [policy PATH], of [restore PATH] */
 #define ADMINS_MAX   32
 #define DRAWS_MAX    128 /* of all `who` of all budgets */
 
@@ -78,9 +78,19 @@ struct subtree_section {
 /* [budget NAME] */
 struct budget_section {
 	char name[64];
-	char *who, *money;
+	char *who, *money, *managers, *approvers;
+	uint64_t bytes, files, warn;
 	bool each;
 	int per; /* enum budget_period */
+};
+
+/* [policy] and [policy PATH]; NULL: as the next one says */
+struct policy_section {
+	char *name; /* PATH, and a label behind a blank; NULL: [policy] */
+	int recall, over, root;
+	char *users, *groups, *programs, *tiers;
+	char *storm_files, *storm_bytes, *storm_heads, *storm_window, *storm_pause;
+	char *chargeback;
 };
 
 /* [prices] */
@@ -110,6 +120,8 @@ struct config {
 	size_t n_subtree_sections;
 	struct budget_section budget_sections[SECTIONS_MAX];
 	size_t n_budget_sections;
+	struct policy_section policy, policy_sections[SECTIONS_MAX];
+	size_t n_policy_sections;
 	struct prices_section prices;
 	struct state_section state;
 	struct debug_section debug;
@@ -134,8 +146,15 @@ struct config {
 	size_t n_subtrees;
 	struct budget budgets[DRAWS_MAX];
 	size_t n_budgets;
-	char *names[DRAWS_MAX]; /* owned: strings the budgets borrow */
-	size_t n_names;
+	struct policy policies[SECTIONS_MAX + 1];
+	size_t n_policies;
+	struct chargeback *chargebacks; /* one of `owned` */
+	size_t n_chargebacks;
+	/* Groups that rules name: of these membership is looked up. */
+	uint32_t groups[ORIGIN_GROUPS_MAX];
+	size_t n_groups;
+	void **owned; /* what the rules borrow */
+	size_t n_owned;
 	bool has_default_budget;
 };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metrics.h"
 #include "clock.h"
-#include "journal.h"
 #include "open.h"
 #include "store.h"
 #include "str.h"
@@ -12,6 +11,9 @@ enum gauge {
 	GAUGE_RESTORES,
 	GAUGE_TRANSFERS,
 	GAUGE_HINTS,
+	GAUGE_HELD,
+	GAUGE_STORMS,
+	GAUGE_STORMS_EVER,
 	GAUGE_LAG,
 	GAUGE_USED,
 	GAUGE_FREE,
@@ -27,6 +29,10 @@ static const struct metric {
 	[GAUGE_TRANSFERS] = { "thawfs_transfers", "Transfers under way." },
 	[GAUGE_HINTS] = { "thawfs_notices",
 			  "Notices about restores in flight, since the start." },
+	[GAUGE_HELD] = { "thawfs_held_requests", "Requests that wait for an approval." },
+	[GAUGE_STORMS] = { "thawfs_storms", "Readers the storm breaker refuses now." },
+	[GAUGE_STORMS_EVER] = { "thawfs_storms_tripped",
+				"How often it has tripped, since the start." },
 	[GAUGE_LAG] = { "thawfs_engine_lag_max_milliseconds",
 			"Longest turn of the engine's loop." },
 	[GAUGE_USED] = { "thawfs_cache_used_bytes", "Bytes in data files." },
@@ -69,6 +75,9 @@ int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct 
 		[GAUGE_RESTORES] = engine.restores,
 		[GAUGE_TRANSFERS] = engine.transfers,
 		[GAUGE_HINTS] = engine.hints,
+		[GAUGE_HELD] = engine.held,
+		[GAUGE_STORMS] = engine.storms,
+		[GAUGE_STORMS_EVER] = engine.storms_ever,
 		[GAUGE_LAG] = (uint64_t)engine.lag_max_ms,
 		[GAUGE_USED] = store_used_bytes(m->state->store),
 		[GAUGE_FREE] = store_free_bytes(m->state->store),
@@ -90,59 +99,4 @@ int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct 
 		}
 	}
 	return out->err;
-}
-
-/* RFC 4180: quoted where it must be. */
-static void add_field(struct buf *out, const char *s)
-{
-	if (!strpbrk(s, ",\"\r\n")) {
-		buf_puts(out, s);
-		return;
-	}
-	buf_putc(out, '"');
-	for (; *s; s++) {
-		if (*s == '"')
-			buf_putc(out, '"');
-		buf_putc(out, *s);
-	}
-	buf_putc(out, '"');
-}
-
-struct ledger {
-	struct buf *out;
-	bool sees_all;
-	uid_t uid;
-};
-
-static int add_charge(void *arg, const struct charge *c)
-{
-	struct ledger *l = arg;
-	char when[32], amount[48];
-
-	if (!l->sees_all && c->uid != l->uid)
-		return 0;
-	time_rfc3339(c->time_ms, when);
-	money_format(c->amount, amount);
-	buf_printf(l->out, "%" PRIu64 ",%s,%u,%u,", c->seq, when, c->uid, c->gid);
-	add_field(l->out, c->source);
-	buf_printf(l->out, ",%" PRIu64 ",%s,%s,", c->request_id, c->operation,
-		   c->component);
-	add_field(l->out, c->resource);
-	buf_printf(l->out, ",%s,%" PRIu64 ",%u,", c->tier, c->quantity, c->days);
-	if (c->price >= 0)
-		buf_printf(l->out, "%" PRId64 ".%010" PRId64, c->price / 10000000000,
-			   c->price % 10000000000);
-	buf_printf(l->out, ",%s,", amount);
-	add_field(l->out, c->remote_id);
-	return buf_putc(l->out, '\n');
-}
-
-int ledger_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)
-{
-	struct ledger l = { out, mount_is_admin(m, who->uid), who->uid };
-
-	buf_puts(out, "seq,time,uid,gid,source,request,operation,component,resource,tier,"
-		      "quantity,days,price,amount,remote_id\n");
-	int r = journal_each_charge(m->state->journal, 0, add_charge, &l);
-	return r < 0 ? r : out->err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics - the mount in numbers, and what it has spent: MOUNT/.thaw/metrics, .thaw/ledger.csv.
+/* metrics - the mount in numbers: MOUNT/.thaw/metrics.
  *
  * Metrics are Prometheus text exposition 0.0.4 (prometheus.io, "Exposition formats", 2026-09):
  * they name no user and no file.
@@ -11,5 +11,3 @@
 #include "view.h"
 
 int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out);
-/* A header and a line for every charge `who` may see: an admin all, others their own. */
-int ledger_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out);

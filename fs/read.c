@@ -7,6 +7,7 @@
 #include "poller.h"
 #include "process.h"
 #include "store.h"
+#include "whence.h"
 #include <fcntl.h>
 
 /* FUSE workers that may be inside a pread() of a data file at a time: of eight, two are always
@@ -191,6 +192,7 @@ static void park(struct parked *p)
 						: WAIT_PARK;
 	if (p->waiter.how == WAIT_PARK)
 		whose(&p->waiter);
+	whence(m->cfg, (pid_t)p->waiter.pid, &p->waiter.origin);
 	fuse_req_interrupt_func(p->req, on_interrupt, (void *)(uintptr_t)id);
 	engine_wait(m->engine, &p->waiter);
 }

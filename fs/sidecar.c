@@ -2,16 +2,35 @@
 #include "sidecar.h"
 #include "facts.h"
 #include "failed.h"
+#include "guard.h"
+#include "ledger.h"
 #include "metrics.h"
 #include "planner.h"
 #include "str.h"
 #include "summary.h"
+#include "whence.h"
+
+/* Of a budget the request is drawn on. */
+static bool is_manager(const struct mount *m, const struct request *rec,
+		       const struct asker *who)
+{
+	struct budget_draw draws[BUDGETS_MAX];
+	int n = rec->id ? journal_draws(m->state->journal, rec->id, draws) : 0;
+
+	for (int i = 0; i < n; i++) {
+		draws[i].key[strcspn(draws[i].key, "/")] = '\0';
+		if (ledger_is_manager(m->cfg, who->uid, draws[i].key))
+			return true;
+	}
+	return false;
+}
 
 bool sidecar_may_see_money(const struct mount *m, const struct facts *f,
 			   const struct asker *who)
 {
 	return mount_is_admin(m, who->uid) ||
-	       (f->has_request && f->request.uid == who->uid);
+	       (f->has_request &&
+		(f->request.uid == who->uid || is_manager(m, &f->request, who)));
 }
 
 typedef int (*facts_fn)(const struct facts *f, bool may_see_money, struct buf *out);
@@ -30,10 +49,33 @@ static int status_sidecar(struct mount *m, uint64_t ino, const struct asker *who
 	return of_facts(m, ino, who, facts_status, out);
 }
 
+/* What the reader has left, where it is least. */
+static int add_tightest(struct mount *m, uint64_t ino, const struct asker *who,
+			struct buf *out)
+{
+	struct budget_draw draw;
+	struct budget_use use;
+	struct origin origin;
+	struct entry e;
+	char left[160];
+
+	int r = catalog_get(m->state->catalog, ino, &e);
+	if (r < 0)
+		return r;
+	whence(m->cfg, who->pid, &origin);
+	r = engine_tightest(m->engine, ino, e.source, who->uid, who->gid, &origin, &draw,
+			    &use);
+	if (r <= 0)
+		return r;
+	guard_left_text(&draw, &use, left, sizeof(left));
+	return buf_printf(out, "left in the tightest budget (%s): %s\n", draw.key, left);
+}
+
 static int cost_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
 			struct buf *out)
 {
-	return of_facts(m, ino, who, facts_cost, out);
+	int r = of_facts(m, ino, who, facts_cost, out);
+	return r < 0 ? r : add_tightest(m, ino, who, out);
 }
 
 static int json_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
@@ -46,6 +88,12 @@ static int queue_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
 			 struct buf *out)
 {
 	return engine_queue_text(m->engine, out);
+}
+
+static int storms_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
+			  struct buf *out)
+{
+	return engine_storm_text(m->engine, out);
 }
 
 static int renames_sidecar(struct mount *m, uint64_t ino, const struct asker *who,
@@ -62,8 +110,11 @@ static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
 	return buf_puts(out,
 			"Write one line:\n"
 			"  get [tier=expedited|standard|bulk] [days=1..36500]\n"
-			"      [ahead=N|directory]\n"
+			"      [ahead=N|directory] [group=NAME] [project=NAME]\n"
 			"  cancel [pid=N]\n"
+			"  evict\n"
+			"  approve [ID|storm-N]    (an approver's of the budget, or an "
+			"admin's)\n"
 			"  refresh [from=/PATH]    (a source's .thaw/request only, an "
 			"admin's)\n"
 			"EINVAL: the line is none of these. EOPNOTSUPP: not in this "
@@ -84,7 +135,10 @@ static const struct sidecar sidecars[] = {
 	  NULL },
 	{ NODE_QUEUE, SIDECAR_OF_ROOT, "queue", false, true, queue_sidecar, NULL },
 	{ NODE_FAILED, SIDECAR_OF_ROOT, "failed", false, false, failed_text, NULL },
-	{ NODE_LEDGER, SIDECAR_OF_ROOT, "ledger.csv", false, false, ledger_text, NULL },
+	{ NODE_LEDGER, SIDECAR_OF_ROOT, "ledger.csv", false, false, ledger_csv, NULL },
+	{ NODE_LEDGER_JSON, SIDECAR_OF_ROOT, "ledger.json", false, false, ledger_json,
+	  NULL },
+	{ NODE_STORMS, SIDECAR_OF_ROOT, "storms", false, true, storms_sidecar, NULL },
 	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL },
 };
 

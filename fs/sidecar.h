@@ -48,6 +48,7 @@ const struct sidecar *sidecar_fixed(const struct mount *m, uint64_t dir_ino, siz
 /* What `name` in the .thaw of `dir_ino` is. 0, -ENOENT or -EAGAIN. */
 int sidecar_find(struct mount *m, uint64_t dir_ino, const char *name, struct node *ret);
 
-/* May `who` see who asked and what was charged: the requester himself, and admins. */
+/* May `who` see who asked and what was charged: the requester himself, who manages
+ * a budget it is drawn on, and admins. */
 bool sidecar_may_see_money(const struct mount *m, const struct facts *f,
 			   const struct asker *who);

@@ -112,8 +112,14 @@ static int add_source(const struct mount *m, const char *name, struct buf *out)
 
 static int add_sources(struct mount *m, uint64_t ino, struct buf *out)
 {
+	struct engine_stats stats = { 0 };
 	struct entry e;
 
+	if (ino == m->root_ino) {
+		engine_stats(m->engine, &stats);
+		buf_printf(out, "storms: %6llu readers stopped (.thaw/storms)\n",
+			   (unsigned long long)stats.storms);
+	}
 	if (ino == MOUNT_ROOT_INO) {
 		for (size_t i = 0; i < m->n_sources; i++)
 			add_source(m, m->sources[i].name, out);

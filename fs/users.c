@@ -32,3 +32,22 @@ int group_number(const char *name, uint32_t *ret)
 	*ret = gr->gr_gid;
 	return 0;
 }
+
+/* A group's members stand with it: there may be many. */
+#define GROUP_BYTES_MAX ((size_t)1 << 20)
+
+int group_find(const char *name, uint32_t *ret)
+{
+	struct group row, *found = NULL;
+	_free_ char *text = malloc(GROUP_BYTES_MAX);
+
+	if (!text)
+		return -ENOMEM;
+	int r = getgrnam_r(name, &row, text, GROUP_BYTES_MAX, &found);
+	if (r)
+		return -r;
+	if (!found)
+		return number(name, ret);
+	*ret = row.gr_gid;
+	return 0;
+}

@@ -10,3 +10,6 @@
 /* A name, or a decimal number as it is. 0 or -ENOENT. */
 int user_number(const char *name, uint32_t *ret);
 int group_number(const char *name, uint32_t *ret);
+
+/* Any thread that may wait. 0, -ENOENT, or -errno. */
+int group_find(const char *name, uint32_t *ret);

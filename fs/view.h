@@ -30,6 +30,8 @@ enum node_kind {
 	NODE_RENAMES = 11,
 	NODE_FAILED = 12,
 	NODE_PLAN = 13,
+	NODE_STORMS = 14,
+	NODE_LEDGER_JSON = 15,
 	NODE_KINDS,
 };
 

@@ -169,6 +169,37 @@ int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
 	return guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, ret);
 }
 
+int engine_tightest(struct engine *e, uint64_t ino, const char *source, uint32_t uid,
+		    uint32_t gid, const struct origin *origin, struct budget_draw *ret,
+		    struct budget_use *ret_use)
+{
+	struct budget_draw draws[BUDGETS_MAX];
+	struct budget_use uses[BUDGETS_MAX];
+	char path[RULE_PATH_MAX];
+	struct guard_ask ask = {
+		.uid = uid,
+		.gid = gid,
+		.origin = origin,
+		.source = source,
+		.path = path,
+		.now_ms = clock_service_ms(e->clock),
+	};
+
+	rule_path(e, ino, path);
+	int n = guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, draws);
+	for (int i = 0; i < n; i++) {
+		int r = journal_budget(e->state->journal, draws[i].key, &uses[i]);
+		if (r < 0)
+			return r;
+	}
+	if (n <= 0)
+		return n;
+	size_t i = guard_tightest(draws, uses, (size_t)n);
+	*ret = draws[i];
+	*ret_use = uses[i];
+	return 1;
+}
+
 static struct guard_need need_of(const struct restore *r)
 {
 	return (struct guard_need){
@@ -233,11 +264,12 @@ enum restore_event restore_admit(struct restore *r, const struct wish *wish,
 	bool may_be_here =
 		entry->is_restoring || entry->copy_expires_ms > engine_service_ms(e);
 
-	if (!wish->is_approved &&
-	    (policy_refuses(r, wish, v) || storm_refuses(r, wish, v))) {
+	if (!wish->is_approved && policy_refuses(r, wish, v)) {
 		say_refused(r);
 		return EV_REFUSED;
 	}
+	if (!wish->is_approved && storm_refuses(r, wish, v))
+		return EV_REFUSED;
 	if (cache_refuses(r))
 		return EV_REFUSED;
 	restore_estimate(r, restore_class(r)->is_archive && !may_be_here, &r->estimate);

@@ -77,7 +77,10 @@ static void do_end(struct restore *r)
 		r->rec.state = r->rec.err ? REQUEST_FAILED : REQUEST_DONE;
 	if (r->rec.state == REQUEST_DONE)
 		r->rec.error[0] = '\0';
-	if (r->rec.err && !r->is_cancelled && !(r->is_ahead && !r->rec.id))
+	/* What was refused has been said, once for all of a storm. */
+	bool is_said = !r->rec.id &&
+		       (r->is_ahead || r->rec.err == EDQUOT || r->rec.err == EACCES);
+	if (r->rec.err && !r->is_cancelled && !is_said)
 		log_notice("ino=%llu request=%llu failed: %s", (unsigned long long)r->ino,
 			   (unsigned long long)r->rec.id, r->rec.error);
 	if (r->rec.id)

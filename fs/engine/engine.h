@@ -224,6 +224,13 @@ struct source_status {
 int engine_source_status(struct engine *e, const char *source, struct source_status *ret);
 /* JSON lines, a restore in flight each, with its waiters. */
 int engine_queue_text(struct engine *e, struct buf *out);
+/* The budget with the least left of those that reading `ino` would draw on. 1, 0 (there is none), or
+ * -errno. */
+struct budget_draw;
+struct budget_use;
+int engine_tightest(struct engine *e, uint64_t ino, const char *source, uint32_t uid,
+		    uint32_t gid, const struct origin *origin, struct budget_draw *ret,
+		    struct budget_use *ret_use);
 /* For people: a line for each storm that is stopped. */
 int engine_storm_text(struct engine *e, struct buf *out);
 

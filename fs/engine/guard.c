@@ -195,3 +195,36 @@ void guard_refusal_text(const struct budget_draw *draw, const struct budget_use 
 		return;
 	}
 }
+
+void guard_left_text(const struct budget_draw *draw, const struct budget_use *use,
+		     char *ret, size_t room)
+{
+	char a[48], b[48];
+	int at = 0;
+
+	*ret = '\0';
+	if (draw->limit >= 0) {
+		money_t left = money_left(draw, use);
+
+		money_words(left > 0 ? left : 0, a);
+		money_words(draw->limit, b);
+		at += snprintf(ret, room, "%s of %s USD", a, b);
+	}
+	if (draw->bytes && (size_t)at < room) {
+		uint64_t used = (uint64_t)(use->spent_bytes + use->reserved_bytes);
+
+		size_words(used < draw->bytes ? draw->bytes - used : 0, a);
+		size_words(draw->bytes, b);
+		at += snprintf(ret + at, room - (size_t)at, "%s%s of %s", at ? ", " : "",
+			       a, b);
+	}
+	if (draw->files && (size_t)at < room) {
+		uint64_t used = (uint64_t)(use->spent_files + use->reserved_files);
+
+		snprintf(
+			ret + at, room - (size_t)at, "%s%llu of %llu files",
+			at ? ", " : "",
+			(unsigned long long)(used < draw->files ? draw->files - used : 0),
+			(unsigned long long)draw->files);
+	}
+}

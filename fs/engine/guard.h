@@ -36,6 +36,9 @@ struct guard_need {
 void guard_refusal_text(const struct budget_draw *draw, const struct budget_use *use,
 			const struct guard_need *need, char *ret, size_t room);
 
+/* "1.23 of 5.00 USD, 3 of 50 files": what is left of it. */
+void guard_left_text(const struct budget_draw *draw, const struct budget_use *use,
+		     char *ret, size_t room);
 /* The budget with the least money left, or where none is of money the first; n is not 0. */
 size_t guard_tightest(const struct budget_draw *draws, const struct budget_use *uses,
 		      size_t n);

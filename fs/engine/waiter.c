@@ -132,7 +132,8 @@ void waiter_take(struct engine *e, struct waiter *w)
 	if (result < 0)
 		waiter_answer(w, wish_errno(result));
 	else if (w->how == WAIT_NEVER)
-		waiter_answer(w, -EAGAIN);
+		waiter_answer(w, r->phase == PHASE_ENDING && r->rec.err ? -r->rec.err
+									: -EAGAIN);
 	else if (w->how == WAIT_FAULT && r->phase != PHASE_FETCHING &&
 		 r->phase != PHASE_PROVING) {
 		fault_explain(r);

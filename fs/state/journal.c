@@ -3,6 +3,7 @@
 
 #include "str.h"
 #include <assert.h>
+#include <stdio.h>
 #include <sys/random.h>
 
 bool request_is_final(enum request_state s)
@@ -198,15 +199,34 @@ void journal_reserve_post(struct journal *j, struct reserve_op *op)
 
 /* ---- step ---- */
 
-static int charges_add(struct journal *j, MDB_txn *txn, struct step_op *op,
-		       const struct request *old, money_t *ret_total)
+/* The names of the budgets a charge is drawn on: keys begin with them. What has no room is left out
+ * whole. */
+static void names_of(const struct budget_draw *draws, size_t n, char *ret, size_t room)
 {
+	size_t at = 0;
+
+	*ret = '\0';
+	for (size_t i = 0; i < n; i++) {
+		int len = (int)strcspn(draws[i].key, "/");
+
+		if (at + (size_t)len + 2 > room)
+			return;
+		at += (size_t)snprintf(ret + at, room - at, "%s%.*s", at ? "," : "", len,
+				       draws[i].key);
+	}
+}
+
+static int charges_add(struct journal *j, MDB_txn *txn, struct step_op *op,
+		       const struct request_row *row, money_t *ret_total)
+{
+	const struct request *old = &row->rec;
 	money_t total = 0;
 	for (size_t i = 0; i < op->n_charges; i++) {
 		struct charge *c = &op->charges[i];
 		c->request_id = old->id;
 		if (!c->ino)
 			c->ino = old->ino;
+		names_of(row->draws, row->n_draws, c->budgets, sizeof(c->budgets));
 		int r = ledger_add(j, txn, c);
 		if (r < 0)
 			return r;
@@ -230,7 +250,7 @@ static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 		return -EPROTO;
 
 	money_t total = 0;
-	r = charges_add(j, txn, op, &row.rec, &total);
+	r = charges_add(j, txn, op, &row, &total);
 	if (r < 0)
 		return r;
 	struct budget_use moved = settle(&row.rec, total, op->is_counted, is_final);
@@ -282,6 +302,7 @@ static int charge_apply(void *target, MDB_txn *txn, struct state_op *base)
 	struct journal *j = target;
 	struct charge_op *op = container_of(base, struct charge_op, op);
 	int r = draws_check(op->draws, op->n_draws);
+	names_of(op->draws, op->n_draws, op->charge.budgets, sizeof(op->charge.budgets));
 	if (r == 0)
 		r = ledger_add(j, txn, &op->charge);
 	for (size_t i = 0; r == 0 && i < op->n_draws; i++)

@@ -72,13 +72,43 @@ static void what_is_no_request_is_invalid_and_changes_nothing(void **state)
 static void words_of_later_versions_are_known_but_refused(void **state)
 {
 	static const char *const lines[] = {
-		"pin days=7",    "unpin",         "approve 12",
-		"get email=a@b", "get group=lab", "get range=0-10",
+		"pin days=7",
+		"unpin",
+		"get email=a@b",
+		"get range=0-10",
 	};
 	struct ask_line line;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		assert_int_equal(parse(lines[i], &line), -EOPNOTSUPP);
+}
+
+static void an_approval_is_of_a_file_a_number_or_a_storm(void **state)
+{
+	struct ask_line line;
+
+	assert_int_equal(parse("approve\n", &line), 0);
+	assert_int_equal(line.verb, ASK_APPROVE);
+	assert_int_equal(line.request_id + line.storm_id, 0);
+	assert_int_equal(parse("approve 12", &line), 0);
+	assert_int_equal(line.request_id, 12);
+	assert_int_equal(parse("approve storm-3", &line), 0);
+	assert_int_equal(line.storm_id, 3);
+	assert_int_equal(parse("approve 0", &line), -EINVAL);
+	assert_int_equal(parse("approve x", &line), -EINVAL);
+	assert_int_equal(parse("approve 1 2", &line), -EINVAL);
+}
+
+static void a_get_says_who_is_charged(void **state)
+{
+	struct ask_line line;
+
+	assert_int_equal(parse("get group=lab project=rna tier=bulk", &line), 0);
+	assert_string_equal(line.group, "lab");
+	assert_string_equal(line.project, "rna");
+	assert_int_equal(parse("get group=", &line), -EINVAL);
+	assert_int_equal(parse("get project=a,b", &line), -EINVAL);
+	assert_int_equal(parse("cancel group=lab", &line), -EINVAL);
 }
 
 int main(void)
@@ -87,6 +117,8 @@ int main(void)
 		cmocka_unit_test(a_get_takes_its_settings_in_any_order),
 		cmocka_unit_test(other_verbs_stand_alone),
 		cmocka_unit_test(what_is_no_request_is_invalid_and_changes_nothing),
+		cmocka_unit_test(an_approval_is_of_a_file_a_number_or_a_storm),
+		cmocka_unit_test(a_get_says_who_is_charged),
 		cmocka_unit_test(words_of_later_versions_are_known_but_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,8 @@ static const struct flag {
 	{ 'R', "retry", NULL, "ask again for what has failed, no more; implies -r" },
 	{ 't', "tier", "TIER", "expedited, standard or bulk; else what the mount says" },
 	{ 'd', "days", "N", "how long an S3 copy is kept; else what the mount says" },
+	{ 'g', "group", "NAME", "one of your groups: its budgets count, it is charged" },
+	{ 'p', "project", "NAME", "one of your projects: it is charged" },
 	{ 'w', "wait", NULL, "wait until the files are here" },
 	{ 'T', "timeout", "TIME", "wait no longer than this (30s, 5m, 12h): status 75" },
 	{ 'f', "from", "FILE", "a vault's inventory, JSON or CSV, instead of a new one" },
@@ -117,6 +119,12 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 		return 0;
 	case 'F':
 		set->files_from = value;
+		return 0;
+	case 'g':
+		set->group = value;
+		return 0;
+	case 'p':
+		set->project = value;
 		return 0;
 	case 'd':
 		if (str_to_u64(value, &set->days) < 0 || set->days == 0)

@@ -33,8 +33,9 @@ struct settings {
 	/* find; NULL: whatever it is */
 	const char *name, *size, *before, *after;
 	const char *state, *storage_class, *tree_hash, *id;
-	bool is_null;  /* NUL behind each path */
-	bool is_clash; /* names that others take for one */
+	bool is_null;                /* NUL behind each path */
+	bool is_clash;               /* names that others take for one */
+	const char *group, *project; /* who is charged; NULL: as it follows */
 };
 
 struct verb {
@@ -53,6 +54,7 @@ int get_run(const struct settings *set, char **paths, size_t n);
 int wait_run(const struct settings *set, char **paths, size_t n);
 int cancel_run(const struct settings *set, char **paths, size_t n);
 int find_run(const struct settings *set, char **paths, size_t n);
+int approve_run(const struct settings *set, char **paths, size_t n);
 int evict_run(const struct settings *set, char **paths, size_t n);
 int top_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);

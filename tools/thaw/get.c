@@ -9,32 +9,49 @@
 #include "wait.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct getting {
 	struct walk walk;
 	const struct settings *set;
-	char line[128]; /* what is written to each .request */
+	char line[512]; /* what is written to each .request */
 	struct file_list asked;
 	uint64_t bytes;
 	money_t estimate;
 	size_t n_here, n_unpriced;
 };
 
+/* One word of a line. */
+static int word_add(struct buf *line, const char *key, const char *value)
+{
+	if (!value)
+		return 0;
+	if (value[strcspn(value, " \t\n")]) {
+		fprintf(stderr, "thaw get: \"%s\" is no %s\n", value, key);
+		return -EINVAL;
+	}
+	return buf_printf(line, " %s=%s", key, value);
+}
+
 static int line_make(struct getting *g)
 {
 	const struct settings *set = g->set;
-	char days[32] = "";
+	_buf_ struct buf line;
 
-	if (set->days)
-		snprintf(days, sizeof(days), " days=%llu", (unsigned long long)set->days);
-	int n = snprintf(g->line, sizeof(g->line), "get%s%s%s\n",
-			 set->tier ? " tier=" : "", set->tier ? set->tier : "", days);
-	if (n < 0 || (size_t)n >= sizeof(g->line) ||
-	    (set->tier && set->tier[strcspn(set->tier, " \t\n")])) {
-		fprintf(stderr, "thaw get: \"%s\" is no tier\n", set->tier);
-		return -EINVAL;
-	}
-	return 0;
+	buf_init(&line, sizeof(g->line) - 1);
+	buf_puts(&line, "get");
+	int r = word_add(&line, "tier", set->tier);
+	if (!r && set->days)
+		r = buf_printf(&line, " days=%llu", (unsigned long long)set->days);
+	if (!r)
+		r = word_add(&line, "group", set->group);
+	if (!r)
+		r = word_add(&line, "project", set->project);
+	if (!r)
+		r = buf_putc(&line, '\n');
+	if (!r)
+		memcpy(g->line, line.data, line.len + 1);
+	return r;
 }
 
 static void asked_print(struct getting *g, const struct file *f, const struct item *it)

@@ -34,7 +34,7 @@ static const struct verb verbs[] = {
 		"get",
 		get_run,
 		"ask for cold files: this spends money, within the budgets",
-		"rRtdwTj",
+		"rRtdgpwTj",
 		"PATH...",
 		"A directory stands for the files in it, with -r for those below as well.\n"
 		"With --retry PATH may be left out: the current directory.\n"
@@ -60,6 +60,18 @@ static const struct verb verbs[] = {
 		"r",
 		"PATH...",
 		"example: thaw cancel /mnt/archive/run-07.tar\n",
+		false,
+	},
+	{
+		"approve",
+		approve_run,
+		"let through what a budget or a policy refused or holds",
+		"r",
+		"PATH... | ID... [DIR]",
+		"Who may: approvers of the budget, and administrators. ID is a request's number,\n"
+		"or storm-N for a reader that the storm breaker has stopped; DIR is any directory\n"
+		"of the mount, the current one if it is left out.\n\n"
+		"example: thaw approve -r /mnt/archive/2019\n",
 		false,
 	},
 	{

@@ -375,6 +375,7 @@ int s3_restore_object(struct s3_call *call)
 	int r = read_wanted(call, &w);
 	if (r)
 		return r;
+	snprintf(call->req->tier, sizeof(call->req->tier), "%s", tier_names[w.tier]);
 	pthread_mutex_lock(&call->sim->mu);
 	r = restore_locked(call, &w, &c);
 	pthread_mutex_unlock(&call->sim->mu);

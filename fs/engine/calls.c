@@ -7,13 +7,14 @@
 
 /* What a service takes a second, of one account in one region. S3: 1000 restores, 5500 HEADs (AWS
  * protocol reference 2.8, 4, 2026-09); half of it leaves room for others. Vaults have no published
- * limit; 100 is what the solutions of Amazon's own ask at (lessons 1C, 2026-09). */
+ * limit; 100 is what the solutions of Amazon's own ask at (lessons 1C, 2026-09). Looks at one share
+ * walks over its jobs, which have a pace of their own (backend/jobs.c). */
 static const struct {
 	const char *scheme;
 	double looks, sends;
 } limits[] = {
 	{ "s3", 2500, 500 },
-	{ "glacier", 100, 100 },
+	{ "glacier", 0, 100 },
 };
 
 int service_join(struct source *s)
@@ -84,7 +85,9 @@ static void call_leave(struct call *c)
 static void call_end(struct call *c, struct engine *e)
 {
 	c->is_taken = false;
-	e->n_bulk_calls -= c->is_bulk;
+	e->n_shared_calls -= c->is_shared;
+	e->n_network_calls -= !c->is_shared;
+	e->n_bulk_calls -= !c->is_shared && c->is_bulk;
 }
 
 /* It does less from now on, if it says that this is too much. */
@@ -200,6 +203,15 @@ static void pace_take(struct restore *r)
 			    engine_service_ms(s->engine));
 }
 
+/* A look at a vault is hardly a call: one walk over its jobs answers all that wait. */
+static bool has_room(const struct engine *e, bool urgent, bool is_shared)
+{
+	if (is_shared)
+		return e->n_shared_calls < CALLS_SHARED - (urgent ? 0 : CALLS_NETWORK);
+	return e->n_network_calls < CALLS_NETWORK &&
+	       (urgent || e->n_bulk_calls < CALLS_BULK);
+}
+
 /* Starts one call of the source; `ret_wait_ms` becomes less where one only has to wait. */
 static bool source_call(struct source *s, bool urgent, bool is_paid_call,
 			int64_t *ret_wait_ms)
@@ -215,12 +227,16 @@ static bool source_call(struct source *s, bool urgent, bool is_paid_call,
 		*ret_wait_ms = wait < *ret_wait_ms ? wait : *ret_wait_ms;
 		return false;
 	}
-	struct call *c = call_free(e);
-	if (!c || (!urgent && e->n_bulk_calls >= CALLS_BULK))
+	bool is_shared = !is_paid_call && s->backend->ops->catalog_is_job;
+	struct call *c = has_room(e, urgent, is_shared) ? call_free(e) : NULL;
+	if (!c)
 		return false;
 	struct restore *r = container_of(turns_take(ts, urgent), struct restore, turn);
 	c->is_bulk = !urgent;
-	e->n_bulk_calls += c->is_bulk;
+	c->is_shared = is_shared;
+	e->n_shared_calls += c->is_shared;
+	e->n_network_calls += !c->is_shared;
+	e->n_bulk_calls += !c->is_shared && c->is_bulk;
 	pace_take(r);
 	call_start(c, r);
 	return true;

@@ -35,10 +35,12 @@
 #include <pthread.h>
 #include <stdio.h>
 
-/* Control calls (find, restore, probe) under way at once, over all sources. */
-#define CALLS_MAX 32
-/* Of them those nobody waits for. */
-#define CALLS_BULK 24
+/* Control calls (find, restore, probe) under way at once, over all sources; of them those nobody
+ * waits for; and besides them looks at a vault, which share one walk over its jobs. */
+#define CALLS_NETWORK 32
+#define CALLS_BULK    24
+#define CALLS_SHARED  224
+#define CALLS_MAX     (CALLS_NETWORK + CALLS_SHARED)
 /* Ranges under way at once, each with a buffer of one chunk; and for one file. */
 #define TRANSFERS_MAX      6
 #define TRANSFERS_PER_FILE 4
@@ -172,7 +174,7 @@ struct call {
 	struct backend_call backend;
 	struct object object;
 	struct restore *restore; /* NULL: nobody waits for its answer any more */
-	bool is_taken, is_answered, is_bulk;
+	bool is_taken, is_answered, is_bulk, is_shared;
 };
 
 enum transfer_state {
@@ -234,7 +236,7 @@ struct engine {
 
 	struct call calls[CALLS_MAX];
 	struct turns backlog; /* asks of whole directories, taken a few at a time */
-	unsigned int n_bulk_calls;
+	unsigned int n_network_calls, n_bulk_calls, n_shared_calls;
 	struct timer paced;             /* real: a call may leave again */
 	struct service_list services;   /* owned */
 	struct extra_queue extra_calls; /* of extras, waiting for a turn */

@@ -2,6 +2,7 @@
 #include "mount.h"
 #include "catalog.h"
 #include "clock.h"
+#include "dir_cache.h"
 #include "open.h"
 #include <unistd.h>
 
@@ -43,9 +44,10 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	if (r < 0)
 		return r;
 	m->opens = open_table_new();
+	m->dir_cache = dir_cache_new();
 	m->readers = worker_new("reader", READERS);
 	m->walker = worker_new("walker", 1);
-	if (!m->opens || !m->readers || !m->walker)
+	if (!m->opens || !m->dir_cache || !m->readers || !m->walker)
 		return -ENOMEM;
 	*ret = steal_ptr(m);
 	return 0;
@@ -70,6 +72,7 @@ void mount_free(struct mount *m)
 	mount_end_walks(m);
 	mount_end_reads(m);
 	open_table_free(m->opens);
+	dir_cache_free(m->dir_cache);
 	free(m->sources);
 	free(m);
 }

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+struct dir_cache;
 struct open_table;
 struct fuse_session;
 
@@ -38,6 +39,7 @@ struct mount {
 	int64_t born_ms; /* service time */
 
 	struct open_table *opens;
+	struct dir_cache *dir_cache;
 	struct worker *readers; /* answers reads whose bytes have arrived */
 	struct worker *walker;  /* walks subtrees */
 

@@ -3,7 +3,9 @@
 #include "ask.h"
 #include "attribute.h"
 #include "catalog.h"
+#include "clock.h"
 #include "dir.h"
+#include "dir_cache.h"
 #include "log.h"
 #include "open.h"
 #include "poller.h"
@@ -137,8 +139,15 @@ static void op_statfs(fuse_req_t req, fuse_ino_t id)
 	struct mount *m = mount_of(req);
 	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
 
+	struct entry e;
+	struct node node = node_of(m, id);
+	/* Below a source: what that one holds. */
+	bool is_one = node.ino != MOUNT_ROOT_INO &&
+		      catalog_get(m->state->catalog, node.ino, &e) == 0;
 	for (size_t i = 0; i < m->n_sources; i++) {
 		struct source_info info;
+		if (is_one && !streq(m->sources[i].name, e.source))
+			continue;
 		if (catalog_source(m->state->catalog, m->sources[i].name, &info) < 0)
 			continue;
 		st.f_blocks += (info.bytes + st.f_frsize - 1) / st.f_frsize;
@@ -160,6 +169,22 @@ static void list(fuse_req_t req, fuse_ino_t id, size_t size, off_t off, bool is_
 		reply_err(req, r);
 	else
 		(void)fuse_reply_buf(req, out, page.len);
+}
+
+static void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct node node = node_of(m, id);
+
+	/* What the catalog lists; a source without one is asked again at once. */
+	if (node.kind == NODE_PLAIN && node.ino != MOUNT_ROOT_INO &&
+	    !mount_is_nameless(m, node.ino)) {
+		fi->cache_readdir = 1;
+		fi->keep_cache = dir_cache_holds(m->dir_cache, node.ino,
+						 catalog_turn(m->state->catalog),
+						 clock_real_ms(m->clock));
+	}
+	(void)fuse_reply_open(req, fi);
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t off,
@@ -517,6 +542,7 @@ const struct fuse_lowlevel_ops ops = {
 	.setattr = op_setattr,
 	.access = op_access,
 	.statfs = op_statfs,
+	.opendir = op_opendir,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
 	.open = op_open,

@@ -77,12 +77,8 @@ static int name_row(struct naming *n, uint64_t parent, const char *name, size_t 
 static int file_rows(struct naming *n, const struct line *line, const char *name,
 		     uint64_t parent, uint64_t ino)
 {
-	struct entry e;
+	struct entry e = { .ino = ino, .parent = parent, .type = ENTRY_FILE };
 	struct object *o = &e.object;
-	/* Not all of it is cleared: the strings are long, and end in NUL. */
-	e.ino = ino;
-	e.parent = parent;
-	e.type = ENTRY_FILE;
 	COPY(e.name, name);
 	COPY(o->id, line->id);
 	COPY(o->version, line->version);

@@ -87,7 +87,9 @@ static void unescape(struct json_field *f)
 
 int json_flat(char *text, size_t len, struct json_field *ret, size_t max)
 {
-	struct scan s = { text, text + len, ret, 0, max };
+	struct scan s = { .fields = ret, .max = max };
+	s.at = text;
+	s.end = text + len;
 	bool is_flat = take(&s, '{');
 	if (is_flat && !take(&s, '}')) {
 		do {

@@ -247,7 +247,7 @@ static int row_read(MDB_val key, MDB_val val, struct source_row *ret)
 /* A source whose names are lost or cannot be read is one without a catalog: it is listed again. */
 static int source_load(struct catalog *c, MDB_val key, MDB_val val)
 {
-	struct source_row row;
+	struct source_row row = { .gen = 0 };
 	struct shelf *shelf = NULL;
 	int r = row_read(key, val, &row);
 	if (r < 0)

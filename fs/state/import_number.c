@@ -34,7 +34,7 @@ static int answer_all(struct import *im, struct merge *m, enum identity_table ta
 	uint64_t *answers = import_answers(im);
 	uint64_t base = table == IDENTITY_PLACES ? im->n_entries : 0;
 	struct identity_scan scan;
-	struct ident now, leader = { .place = 0 };
+	struct ident now = { .place = 0 }, leader = now;
 	bool has_leader = false;
 	int r = identity_scan_begin(im->catalog->identities, table, &scan);
 	if (r == 0)

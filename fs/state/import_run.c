@@ -193,7 +193,7 @@ static int ensure_prepare(void *target, struct state_op *base)
 	struct ensure_op *op = container_of(base, struct ensure_op, op);
 	struct identity_key key;
 	_buf_ struct buf whole;
-	uint64_t root;
+	uint64_t root = 0;
 	buf_init(&whole, BUF_TEXT_MAX);
 	identity_begin(&whole, op->ns, IDENTITY_SOURCE);
 	buf_puts(&whole, op->source);

@@ -372,6 +372,38 @@ def bad_amount(s):
     s.configure(CONFIG + "[budget lab]\nmoney = much\n")
 
 
+@situation("a budget of nothing")
+def _(s):
+    s.configure(CONFIG + "[budget lab]\nper = day\n")
+
+
+@situation("a budget's path in no source")
+def _(s):
+    s.configure(CONFIG + "[budget lab]\nmoney = 1\nwho = path:/nowhere\n")
+
+
+@situation("a policy for nobody there is")
+def _(s):
+    s.configure(CONFIG + "[policy /lab]\nusers = nobodyatall\n")
+
+
+@situation("a policy's unknown tier")
+def _(s):
+    s.configure(CONFIG + "[policy]\ntiers = bulk, quick\n")
+
+
+@situation("a storm limit that is no number")
+def _(s):
+    s.configure(CONFIG + "[policy]\nstorm-files = many\n")
+
+
+@situation("a chargeback file with a bad line")
+def _(s):
+    (s.dir / "who").write_text("user:root dna\nroot dna\n")
+    s.configure(CONFIG + f"[policy]\nchargeback = {s.dir}/who\n")
+    s.names["FILE"] = s.dir / "who"
+
+
 @situation("an inventory of S3 for a vault")
 def inventory_of_vault(s):
     s.configure(f"[source photos]\nurl = glacier://us-east-1/photos\nendpoint = {s.sim.url}\n"

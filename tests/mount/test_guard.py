@@ -236,6 +236,7 @@ def test_what_is_held_waits_also_over_a_restart_until_it_is_approved(start):
 
 
 def test_a_group_and_a_project_are_charged_where_they_are_his(start, tmp_path):
+    """S95"""
     (tmp_path / "who").write_text("# who pays\nuser:thawalice dna\nuser:thawalice rna\n"
                                   "group:thawfilm film-42\n")
     mount = start(f"[policy]\nchargeback = {tmp_path}/who\n"

@@ -182,3 +182,21 @@ int json_quote(struct buf *out, const char *s)
 	}
 	return buf_putc(out, '"');
 }
+
+int json_each(struct json_object *o,
+	      int (*each)(void *arg, const char *key, struct json_object *value),
+	      void *arg)
+{
+	int r = 0;
+
+	if (!json_object_is_type(o, json_type_object))
+		return 0;
+	struct json_object_iterator at = json_object_iter_begin(o);
+	struct json_object_iterator end = json_object_iter_end(o);
+	while (r == 0 && !json_object_iter_equal(&at, &end)) {
+		r = each(arg, json_object_iter_peek_name(&at),
+			 json_object_iter_peek_value(&at));
+		json_object_iter_next(&at);
+	}
+	return r;
+}

@@ -30,6 +30,11 @@ struct json_object *json_at(struct json_object *array, size_t i);
 /* The value itself, if it is a string: borrowed; else NULL. */
 const char *json_text(struct json_object *o);
 int json_child(struct json_object *o, const char *key, struct json_object **ret);
+/* Calls for every member of an object, as it stands there; stops at an answer that is not 0 and gives
+ * it back. */
+int json_each(struct json_object *o,
+	      int (*each)(void *arg, const char *key, struct json_object *value),
+	      void *arg);
 
 /* An object of nothing but strings and whole numbers is taken apart where it stands, some five times
  * as quickly: for lists of millions. Of a key that comes twice the later counts. */
@@ -62,6 +67,13 @@ struct json_stream *json_stream_new(const char *array_key, json_element_fn eleme
 typedef int (*json_text_fn)(void *arg, uint64_t offset, const char *text, size_t len);
 struct json_stream *json_stream_new_raw(const char *array_key, json_text_fn element,
 					json_member_fn member, void *arg);
+/* Likewise for a document without such an array, some of whose objects are too large to be taken
+ * whole: the members of those named with json_stream_open() go to `member` one by one, with their
+ * path ("terms.OnDemand.KEY"), as do all others at the top level. What is longer than 64 KiB and not
+ * opened is left out. */
+struct json_stream *json_stream_new_map(json_member_fn member, void *arg);
+/* Before feeding. `path` of an object ("terms", then "terms.OnDemand"): at most 4; borrowed. */
+void json_stream_open(struct json_stream *s, const char *path);
 /* 0, -EBADMSG (not JSON, or not of that shape), -EMSGSIZE, or what a callback answered. */
 int json_stream_feed(struct json_stream *s, const char *data, size_t len);
 /* 0 if the document is complete, else -EBADMSG. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_stream - takes the top level of a document apart and leaves the pieces to json-c.
+/* json_stream - takes the top level of a document apart, and the objects that are entered, and leaves
+ * the pieces to json-c.
  *
  * `steps` is all of the grammar that is known here. A key, value or element is collected whole
  * (`piece`) by counting brackets outside strings; whether it is JSON inside, json-c says.
@@ -7,10 +8,13 @@
 #include "json.h"
 #include "str.h"
 
+#include <assert.h>
 #include <json-c/json.h>
+#include <stdio.h>
 
 #define PIECE_MAX ((size_t)65536)
 #define DEPTH_MAX 32
+#define OPEN_MAX  4
 
 enum stream_state {
 	BEGIN,
@@ -58,7 +62,7 @@ static const struct step {
 };
 
 struct json_stream {
-	char *array_key;
+	char *array_key; /* NULL: a map */
 	json_element_fn element;
 	json_text_fn text;     /* instead of `element` */
 	json_member_fn member; /* may be NULL */
@@ -72,22 +76,41 @@ struct json_stream {
 	bool is_bare; /* the piece is a number or a word: ends before what follows */
 	bool is_in_string, is_escaped;
 
-	char *key; /* of the value that comes or is being read */
+	char *key; /* of the value that comes or is being read: with its path */
 	bool has_array;
+	const char *open[OPEN_MAX]; /* paths of objects that are entered */
+	size_t n_open;
+	struct buf
+		path; /* of the object that is entered, with a dot behind; "" at the top */
 	uint64_t taken;
 	int err; /* the first failure; stays */
 };
 
-struct json_stream *json_stream_new(const char *array_key, json_element_fn element,
-				    json_member_fn member, void *arg)
+struct json_stream *json_stream_new_map(json_member_fn member, void *arg)
 {
 	struct json_stream *s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
 	buf_init(&s->piece, PIECE_MAX);
-	s->element = element;
+	buf_init(&s->path, PIECE_MAX);
 	s->member = member;
 	s->arg = arg;
+	return s;
+}
+
+void json_stream_open(struct json_stream *s, const char *path)
+{
+	assert(s->n_open < OPEN_MAX);
+	s->open[s->n_open++] = path;
+}
+
+struct json_stream *json_stream_new(const char *array_key, json_element_fn element,
+				    json_member_fn member, void *arg)
+{
+	struct json_stream *s = json_stream_new_map(member, arg);
+	if (!s)
+		return NULL;
+	s->element = element;
 	s->array_key = strdup(array_key);
 	if (!s->array_key) {
 		json_stream_free(s);
@@ -110,6 +133,7 @@ void json_stream_free(struct json_stream *s)
 	if (!s)
 		return;
 	buf_done(&s->piece);
+	buf_done(&s->path);
 	free(s->array_key);
 	free(s->key);
 	free(s);
@@ -139,9 +163,37 @@ static void piece_begin(struct json_stream *s, enum piece_kind kind, char c)
 
 static int key_end(struct json_stream *s, struct json_object *o)
 {
+	const char *path = s->path.len ? s->path.data : "";
+
 	free(s->key);
-	s->key = strdup(json_object_get_string(o));
+	if (asprintf(&s->key, "%s%s", path, json_object_get_string(o)) < 0)
+		s->key = NULL;
 	return s->key ? 0 : -ENOMEM;
+}
+
+static bool is_opened(const struct json_stream *s)
+{
+	for (size_t i = 0; i < s->n_open; i++)
+		if (streq(s->open[i], s->key))
+			return true;
+	return false;
+}
+
+static int path_enter(struct json_stream *s)
+{
+	buf_reset(&s->path);
+	return buf_printf(&s->path, "%s.", s->key);
+}
+
+/* From "terms.OnDemand." to "terms.", from there to "". */
+static void path_leave(struct json_stream *s)
+{
+	size_t len = s->path.len - 1;
+
+	while (len && s->path.data[len - 1] != '.')
+		len--;
+	s->path.len = len;
+	s->path.data[len] = '\0';
 }
 
 /* The piece is complete: hands it on. */
@@ -150,6 +202,8 @@ static int piece_end(struct json_stream *s)
 	enum piece_kind kind = s->kind;
 	s->kind = PIECE_NONE;
 
+	if (s->piece.err)
+		return 0; /* too long: left out */
 	if (kind == PIECE_ELEMENT && s->text)
 		return s->text(s->arg, s->began, s->piece.data, s->piece.len);
 	_cleanup_(json_freep) struct json_object *o =
@@ -226,7 +280,8 @@ static int piece_feed(struct json_stream *s, const char *data, size_t len, size_
 	}
 
 	int r = buf_add(&s->piece, data, n);
-	if (r < 0)
+	bool may_be_left_out = !s->array_key && s->kind == PIECE_VALUE;
+	if (r < 0 && !(may_be_left_out && r == -EMSGSIZE))
 		return r;
 	*ret_n = n;
 	return is_done > 0 ? piece_end(s) : 0;
@@ -252,7 +307,16 @@ static int token_step(struct json_stream *s, char c, size_t *ret_n)
 	if (!step)
 		return -EBADMSG;
 	enum stream_state next = step->next;
-	if (next == VALUE && streq(s->key, s->array_key)) {
+	if (s->state == VALUE && c == '{' && is_opened(s)) {
+		*ret_n = 1;
+		s->state = FIRST_KEY;
+		return path_enter(s);
+	}
+	if (next == END && s->path.len) {
+		next = AFTER_VALUE;
+		path_leave(s);
+	}
+	if (next == VALUE && s->array_key && streq(s->key, s->array_key)) {
 		if (s->has_array)
 			return -EBADMSG;
 		s->has_array = true;
@@ -287,5 +351,6 @@ int json_stream_end(struct json_stream *s)
 	if (s->err < 0)
 		return s->err;
 	/* Stopped by a callback, cut off, or without the array. */
-	return s->err > 0 || s->state != END || !s->has_array ? -EBADMSG : 0;
+	bool lacks_array = s->array_key && !s->has_array;
+	return s->err > 0 || s->state != END || lacks_array ? -EBADMSG : 0;
 }

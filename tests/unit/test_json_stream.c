@@ -233,9 +233,74 @@ static void the_offset_says_where_it_broke(void **state)
 	buf_done(&seen.log);
 }
 
+/* ---- maps ---- */
+
+static int path_seen(void *arg, const char *path, struct json_object *value)
+{
+	struct seen *seen = arg;
+	const char *v = "?";
+
+	json_str(value, "v", &v);
+	buf_printf(&seen->log, "%s=%s ", path, v);
+	return 0;
+}
+
+static void objects_that_are_entered_give_their_members(void **state)
+{
+	static const char doc[] =
+		"{\"a\":{\"v\":\"1\"},\"p\":{},\"t\":{\"x\":{\"y\":{}},\"o\":{\"k.1\":{\"v\":"
+		"\"}\"},\"k2\":{\"v\":\"3\"}},\"z\":[{}]},\"o\":{\"v\":\"4\"},\"p\":{\"q\":{}}}";
+	(void)state;
+
+	for (size_t cut = 0; cut < sizeof(doc); cut++) {
+		struct seen seen = { .elements = 0 };
+
+		buf_init(&seen.log, BUF_TEXT_MAX);
+		_cleanup_(json_stream_freep) struct json_stream *s =
+			json_stream_new_map(path_seen, &seen);
+		assert_non_null(s);
+		json_stream_open(s, "p");
+		json_stream_open(s, "t");
+		json_stream_open(s, "t.o");
+		assert_int_equal(json_stream_feed(s, doc, cut), 0);
+		assert_int_equal(json_stream_feed(s, doc + cut, sizeof(doc) - 1 - cut),
+				 0);
+		assert_int_equal(json_stream_end(s), 0);
+		assert_string_equal(seen.log.data,
+				    "a=1 t.x=? t.o.k.1=} t.o.k2=3 t.z=? o=4 p.q=? ");
+		buf_done(&seen.log);
+	}
+}
+
+static void what_is_too_long_is_left_out_of_a_map(void **state)
+{
+	struct seen seen = { .elements = 0 };
+	_buf_ struct buf doc;
+	(void)state;
+
+	buf_init(&doc, BUF_TEXT_MAX);
+	buf_init(&seen.log, BUF_TEXT_MAX);
+	buf_puts(&doc, "{\"a\":{\"v\":\"");
+	for (int i = 0; i < 70000; i++)
+		buf_putc(&doc, 'x');
+	buf_puts(&doc, "\"},\"b\":{\"v\":\"2\"}}");
+	_cleanup_(json_stream_freep) struct json_stream *s =
+		json_stream_new_map(path_seen, &seen);
+	for (size_t at = 0; at < doc.len; at += 1000)
+		assert_int_equal(
+			json_stream_feed(s, doc.data + at,
+					 doc.len - at < 1000 ? doc.len - at : 1000),
+			0);
+	assert_int_equal(json_stream_end(s), 0);
+	assert_string_equal(seen.log.data, "b=2 ");
+	buf_done(&seen.log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(objects_that_are_entered_give_their_members),
+		cmocka_unit_test(what_is_too_long_is_left_out_of_a_map),
 		cmocka_unit_test(a_document_cut_anywhere_reads_the_same),
 		cmocka_unit_test(a_truncated_document_is_never_complete),
 		cmocka_unit_test(what_is_not_such_a_document_is_refused),

@@ -35,6 +35,11 @@ static const struct flag {
 	{ 'i', "id", "ID", "an archive's id, or an object's key" },
 	{ 'C', "clashes", NULL, "names like another's but for case or Unicode's form" },
 	{ '0', "null", NULL, "end each path with a NUL, for xargs -0" },
+	{ 'D', "state", "DIR", "the daemon's state directory; else where it usually is" },
+	{ 'e', "endpoint", "URL", "of another service than Amazon's own" },
+	{ 'P', "profile", "NAME", "AWS profile, with --api; else the usual chain" },
+	{ 'A', "api", NULL, "ask GetProducts, which needs credentials" },
+	{ 'o', "older", "TIME", "what counts as old; else 365d" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -126,10 +131,23 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 	case 'p':
 		set->project = value;
 		return 0;
+	case 'D':
+		set->state_dir = value;
+		return 0;
+	case 'e':
+		set->endpoint = value;
+		return 0;
+	case 'P':
+		set->profile = value;
+		return 0;
+	case 'A':
+		set->is_api = true;
+		return 0;
 	case 'd':
 		if (str_to_u64(value, &set->days) < 0 || set->days == 0)
 			return value_refuse(verb, f, value);
 		return 0;
+	case 'o':
 	case 'T':
 		if (str_to_duration_ms(value, &set->limit_ms) < 0 || set->limit_ms == 0)
 			return value_refuse(verb, f, value);

@@ -36,6 +36,9 @@ struct settings {
 	bool is_null;                /* NUL behind each path */
 	bool is_clash;               /* names that others take for one */
 	const char *group, *project; /* who is charged; NULL: as it follows */
+	/* prices */
+	const char *state_dir, *endpoint, *profile; /* NULL: the usual one */
+	bool is_api;
 };
 
 struct verb {
@@ -59,6 +62,7 @@ int evict_run(const struct settings *set, char **paths, size_t n);
 int top_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);
 int plan_run(const struct settings *set, char **paths, size_t n);
+int prices_run(const struct settings *set, char **paths, size_t n);
 
 /* Reads the options of `verb` (argv[0] is its name). 0 and settings and paths, or -EINVAL after
  * a line on stderr that names the nearest option, or 1 when help was asked for and given. */

@@ -187,7 +187,7 @@ void backend_start(struct backend *b, struct backend_call *c)
 	c->ready_ms = 0;
 	c->expires_ms = 0;
 	c->proof = (struct proof_offer){ .kind = DIGEST_NONE };
-	c->job_off = 0;
+	c->job_off = c->job_len = 0;
 	c->has_tree_hash = false;
 	c->request_id[0] = '\0';
 	c->operation = "";

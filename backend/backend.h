@@ -166,9 +166,9 @@ struct backend_call {
 	int64_t ready_ms;         /* when it became ready, 0 unknown (service time) */
 	int64_t expires_ms;       /* until when it can be fetched, 0 unknown or never */
 	struct proof_offer proof; /* FIND, PROBE of S3 objects */
-	uint64_t
-		job_off; /* FIND, PROBE, RESTORE of vaults: where in the archive the restored
-			     bytes begin */
+	/* FIND, PROBE, RESTORE of vaults: what of the archive the job brings; a length of 0 is
+	 * not known. */
+	uint64_t job_off, job_len;
 	/* FETCH of vaults: the service vouched for these bytes. FIND, PROBE: for all that the job
 	 * brings. */
 	bool has_tree_hash;

@@ -136,6 +136,7 @@ static int restore_answered(struct op *op)
 	c->is_new = true;
 	c->is_ours = true;
 	c->job_off = c->off;
+	c->job_len = c->len;
 	c->state = REMOTE_RESTORING;
 	return 0;
 }

@@ -32,7 +32,7 @@ struct seen {
 	char *id, *message; /* owned */
 	enum remote_state state;
 	int64_t completed_ms;
-	uint64_t off; /* of its output in the archive */
+	uint64_t off, len; /* of its output in the archive */
 	bool has_tree_hash;
 	struct node_hash tree_hash;
 };
@@ -62,6 +62,7 @@ void job_tell(struct backend_call *c, const struct glacier_job *job, int64_t now
 	snprintf(c->token, sizeof(c->token), "%s", job->id);
 	c->is_ours = glacier_job_is_ours(job, c->tag);
 	c->job_off = job->off;
+	c->job_len = job->len;
 	c->has_tree_hash = job->has_tree_hash;
 	c->tree_hash = job->tree_hash;
 	c->state = job->state;
@@ -116,6 +117,7 @@ static int snapshot_add(struct jobs *j, const struct glacier_job *job)
 		.state = job->state,
 		.completed_ms = job->completed_ms,
 		.off = job->off,
+		.len = job->len,
 		.has_tree_hash = job->has_tree_hash,
 		.tree_hash = job->tree_hash,
 	};
@@ -148,6 +150,7 @@ static bool snapshot_answers(const struct jobs *j, struct backend_call *c)
 	struct glacier_job job = { .state = s->state,
 				   .completed_ms = s->completed_ms,
 				   .off = s->off,
+				   .len = s->len,
 				   .has_tree_hash = s->has_tree_hash,
 				   .tree_hash = s->tree_hash };
 	snprintf(job.id, sizeof(job.id), "%s", s->id);

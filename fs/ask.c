@@ -68,6 +68,22 @@ static int parse_later(const char *value, struct ask_line *ret)
 	return -EOPNOTSUPP;
 }
 
+/* "A-B", both included, or "A-". */
+static int parse_range(const char *value, struct ask_line *ret)
+{
+	const char *dash = strchr(value, '-');
+	_free_ char *from = dash ? strndup(value, (size_t)(dash - value)) : NULL;
+	uint64_t first, last = UINT64_MAX - 1;
+
+	if (!from || str_to_u64(from, &first) < 0 ||
+	    (dash[1] && str_to_u64(dash + 1, &last) < 0) || first > last ||
+	    last == UINT64_MAX)
+		return -EINVAL;
+	ret->off = first;
+	ret->len = last - first + 1;
+	return 0;
+}
+
 /* Absolute: the daemon is somewhere else. */
 static int parse_from(const char *value, struct ask_line *ret)
 {
@@ -129,7 +145,7 @@ static const struct setting {
 	{ ASK_GET, "tier=", parse_tier },       { ASK_GET, "days=", parse_days },
 	{ ASK_GET, "email=", parse_later },     { ASK_GET, "group=", parse_group },
 	{ ASK_GET, "project=", parse_project }, { ASK_GET, "ahead=", parse_ahead },
-	{ ASK_GET, "range=", parse_later },     { ASK_REFRESH, "from=", parse_from },
+	{ ASK_GET, "range=", parse_range },     { ASK_REFRESH, "from=", parse_from },
 	{ ASK_CANCEL, "pid=", parse_pid },      { ASK_APPROVE, "", parse_id },
 };
 
@@ -274,6 +290,8 @@ static void asking_post(struct asking *a)
 					.ahead = a->line.ahead,
 					.pid_only = a->line.pid,
 					.is_bulk = n > 1,
+					.off = a->line.off,
+					.len = a->line.len,
 					.uid = a->uid,
 					.gid = a->gid,
 					.pid = a->pid,

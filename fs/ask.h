@@ -3,6 +3,7 @@
  *
  *	get [tier=expedited|standard|bulk] [days=N] [ahead=N|directory]
  *	    [group=NAME] [project=NAME]
+ *	    [range=A-B]		(bytes A to B, counted from 0; A- to the end; archives of vaults only)
  *	cancel [pid=N]		(pid: only what that process waits for; the restore goes on)
  *	approve [ID|storm-N]	(what was refused or is held: of the file or below the directory, or
  *				of that number; storm-N lets a stopped reader go on)
@@ -26,6 +27,7 @@ struct ask_line {
 		ahead; /* 0: only this one; UINT32_MAX: all that follow in its directory */
 	uint64_t request_id, storm_id; /* APPROVE; 0: of the file */
 	char group[64], project[64];   /* GET: who is charged; "": as it follows */
+	uint64_t off, len;             /* GET; len 0: all of it */
 	char from[PATH_MAX]; /* REFRESH: a saved inventory; "": ask the service */
 };
 

@@ -15,6 +15,7 @@
 /* In the order of enum tier. */
 static const char *const tier_words[] = { "default", "expedited", "standard", "bulk",
 					  NULL };
+static const char *const ranges_words[] = { "off", "auto", NULL };
 static const char *const verify_words[] = { "best", "require", NULL };
 static const char *const plus_words[] = { "auto", "always", "never", NULL };
 /* In the order of enum recall, enum over, enum root_exempt. */
@@ -117,6 +118,12 @@ static const struct option_row restore_rows[] = {
 	ROW(restore_section, "pace", OPTION_STR, pace, "auto",
 	    "how fast each source is asked: auto (what the service takes), or a bound "
 	    "below that, like 20/s, 1T/day or both"),
+	ROW_WORD(
+		restore_section, "ranges", ranges, "off", ranges_words,
+		"auto: the first read of a vault's archive asks for a part of it, the next "
+		"one for the rest"),
+	ROW(restore_section, "range-min", OPTION_SIZE, range_min_bytes, "1M",
+	    "least of an archive that is asked for"),
 	ROW(restore_section, "recall-ahead", OPTION_STR, recall_ahead, "off",
 	    "off; or how many files are restored ahead of who reads one cold file of a "
 	    "directory after another; or directory: all that follow"),
@@ -583,6 +590,9 @@ static int check_values(const struct config *cfg, struct buf *err)
 		return config_refuse(err, "[cache] chunk: a power of two from 1M to 4G");
 	if (cfg->restore.tier == TIER_NONE)
 		return config_refuse(err, "[restore] tier: expedited, standard or bulk");
+	if (cfg->restore.range_min_bytes < MIB)
+		return config_refuse(
+			err, "[restore] range-min: at least 1M, the least a vault gives");
 	if (!cfg->restore.days || cfg->restore.days > 36500)
 		return config_refuse(err, "[restore] days: from 1 to 36500");
 	for (size_t i = 0; i < cfg->n_sources; i++)
@@ -636,6 +646,8 @@ void config_for_engine(const struct config *cfg, struct engine_cfg *ret)
 		.n_subtrees = cfg->n_subtrees,
 		.is_single = cfg->is_single,
 		.is_gone = process_is_gone,
+		.has_ranges = cfg->restore.ranges == 1,
+		.range_min_bytes = cfg->restore.range_min_bytes,
 		.budgets = cfg->budgets,
 		.n_budgets = cfg->n_budgets,
 		.policies = cfg->policies,

@@ -63,6 +63,8 @@ struct restore_section {
 	uint64_t days;
 	int64_t max_wait_ms, retry_ms;
 	char *pace;
+	int ranges; /* 0 off, 1 auto */
+	uint64_t range_min_bytes;
 	char *recall_ahead;
 	uint64_t recall_ahead_bytes;
 	int64_t wave_hold_ms;

@@ -90,7 +90,7 @@ static bool storm_refuses(struct restore *r, const struct wish *wish,
 	const struct origin *o = wish->origin ? wish->origin : &nobody;
 	struct storm_ask ask = {
 		.ino = r->ino,
-		.bytes = r->rec.size_bytes,
+		.bytes = r->rec.len ? r->rec.len : r->rec.size_bytes,
 		.uid = wish->uid,
 		.pgrp = o->pgrp,
 		.program = o->program,
@@ -121,25 +121,27 @@ uint64_t restore_bytes_to_come(const struct restore *r)
 {
 	struct fill fill;
 
+	if (r->rec.len)
+		return part_bytes_to_come(r);
 	if (store_fill(r->engine->state->store, r->ino, &fill) == 0 &&
 	    fill.size_bytes == r->rec.size_bytes)
 		return fill.size_bytes - fill.held_bytes;
 	return r->rec.size_bytes;
 }
 
-static bool cache_refuses(struct restore *r)
+bool cache_can_hold(struct restore *r)
 {
 	struct engine *e = r->engine;
 	uint64_t free_bytes = store_free_bytes(e->state->store);
 	uint64_t used_bytes = store_used_bytes(e->state->store);
 	uint64_t needed = restore_bytes_to_come(r);
-	uint64_t to_come = e->promised_bytes + needed;
+	uint64_t to_come = e->promised_bytes - r->promised_bytes + needed;
 	char words[24];
 
 	if ((!e->cfg.cache_bytes || used_bytes + to_come <= e->cfg.cache_bytes) &&
 	    to_come + e->cfg.reserve_bytes <= free_bytes) {
 		restore_promise(r, needed);
-		return false;
+		return true;
 	}
 	size_words(needed, words);
 	r->rec.err = ENOSPC;
@@ -147,7 +149,7 @@ static bool cache_refuses(struct restore *r)
 		 "the cache cannot hold %s more: evict something or make it larger; "
 		 "nothing was paid",
 		 words);
-	return true;
+	return false;
 }
 
 /* ---- budgets ---- */
@@ -270,7 +272,7 @@ enum restore_event restore_admit(struct restore *r, const struct wish *wish,
 	}
 	if (!wish->is_approved && storm_refuses(r, wish, v))
 		return EV_REFUSED;
-	if (cache_refuses(r))
+	if (!cache_can_hold(r))
 		return EV_REFUSED;
 	restore_estimate(r, restore_class(r)->is_archive && !may_be_here, &r->estimate);
 	/* Where looking costs something a hopeless wish is not looked up at all. */

@@ -111,6 +111,7 @@ static void call_done(struct backend_call *backend)
 	c->is_answered = true;
 	call_meter(r);
 	service_heed(r);
+	part_heard(r);
 	r->answered(r); /* may queue its next call, or free the restore */
 	call_leave(c);
 	call_end(c, e);
@@ -131,6 +132,8 @@ static void call_start(struct call *c, struct restore *r)
 		.tier = r->rec.tier,
 		.days = r->rec.days,
 		.is_fresh = r->is_fresh,
+		.off = r->rec.off,
+		.len = r->rec.len,
 		.data = r->verb == BACKEND_FETCH ? inventory_data : NULL,
 		.done = call_done,
 		.arg = r,
@@ -199,7 +202,8 @@ static void pace_take(struct restore *r)
 	bucket_take(is_paid(r) ? &s->service->sends : &s->service->looks, 1, now);
 	bucket_take(&s->requests, 1, now);
 	if (is_paid(r))
-		bucket_take(&s->bytes, (double)r->rec.size_bytes,
+		bucket_take(&s->bytes,
+			    (double)(r->rec.len ? r->rec.len : r->rec.size_bytes),
 			    engine_service_ms(s->engine));
 }
 

@@ -102,16 +102,19 @@ static void do_leave(struct restore *r)
 		r->rec.err = ECANCELED;
 	if (r->rec.err == 0)
 		waiters_serve(r, 0, UINT64_MAX / 2);
-	if (!r->is_unwanted) {
+	bool goes_on = !r->rec.err && r->rec.len;
+	if (!r->is_unwanted && !goes_on)
 		waiters_fail(r, r->rec.err ? r->rec.err : EIO);
+	if (!r->is_unwanted)
 		asks_answer(r, -r->rec.err);
-	}
 	note_metered(r);
 	queue_leave(r);
 	ino_map_remove(&r->engine->restores, &r->by_ino);
 	r->is_left = true;
-	waiters_again(r);
 	restore_promise(r, 0);
+	if (goes_on)
+		part_ended(r);
+	waiters_again(r);
 	if (r->is_inventory)
 		inventory_left(r);
 	if (r->n_notes == 0)
@@ -123,8 +126,11 @@ void restore_noted(struct restore *r, bool is_end)
 	r->n_notes--;
 	if (r->is_left && r->n_notes == 0)
 		restore_free(r);
-	else if (!r->is_left && !r->engine->is_stopping)
+	else if (!r->is_left && !r->engine->is_stopping) {
+		if (!is_end)
+			asks_answer(r, 0); /* what is to follow is durable */
 		restore_happens(r, is_end ? EV_COMMITTED : EV_NOTED);
+	}
 }
 
 /* ---- events ---- */

@@ -51,6 +51,8 @@ struct engine_cfg {
 	size_t n_subtrees;
 	/* Has the process ended that began then? NULL: not known. */
 	bool (*is_gone)(uint32_t pid, uint64_t started);
+	bool has_ranges; /* [restore] ranges = auto: a read asks for a part of an archive */
+	uint64_t range_min_bytes; /* of such a part */
 	const struct budget *budgets;
 	size_t n_budgets;
 	const struct prices *prices; /* NULL: nothing has a known price */
@@ -172,9 +174,10 @@ struct ask {
 	struct msg msg; /* the engine's */
 	enum ask_verb verb;
 	uint64_t ino;
-	enum tier tier; /* GET; TIER_NONE: the source's default */
-	uint32_t days;  /* GET; 0: the source's default */
-	bool is_bulk;   /* one of many asked at once: not answered before it is decided */
+	enum tier tier;    /* GET; TIER_NONE: the source's default */
+	uint32_t days;     /* GET; 0: the source's default */
+	uint64_t off, len; /* GET, of a vault's archive; len 0: all of it */
+	bool is_bulk; /* one of many asked at once: not answered before it is decided */
 	uint32_t pid_only; /* CANCEL: only what this process waits for ends; 0: all */
 	uint32_t ahead; /* GET: so many more files behind it; UINT32_MAX: all of them */
 	bool is_saved;  /* REFRESH: from an inventory that is there */

@@ -212,6 +212,8 @@ static void extra_call(struct extra *x, enum backend_verb verb,
 		.object = &x->object,
 		.tier = x->rec.tier,
 		.days = x->rec.days,
+		.off = x->rec.off,
+		.len = x->rec.len,
 		.done = call_done,
 		.arg = x,
 	};
@@ -320,6 +322,8 @@ static size_t lines_of_restore(struct extra *x)
 		.tier = x->rec.tier,
 		.days = x->rec.days,
 		.size_bytes = x->rec.size_bytes,
+		.off = x->rec.off,
+		.len = x->rec.len,
 		.needs_restore = true,
 	};
 	struct tariff t;

@@ -24,6 +24,8 @@ static struct extra *extra_new(struct restore *r, enum request_kind kind)
 		.tier = r->rec.tier,
 		.days = r->rec.days,
 		.size_bytes = r->rec.size_bytes,
+		.off = r->rec.off,
+		.len = r->rec.len,
 		.uid = r->rec.uid,
 		.gid = r->rec.gid,
 		.pid = r->rec.pid,
@@ -40,14 +42,14 @@ static bool extra_price(struct extra *x, uint32_t days)
 	struct restore *r = x->restore;
 	struct tariff t;
 	const char *op = r->source->backend->ops->restore_operation;
+	uint64_t bytes = x->rec.len ? x->rec.len : x->rec.size_bytes;
 
 	cost_tariff(r->source, restore_class(r)->name, x->rec.tier, &t);
 	x->lines[0] = cost_line_make(op, COST_REQUEST, 1, 0, t.restore_request);
-	x->lines[1] = extra_is_raise(x)
-			      ? cost_line_make(op, COST_RETRIEVAL, x->rec.size_bytes, 0,
-					       t.retrieval_gib)
-			      : cost_line_make(op, COST_STORAGE, x->rec.size_bytes,
-					       days + 1, t.copy_gib_month);
+	x->lines[1] = extra_is_raise(x) ? cost_line_make(op, COST_RETRIEVAL, bytes, 0,
+							 t.retrieval_gib)
+					: cost_line_make(op, COST_STORAGE, bytes,
+							 days + 1, t.copy_gib_month);
 	x->n_lines = 2;
 	x->rec.estimate = x->lines[0].amount + x->lines[1].amount;
 	return x->lines[0].price >= 0 && x->lines[1].price >= 0;

@@ -120,6 +120,14 @@ static void facts_price(struct facts *f, const struct source *s,
 	};
 
 	cost_estimate(s, &wish, &f->tariff, &f->estimate);
+	/* Of what is here in part only the rest costs something. */
+	struct span rest;
+	if (f->state != FILE_PARTIAL || !s->backend->ops->is_range_proved ||
+	    part_rest(s->engine, f->entry.ino, wish.size_bytes, &f->tariff, &rest) != 1)
+		return;
+	wish.off = rest.off;
+	wish.len = rest.len;
+	cost_estimate(s, &wish, &f->tariff, &f->estimate);
 }
 
 int facts_look(struct engine *e, uint64_t ino, struct facts *ret)

@@ -72,6 +72,17 @@ static int show_days(const struct facts *f, struct buf *out)
 	return f->days ? buf_printf(out, "%u", f->days) : 0;
 }
 
+/* What was asked for last, where it was not all of the file. */
+static int show_range(const struct facts *f, struct buf *out)
+{
+	uint64_t off = f->request.off, len = f->request.len;
+
+	if (!len)
+		return 0;
+	return buf_printf(out, "%llu-%llu", (unsigned long long)off,
+			  (unsigned long long)(off + len - 1));
+}
+
 static int show_estimate(const struct facts *f, struct buf *out)
 {
 	if (f->state == FILE_CACHED)
@@ -138,6 +149,7 @@ static const struct attribute {
 	{ "expires", "expires", "kept at the service until", false, false, show_expires },
 	{ "tier", "tier", "tier", false, false, show_tier },
 	{ "days", NULL, "days", false, false, show_days },
+	{ "range", "range", "part asked for", false, false, show_range },
 	{ "cost.estimate", "cost_estimate", "cost estimate USD", false, false,
 	  show_estimate },
 	{ "cost.charged", "cost_charged", "charged so far USD", false, true,
@@ -283,8 +295,14 @@ static void cost_lines(const struct facts *f, struct buf *out)
 
 int facts_cost(const struct facts *f, bool may_see_money, struct buf *out)
 {
-	buf_printf(out, "estimate to read all of it%s%s%s: ", f->tier ? " (tier " : "",
-		   tier_word(f->tier), f->tier ? ")" : "");
+	bool is_part = f->has_request && !f->request.ended_ms && f->request.len;
+	bool is_rest = !is_part && f->state == FILE_PARTIAL;
+
+	buf_printf(out, "estimate to read %s%s%s%s: ",
+		   is_part   ? "the part asked for"
+		   : is_rest ? "the rest of it"
+			     : "all of it",
+		   f->tier ? " (tier " : "", tier_word(f->tier), f->tier ? ")" : "");
 	show_estimate(f, out);
 	buf_puts(out, " USD\n");
 	if (f->state != FILE_CACHED)

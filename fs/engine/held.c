@@ -73,6 +73,8 @@ static int refused_approve(struct engine *e, const struct request *rec, struct a
 {
 	struct wish wish = {
 		.ino = rec->ino,
+		.off = rec->off,
+		.len = rec->len,
 		.tier = rec->tier_asked,
 		.days = rec->days,
 		.uid = rec->uid,

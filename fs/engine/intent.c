@@ -23,10 +23,12 @@ struct reservation {
 /* The intent as it was written; what was said of the restore meanwhile stays. */
 static void restore_reserved(struct restore *r, const struct request *rec)
 {
+	struct request_then then = r->rec.then;
 	char error[sizeof(r->rec.error)];
 
 	memcpy(error, r->rec.error, sizeof(error));
 	r->rec = *rec;
+	r->rec.then = then;
 	memcpy(r->rec.error, error, sizeof(error));
 }
 
@@ -86,6 +88,9 @@ void intent_begin(struct restore *r)
 {
 	bool is_renewal = r->phase == PHASE_RENEWING;
 	bool needs_restore = r->phase == PHASE_RESERVING || is_renewal;
+
+	if (r->phase == PHASE_RESERVING && !part_settle(r))
+		return;
 	struct reservation *v = calloc(1, sizeof(*v));
 
 	if (!v) {

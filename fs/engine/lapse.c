@@ -38,6 +38,7 @@ void restore_lapses(struct restore *r)
 		"ino=%llu request=%llu what was restored has lapsed, %llu bytes are here",
 		(unsigned long long)r->ino, (unsigned long long)r->rec.id,
 		(unsigned long long)r->fill.held_bytes);
+	part_shrink(r);
 	if (r->lapses++ == 0) {
 		lapse_happens(r);
 		return;

@@ -7,6 +7,7 @@
  *	intent.c     what is durable before money leaves note.c      steps into the journal
  *	cost.c       what a wish would cost
  *	lapse.c      what is gone before it was fetched  extra.c     a faster tier, more days
+ *	part.c       what of a file, what comes after
  *	calls.c      control calls, in turn              trouble.c   what about failures
  *	transfer.c   ranges into chunks into the store   source.c    catalogs
  *	board.c      what others may look at         hint.c      notices from queues
@@ -154,6 +155,12 @@ struct restore {
 	struct estimate estimate;
 	uint32_t heads; /* metered control calls not in the ledger yet */
 	struct proof_offer proof;
+
+	struct span
+		wanted; /* until the intent; then rec.off and rec.len are what it is for */
+	uint64_t job_off;   /* where in the archive what the service has for us begins */
+	bool has_part_hash; /* of the whole part, by the service */
+	struct node_hash part_hash;
 
 	struct fill fill;
 	const void *filling;      /* the fill that was asked for; NULL: none */
@@ -308,6 +315,8 @@ struct restore *restore_first(struct engine *e);
 struct restore *restore_next(struct restore *r);
 struct wish {
 	uint64_t ino;
+	/* What of it; len 0: all. What a read wants counts where ranges = auto. */
+	uint64_t off, len;
 	bool is_ahead;  /* foreseen, wanted by nobody yet */
 	bool is_asked;  /* by a request, not only by a read */
 	enum tier tier; /* TIER_NONE: default */
@@ -319,7 +328,7 @@ struct wish {
 	uint32_t approver;
 };
 /* Finds the restore under way for an inode, or begins one. 0 and `ret`, or -errno: -ENOENT,
- * -EISDIR, -EINVAL (tier), -ENOMEM. */
+ * -EISDIR, -EINVAL (tier), -ENOMEM, -EBUSY (part_join). */
 int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret);
 /* Likewise for a source's inventory. */
 int restore_wish_inventory(struct source *s, struct restore **ret);
@@ -402,6 +411,30 @@ void intent_refused(struct restore *r);
 /* How many bytes the cache will have to take for `r` yet. */
 void restore_promise(struct restore *r, uint64_t bytes);
 
+/* ---- part.c ---- */
+/* Plans what a new restore brings. False: all that is wanted is held, but not proved yet. */
+bool part_begin(struct restore *r, const struct wish *w);
+/* Before the intent: others may have joined meanwhile. False: it has failed. */
+bool part_settle(struct restore *r);
+/* What it was to bring has lapsed: what is missing yet. */
+void part_shrink(struct restore *r);
+/* Another wish. What its requester wants beyond this restore comes after it, and that is noted. 0, or
+ * -EBUSY: it is a request for more, by somebody else than who pays for this. */
+int part_join(struct restore *r, const struct wish *w);
+/* Any thread. What would be asked for to have all of a vault's archive: 1, or 0: it is held. */
+int part_rest(struct engine *e, uint64_t ino, uint64_t size_bytes, const struct tariff *t,
+	      struct span *ret);
+/* What of its part the cache does not hold yet; only where rec.len is not 0. */
+uint64_t part_bytes_to_come(const struct restore *r);
+/* Its part can be served. */
+bool part_is_here(const struct restore *r);
+/* The service vouches for parts of this shape. */
+bool part_is_node(const struct restore *r);
+/* The answer in r->call says what of the archive the service has for us. */
+void part_heard(struct restore *r);
+/* It has ended well and is out of the table: begins what is to follow. */
+void part_ended(struct restore *r);
+
 /* ---- admit.c ---- */
 struct policy_verdict;
 /* The path of a file as rules name it; "" where no rule names one. */
@@ -416,6 +449,8 @@ enum restore_event restore_refuse(struct restore *r, const struct budget_draw *d
 				  const struct budget_use *use);
 /* What of it the cache does not hold yet. */
 uint64_t restore_bytes_to_come(const struct restore *r);
+/* Whether the cache has room for it, which is then promised; else sets the outcome. */
+bool cache_can_hold(struct restore *r);
 /* What can be decided without asking anybody: EV_WANTED, or EV_REFUSED or EV_HELD with the outcome
  * set. The caller makes it happen. */
 enum restore_event restore_admit(struct restore *r, const struct wish *wish,

@@ -56,6 +56,10 @@ static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
 		   restore_phase_word(r->phase), tier_word(r->rec.tier),
 		   (unsigned long long)r->rec.size_bytes,
 		   (unsigned long long)r->fill.here_bytes);
+	if (r->rec.len)
+		buf_printf(out, ",\"off\":%llu,\"len\":%llu",
+			   (unsigned long long)r->rec.off,
+			   (unsigned long long)r->rec.len);
 	buf_printf(out, ",\"asked\":\"%s\",\"eta\":\"%s\",\"uid\":%u,\"estimate\":\"",
 		   asked, eta, r->rec.uid);
 	money_format(r->rec.estimate, money);

@@ -77,8 +77,15 @@ static void chunk_corrupt(struct restore *r, uint64_t off)
 
 static void fill_is_now(struct restore *r, const struct fill *fill)
 {
+	bool is_more = fill->gen == r->fill.gen && fill->held_bytes >= r->fill.held_bytes;
+	uint64_t came = is_more ? fill->held_bytes - r->fill.held_bytes : 0;
+	uint64_t due = r->promised_bytes;
+
 	r->fill = *fill;
-	restore_promise(r, fill->size_bytes - fill->held_bytes);
+	if (is_more)
+		restore_promise(r, due > came ? due - came : 0);
+	else
+		restore_promise(r, restore_bytes_to_come(r));
 }
 
 static void chunk_done(struct msg *m)
@@ -195,7 +202,7 @@ static void transfer_start(struct transfer *t, struct restore *r, uint64_t off,
 	t->call = (struct backend_call){
 		.verb = BACKEND_FETCH,
 		.object = &t->object,
-		.off = off,
+		.off = off - r->job_off, /* the job's output begins there */
 		.len = len,
 		.data = transfer_data,
 		.done = transfer_done,
@@ -218,11 +225,28 @@ static bool is_under_way(struct restore *r, uint64_t off)
 	return false;
 }
 
+/* Within the part that is asked for: chunks get smaller rather than reach out of it. */
+static bool next_missing(struct restore *r, uint64_t from, uint64_t *ret_off,
+			 uint64_t *ret_len)
+{
+	uint64_t end = r->rec.len ? r->rec.off + r->rec.len : UINT64_MAX;
+	uint64_t most = r->engine->cfg.chunk_bytes;
+
+	for (;; most /= 2) {
+		if (store_next_missing(r->engine->state->store, r->ino, from, most,
+				       ret_off, ret_len) != 1 ||
+		    *ret_off >= end)
+			return false;
+		if (*ret_off >= r->rec.off && *ret_off + *ret_len <= end)
+			return true;
+	}
+}
+
 static bool missing_from(struct restore *r, uint64_t from, uint64_t *ret_off,
 			 uint64_t *ret_len)
 {
-	while (store_next_missing(r->engine->state->store, r->ino, from,
-				  r->engine->cfg.chunk_bytes, ret_off, ret_len) == 1) {
+	from = from > r->rec.off ? from : r->rec.off;
+	while (next_missing(r, from, ret_off, ret_len)) {
 		if (!is_under_way(r, *ret_off))
 			return true;
 		from = *ret_off + *ret_len;
@@ -379,9 +403,25 @@ struct proving {
 	struct engine *engine;
 };
 
+/* Nothing of it is kept, and only a part can be fetched again. */
+static bool is_beyond_repair(const struct restore *r)
+{
+	struct fill fill;
+
+	return r->rec.len &&
+	       store_fill(r->engine->state->store, r->ino, &fill) == -ENOENT;
+}
+
 static void whole_corrupt(struct restore *r)
 {
 	r->corrupt++;
+	if (is_beyond_repair(r)) {
+		restore_fails(
+			r, EIO,
+			"its parts matched the service's own tree hashes, the whole does not "
+			"match the inventory's: nothing of it is kept");
+		return;
+	}
 	if (r->corrupt > CORRUPT_MAX) {
 		restore_fails(
 			r, EIO,
@@ -423,11 +463,40 @@ static void prove_done(struct msg *m)
 	}
 }
 
+/* The whole has to wait for what is not here yet. */
+static bool is_part_only(const struct restore *r)
+{
+	return r->rec.len && r->fill.held_bytes < r->fill.size_bytes;
+}
+
+/* A part whose chunks the service has vouched for is proved already; one it vouches for as a whole
+ * can be; the rest of an archive is proved with the whole, once all is here. True: all is done. */
+static bool part_needs_no_proof(struct restore *r)
+{
+	if (part_is_here(r) || !part_is_node(r)) {
+		restore_happens(r, EV_PROVED);
+		return true;
+	}
+	if (r->has_part_hash)
+		return false;
+	restore_fails(
+		r, EIO,
+		"the service sent no tree hash for this part: nothing of it is shown "
+		"before all of the archive is here");
+	return true;
+}
+
 static void prove_fill_in(const struct restore *r, struct prove_op *op)
 {
 	op->ino = r->ino;
 	op->gen = r->fill.gen;
-	if (r->brief->has_tree_hash) {
+	if (is_part_only(r)) {
+		op->off = r->rec.off;
+		op->len = r->rec.len;
+		op->by_tree_hash = true;
+		op->tree_hash = r->part_hash;
+		op->proof = PROOF_RANGE;
+	} else if (r->brief->has_tree_hash) {
 		op->by_tree_hash = true;
 		op->tree_hash = r->brief->tree_hash;
 		op->proof = PROOF_TREE_HASH;
@@ -446,6 +515,8 @@ void prove_begin(struct restore *r)
 		inventory_import(r);
 		return;
 	}
+	if (is_part_only(r) && part_needs_no_proof(r))
+		return;
 	struct proving *p = calloc(1, sizeof(*p));
 	if (!p) {
 		restore_fails(r, ENOMEM, "out of memory");

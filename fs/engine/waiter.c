@@ -71,6 +71,20 @@ static void fault_explain(struct restore *r)
 		note_step(r, NULL, 0, NULL);
 }
 
+static struct wish waiter_wish(const struct waiter *w)
+{
+	return (struct wish){
+		.ino = w->ino,
+		.off = w->off,
+		.len = w->len,
+		.uid = w->uid,
+		.gid = w->gid,
+		.pid = w->pid,
+		.origin = &w->origin,
+		.is_walking = w->how != WAIT_PARK && w->off < STORM_HEAD_BYTES,
+	};
+}
+
 /* What a reader gets whose wish could not even be taken up. */
 static int wish_errno(int r)
 {
@@ -98,14 +112,7 @@ static void poll_take(struct engine *e, struct waiter *w)
 
 void waiter_take(struct engine *e, struct waiter *w)
 {
-	struct wish wish = {
-		.ino = w->ino,
-		.uid = w->uid,
-		.gid = w->gid,
-		.pid = w->pid,
-		.origin = &w->origin,
-		.is_walking = w->how != WAIT_PARK && w->off < STORM_HEAD_BYTES,
-	};
+	struct wish wish = waiter_wish(w);
 	struct restore *r;
 	struct fill fill;
 
@@ -179,18 +186,38 @@ void waiters_fail(struct restore *r, int err)
 		waiter_answer(LIST_FIRST(&r->waiters), -err);
 }
 
+/* Waits on as it did, for another restore; `r` NULL: a poll of what nobody asks for. */
+static void waiter_move(struct waiter *w, struct restore *r)
+{
+	LIST_REMOVE(w, of_restore);
+	LIST_INSERT_HEAD(r ? &r->waiters : &w->engine->idle, w, of_restore);
+	if (w->how != WAIT_POLL) {
+		w->restore->n_waiters--;
+		r->n_waiters++;
+	}
+	w->restore = r;
+}
+
 void waiters_again(struct restore *r)
 {
 	struct engine *e = r->engine;
-	struct waiter *w;
+	struct restore *next = restore_find(e, r->ino);
+	struct waiter *w, *after;
 	struct ask *a;
 
+	for (w = LIST_FIRST(&r->waiters); w; w = after) {
+		after = LIST_NEXT(w, of_restore);
+		if (w->how == WAIT_POLL)
+			waiter_move(w, next);
+	}
 	while ((w = LIST_FIRST(&r->waiters))) {
-		LIST_REMOVE(w, of_restore);
-		LIST_REMOVE(w, by_id);
-		r->n_waiters -= w->how != WAIT_POLL;
-		e->n_waiters -= w->how != WAIT_POLL;
-		waiter_take(e, w);
+		struct wish wish = waiter_wish(w);
+		int result = restore_wish(e, &wish, &next);
+
+		if (result < 0)
+			waiter_answer(w, wish_errno(result));
+		else
+			waiter_move(w, next);
 	}
 	while ((a = STAILQ_FIRST(&r->asks))) {
 		STAILQ_REMOVE_HEAD(&r->asks, of_restore);
@@ -284,17 +311,45 @@ void asks_answer(struct restore *r, int result)
 
 int ask_park(struct restore *r, struct ask *a)
 {
-	if (restore_phase_is_durable(r->phase))
+	/* A step on its way may be what is to follow this one. */
+	if (restore_phase_is_durable(r->phase) && r->n_notes == 0)
 		return 0;
 	a->give_up_ms = a->is_bulk ? INT64_MAX : engine_real_ms(r->engine) + ASK_WAIT_MS;
 	STAILQ_INSERT_TAIL(&r->asks, a, of_restore);
 	return -EINPROGRESS;
 }
 
+/* 0; -EOPNOTSUPP: all or nothing, but of a vault's archives; -EINVAL: it begins behind the end. */
+static int ask_part_check(struct engine *e, const struct ask *a)
+{
+	struct entry entry;
+
+	int r = catalog_get(e->state->catalog, a->ino, &entry);
+	if (r < 0)
+		return r;
+	struct source *s = engine_source(e, entry.source);
+	if (!s)
+		return -ENOENT;
+	if (!s->backend->ops->is_range_proved)
+		return -EOPNOTSUPP;
+	return a->off < entry.object.size_bytes ? 0 : -EINVAL;
+}
+
+static bool ask_is_here(struct engine *e, const struct ask *a)
+{
+	struct fill fill;
+
+	if (a->len)
+		return store_covers(e->state->store, a->ino, a->off, a->len, &fill) == 1;
+	return store_fill(e->state->store, a->ino, &fill) == 0 && fill.is_whole;
+}
+
 static int ask_get(struct engine *e, struct ask *a)
 {
 	struct wish wish = {
 		.ino = a->ino,
+		.off = a->off,
+		.len = a->len,
 		.is_asked = true,
 		.tier = a->tier,
 		.days = a->days,
@@ -304,13 +359,12 @@ static int ask_get(struct engine *e, struct ask *a)
 		.origin = &a->origin,
 	};
 	struct restore *r;
-	struct fill fill;
 
-	int result = a->ahead ? ahead_asked(e, &wish, a->ahead) : 0;
-	if (result < 0)
+	int result = a->len ? ask_part_check(e, a) : 0;
+	if (result == 0 && a->ahead)
+		result = ahead_asked(e, &wish, a->ahead);
+	if (result < 0 || ask_is_here(e, a))
 		return result;
-	if (store_fill(e->state->store, a->ino, &fill) == 0 && fill.is_whole)
-		return 0;
 	result = restore_wish(e, &wish, &r);
 	if (result == 0)
 		result = extra_raise(r, a);

@@ -92,7 +92,11 @@ static enum restore_event adopt_event(const struct restore *r)
 		return EV_ADOPTED;
 	if (r->rec.state == REQUEST_HELD)
 		return EV_COMMITTED;
-	return !r->is_inventory && r->fill.is_whole ? EV_PROVED : EV_RESUMED;
+	if (r->is_inventory)
+		return EV_RESUMED;
+	if (r->fill.is_whole)
+		return EV_PROVED;
+	return r->rec.len && part_is_here(r) ? EV_FETCHED : EV_RESUMED;
 }
 
 /* Takes up an open request again; `entry` is NULL for an inventory. */
@@ -163,6 +167,19 @@ static void wish_note(struct restore *r, const struct wish *wish)
 	}
 }
 
+/* One that is under way serves it, or what is wanted beyond comes after it. */
+static int wish_join(struct restore *r, const struct wish *wish, struct restore **ret)
+{
+	int result = part_join(r, wish);
+
+	if (result < 0)
+		return result;
+	r->is_ahead &= wish->is_ahead;
+	r->rec.is_asked |= wish->is_asked;
+	*ret = r;
+	return 0;
+}
+
 int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret)
 {
 	struct restore *r = restore_find(e, wish->ino);
@@ -175,10 +192,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 		/* Cancelled, but not gone yet, and wanted again. */
 		if (r->phase != PHASE_ENDING)
 			r->is_cancelled = false;
-		r->is_ahead &= wish->is_ahead;
-		r->rec.is_asked |= wish->is_asked;
-		*ret = r;
-		return 0;
+		return wish_join(r, wish, ret);
 	}
 	int result = catalog_get(e->state->catalog, wish->ino, &entry);
 	if (result < 0)
@@ -190,8 +204,10 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 		return -ENOENT;
 	/* An earlier run's, that nobody has taken up yet: never a second one beside it. */
 	if (journal_request_of(e->state->journal, wish->ino, &open) == 0 &&
-	    request_is_open(&open))
-		return restore_adopt(s, &open, &entry, ret);
+	    request_is_open(&open)) {
+		result = restore_adopt(s, &open, &entry, &r);
+		return result < 0 ? result : wish_join(r, wish, ret);
+	}
 	restore_policy(e, wish, &policy);
 	result = wish_tier(wish, s, storage_class_find(entry.object.storage_class),
 			   &policy, &tier);
@@ -207,7 +223,9 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	/* What was only foreseen is nothing to ask an approver for. */
 	r->over = wish->is_ahead ? OVER_REFUSE : policy.over;
 	restore_price(r);
-	restore_happens(r, restore_admit(r, wish, &entry, &policy));
+	bool is_to_come = part_begin(r, wish);
+	enum restore_event ev = restore_admit(r, wish, &entry, &policy);
+	restore_happens(r, ev == EV_WANTED && !is_to_come ? EV_READY : ev);
 	*ret = r;
 	return 0;
 }

@@ -57,6 +57,15 @@ enum request_state {
 	REQUEST_HELD = 7,      /* open, nothing reserved: waits for somebody's approval */
 };
 
+/* What its requester wants beyond the part that a request brings: asked for when that is here. */
+struct request_then {
+	uint64_t off, len; /* len 0: all of the file */
+	bool is_wanted;    /* false: nothing, and nothing else here counts */
+	bool is_asked;     /* by a request, not only by a read */
+	enum tier tier;    /* TIER_NONE, 0: the defaults of then */
+	uint32_t days;
+};
+
 struct request {
 	money_t estimate; /* reserved at the start */
 	money_t reserved; /* still held in the budgets */
@@ -85,6 +94,7 @@ struct request {
 	bool has_approver;
 	int64_t approved_ms; /* service time */
 	struct origin origin;
+	struct request_then then;
 };
 
 #define BUDGETS_MAX 8

@@ -38,6 +38,29 @@ static void origin_decode(struct record *rec, struct origin *o)
 
 /* ---- requests ---- */
 
+static void then_encode(const struct request_then *then, struct buf *b)
+{
+	record_u8(b, then->is_wanted);
+	record_u8(b, then->is_asked);
+	record_u64(b, then->off);
+	record_u64(b, then->len);
+	record_u8(b, (uint8_t)then->tier);
+	record_u32(b, then->days);
+}
+
+/* Likewise not in rows of earlier days. */
+static void then_decode(struct record *rec, struct request_then *ret)
+{
+	if (rec->at == rec->end)
+		return;
+	ret->is_wanted = record_get_u8(rec) != 0;
+	ret->is_asked = record_get_u8(rec) != 0;
+	ret->off = record_get_u64(rec);
+	ret->len = record_get_u64(rec);
+	ret->tier = record_get_u8(rec);
+	ret->days = record_get_u32(rec);
+}
+
 static void request_encode(const struct request_row *row, struct buf *b)
 {
 	const struct request *q = &row->rec;
@@ -84,6 +107,7 @@ static void request_encode(const struct request_row *row, struct buf *b)
 	record_u32(b, q->approver);
 	record_i64(b, q->approved_ms);
 	origin_encode(&q->origin, b);
+	then_encode(&q->then, b);
 }
 
 static void request_decode_what(struct record *rec, struct request *q)
@@ -148,6 +172,7 @@ static void request_decode_more(struct record *rec, struct request_row *row)
 	q->approver = record_get_u32(rec);
 	q->approved_ms = record_get_i64(rec);
 	origin_decode(rec, &q->origin);
+	then_decode(rec, &q->then);
 }
 
 int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret)

@@ -111,6 +111,43 @@ static struct memory_bill *bill_of(const struct backend_call *c)
 	return !c->object || c->object->has_tree_hash ? &store->vault : &store->bucket;
 }
 
+/* A part is a node of the hash tree of `size` bytes. */
+static bool is_node(uint64_t off, uint64_t len, uint64_t size)
+{
+	return off % MIB == 0 &&
+	       treehash_is_aligned(off / MIB, treehash_leaf_count(len),
+				   treehash_leaf_count(size)) &&
+	       (len % MIB == 0 || off + len == size);
+}
+
+static struct node_hash hash_of(const struct memory_object *o, uint64_t off, uint64_t len)
+{
+	char *bytes = malloc(len + 1);
+	struct node_hash *leaves = calloc(treehash_leaf_count(len), sizeof(*leaves));
+
+	if (!bytes || !leaves)
+		abort();
+	memory_bytes(o, off, bytes, len);
+	treehash_leaves(bytes, len, leaves);
+	struct node_hash root = treehash_fold(leaves, treehash_leaf_count(len));
+	free(leaves);
+	free(bytes);
+	return root;
+}
+
+static void job_fill(const struct memory_object *o, struct backend_call *c)
+{
+	uint64_t size = o->object.size_bytes;
+
+	c->job_off = o->job_off;
+	c->job_len = o->job_len ? o->job_len : size;
+	if (c->verb == BACKEND_FETCH || !o->object.has_tree_hash ||
+	    store->has_no_job_hashes || !is_node(c->job_off, c->job_len, size))
+		return;
+	c->has_tree_hash = true;
+	c->tree_hash = hash_of(o, c->job_off, c->job_len);
+}
+
 static void state_fill(struct memory_object *o, struct backend_call *c)
 {
 	int64_t now = clock_service_ms(now_clock);
@@ -131,6 +168,21 @@ static void state_fill(struct memory_object *o, struct backend_call *c)
 	}
 	if (o->is_restored)
 		snprintf(c->token, sizeof(c->token), "job-%.200s", o->object.id);
+	if (o->is_restored && c->object)
+		job_fill(o, c);
+}
+
+/* Whether what was restored is what FIND and RESTORE are about. */
+static bool is_about(const struct memory_object *o, const struct backend_call *c)
+{
+	uint64_t end = o->job_off + o->job_len;
+
+	if (!c->object || o->job_len == 0)
+		return true;
+	if (c->len == 0 || c->off < o->job_off || c->off + c->len > end)
+		return false;
+	return (c->off == o->job_off && c->len == o->job_len) ||
+	       is_node(o->job_off, o->job_len, o->object.size_bytes);
 }
 
 static void proof_fill(const struct memory_object *o, struct backend_call *c)
@@ -167,10 +219,11 @@ static void do_restore(struct memory_object *o, struct backend_call *c)
 	bool is_faster;
 
 	state_fill(o, c);
-	is_faster = c->state == REMOTE_RESTORING && c->tier < o->tier;
+	bool is_other = o->is_restored && !is_about(o, c);
+	is_faster = !is_other && c->state == REMOTE_RESTORING && c->tier < o->tier;
 	if (c->state == REMOTE_READY && !o->object.has_tree_hash)
 		do_extend(o, c, now);
-	if (c->state != REMOTE_COLD && !is_faster)
+	if (c->state != REMOTE_COLD && !is_faster && !is_other)
 		return;
 	if (is_faster) {
 		do_raise(o, now);
@@ -180,9 +233,14 @@ static void do_restore(struct memory_object *o, struct backend_call *c)
 	}
 	o->is_restored = true;
 	o->tier = c->tier;
+	o->job_off = c->object ? c->off : 0;
+	o->job_len = c->object ? c->len : 0;
+	c->job_off = o->job_off;
+	c->job_len = o->job_len;
 	o->restores++;
 	bill_of(c)->restores++;
-	bill_of(c)->restored_bytes += o->object.size_bytes;
+	o->restored_bytes += o->job_len ? o->job_len : o->object.size_bytes;
+	bill_of(c)->restored_bytes += o->job_len ? o->job_len : o->object.size_bytes;
 	snprintf(o->tag, sizeof(o->tag), "%s", c->tag);
 	snprintf(c->token, sizeof(c->token), "job-%.200s", o->object.id);
 	c->state = REMOTE_RESTORING;
@@ -224,15 +282,15 @@ static int do_fetch(struct memory_object *o, struct backend_call *c,
 
 	if (!c->object)
 		return send_inventory(c);
+	uint64_t size = o->object.size_bytes, job = o->job_len ? o->job_len : size;
 	char *bytes = malloc(len + 1);
-	struct node_hash *leaves = calloc(treehash_leaf_count(len), sizeof(*leaves));
-	if (!bytes || !leaves)
-		abort();
-	memory_bytes(o, c->off, bytes, len);
-	if (o->object.has_tree_hash) {
-		treehash_leaves(bytes, len, leaves);
+	if (!bytes || c->off + c->len > job)
+		abort(); /* no client asks for what the job has not brought */
+	memory_bytes(o, o->job_off + c->off, bytes, len);
+	if (o->object.has_tree_hash && !store->has_no_chunk_hashes &&
+	    is_node(o->job_off, job, size) && is_node(c->off, c->len, job)) {
 		c->has_tree_hash = true;
-		c->tree_hash = treehash_fold(leaves, treehash_leaf_count(len));
+		c->tree_hash = hash_of(o, o->job_off + c->off, len);
 	}
 	if (mishap == MISHAP_CORRUPT)
 		bytes[len / 2] ^= 0x10;
@@ -240,7 +298,6 @@ static int do_fetch(struct memory_object *o, struct backend_call *c,
 	c->body_bytes = len;
 	o->fetched_bytes += len;
 	bill_of(c)->fetched_bytes += len;
-	free(leaves);
 	free(bytes);
 	return r;
 }
@@ -329,6 +386,9 @@ static int run(const struct backend *b, struct backend_call *c, enum memory_mish
 		__attribute__((fallthrough));
 	case BACKEND_PROBE:
 		state_fill(o, c);
+		if (c->verb == BACKEND_FIND && c->state != REMOTE_ONLINE &&
+		    !is_about(o, c))
+			c->state = REMOTE_COLD;
 		if (c->object)
 			proof_fill(o, c);
 		return 0;

@@ -33,12 +33,14 @@ struct memory_object {
 	uint64_t seed;       /* of its bytes */
 	uint8_t checksum[8]; /* CRC-64/NVME of them */
 	bool is_online;
-	bool is_restored; /* or being restored: `ready_ms` says */
+	bool is_restored;          /* or being restored: `ready_ms` says */
+	uint64_t job_off, job_len; /* what of an archive was restored; 0: all of it */
 	char tag[RESTORE_TAG_MAX];
 	int64_t ready_ms, expires_ms;
 	enum tier tier;        /* of the restore */
 	unsigned int restores; /* accepted and paid; so is each that made it faster */
 	unsigned int extensions, added_days; /* of the copy, paid */
+	uint64_t restored_bytes;             /* of all of these */
 	uint64_t fetched_bytes;
 };
 
@@ -58,6 +60,8 @@ struct memory_store {
 	unsigned int spared[BACKEND_FETCH + 1];  /* how many go well before that */
 	unsigned int calls[BACKEND_FETCH + 1];
 	bool has_no_checksums;
+	bool has_no_chunk_hashes; /* a vault vouches for what a job brings only as a whole */
+	bool has_no_job_hashes; /* nor for that */
 	unsigned int
 		late_lists; /* FIND of an archive does not see its job yet: so often */
 	bool is_unreachable;

@@ -37,6 +37,7 @@ struct scenario {
 	unsigned int restores; /* paid by us, in the end */
 	bool is_held;          /* over the budget: waits for an approval, and gets it */
 	bool is_raised;        /* asked for in bulk, then by a faster tier */
+	uint64_t head;         /* read first: a part of so many bytes; 0: none */
 };
 
 static struct shared *shared;
@@ -164,8 +165,10 @@ static const struct scenario scenarios[] = {
 	{ "object-lapsed", "bucket", "object", lapsed, 0, 2 },
 	{ "object-ready-lapsed", "bucket", "object", somebodys_lapsed, 0, 1 },
 	{ "object-denied", "bucket", "object", denied, -EACCES, 1 },
-	{ "archive-held", "vault", "archive", plain, 0, 1, true },
-	{ "object-held", "bucket", "object", plain, 0, 1, true },
+	{ "archive-held", "vault", "archive", plain, 0, 1, .is_held = true },
+	{ "object-held", "bucket", "object", plain, 0, 1, .is_held = true },
+	{ "archive-in-parts", "vault", "parted", plain, 0, 2, .head = 10 },
+	{ "archive-part-lost-after", "vault", "parted", lost_after, 0, 2, .head = 10 },
 };
 
 /* ---- one run, in a process of its own ---- */
@@ -236,27 +239,39 @@ static void hurry(struct rig *rig, uint64_t ino)
 	}
 }
 
+/* Reads what the scenario does; its last answer, or -EAGAIN: never answered. */
+static int read_all(struct rig *rig, const struct scenario *s, uint64_t ino)
+{
+	uint64_t lens[] = { s->head, object_named(s->object)->object.size_bytes };
+	struct rig_reader reader = { .result = 0 };
+	struct held held = { .rig = rig, .reader = &reader };
+
+	for (size_t i = s->head ? 0 : 1; i < 2 && reader.result == 0; i++) {
+		rig_read(rig, &reader, ino, 0, lens[i]);
+		if (s->is_raised)
+			hurry(rig, ino);
+		if (!rig_run(rig, is_let_through, &held, 100 * HOURS))
+			return -EAGAIN;
+		rig_settle(rig);
+	}
+	return reader.result;
+}
+
 static const char *check(struct rig *rig, const struct scenario *s, bool is_scout)
 {
 	struct memory_object *o = object_named(s->object);
 	uint64_t ino = rig_ino(rig, s->source, s->object);
 	const char *operation =
 		streq(s->source, "vault") ? "InitiateJob" : "RestoreObject";
-	struct rig_reader reader;
-	struct held held = { .rig = rig, .reader = &reader };
+	int result = read_all(rig, s, ino);
 
-	rig_read(rig, &reader, ino, 0, SIZE);
-	if (s->is_raised)
-		hurry(rig, ino);
-	if (!rig_run(rig, is_let_through, &held, 100 * HOURS))
+	if (result == -EAGAIN)
 		return "the reader was never answered";
-	rig_settle(rig);
 	if (is_scout)
-		return reader.result == s->result ? NULL
-						  : "an undisturbed run ends otherwise";
-	if (reader.result == s->result && s->result < 0)
+		return result == s->result ? NULL : "an undisturbed run ends otherwise";
+	if (result == s->result && s->result < 0)
 		return NULL; /* refused, and the crash was before it */
-	if (reader.result < 0)
+	if (result < 0)
 		return "the reader got an error";
 	if (!rig_is_right(rig, ino, o))
 		return "the bytes are not right";
@@ -264,6 +279,8 @@ static const char *check(struct rig *rig, const struct scenario *s, bool is_scou
 		return "paid not as often as it should be";
 	if (rig_ledger(rig, operation, "retrieval").lines != s->restores)
 		return "the ledger does not say what was paid";
+	if (s->head && o->restored_bytes != o->object.size_bytes)
+		return "a part was paid twice, or not at all";
 	return NULL;
 }
 
@@ -296,9 +313,11 @@ static void prepare(struct rig *rig, const struct scenario *s)
 	store = memory_install(clock);
 	memory_add("archive", "VAULT", SIZE);
 	memory_add("object", "DEEP_ARCHIVE", SIZE);
+	memory_add("parted", "VAULT", 2 * MIB + 77);
 	clock_free(clock);
 	rig_init(rig);
 	rig->cfg.on_edge = on_edge;
+	rig->cfg.has_ranges = s->head > 0;
 	if (s->is_held) {
 		rig->budgets[0].bytes = 1;
 		rig->cfg.policies = &hold;
@@ -409,6 +428,8 @@ static const struct {
 	{ "proving/failed", "test_engine.c" },
 	{ "ending/noted", "a note that is late" },
 	{ "new/adopted", "reached by every recovery" },
+	{ "new/fetched", "likewise, of a part: test_parts.c" },
+	{ "new/ready", "all is held and its job is gone: test_parts.c" },
 	{ "new/proved", "a crash between the proof and the outcome: test_edges.c" },
 	{ "new/resumed", "reached by every recovery" },
 };

@@ -26,6 +26,23 @@ static void a_get_takes_its_settings_in_any_order(void **state)
 	assert_int_equal(line.days, 7);
 }
 
+static void a_range_names_its_first_and_last_byte(void **state)
+{
+	struct ask_line line;
+
+	assert_int_equal(parse("get range=0-65535", &line), 0);
+	assert_int_equal(line.off, 0);
+	assert_int_equal(line.len, 65536);
+	assert_int_equal(parse("get range=7-7 tier=bulk", &line), 0);
+	assert_int_equal(line.off, 7);
+	assert_int_equal(line.len, 1);
+	assert_int_equal(parse("get range=4096-", &line), 0);
+	assert_int_equal(line.off, 4096);
+	assert_true(line.len > INT64_MAX && line.off + line.len > line.off);
+	assert_int_equal(parse("get", &line), 0);
+	assert_int_equal(line.len, 0);
+}
+
 static void other_verbs_stand_alone(void **state)
 {
 	struct ask_line line;
@@ -54,6 +71,14 @@ static void what_is_no_request_is_invalid_and_changes_nothing(void **state)
 		"get days=-1",
 		"get days=99999",
 		"get tier=slow",
+		"get range=",
+		"get range=-",
+		"get range=-5",
+		"get range=5",
+		"get range=5-4",
+		"get range=0-1M",
+		"get range=0-18446744073709551615",
+		"cancel range=0-1",
 		"get\nget",
 		"GET",
 	};
@@ -75,7 +100,6 @@ static void words_of_later_versions_are_known_but_refused(void **state)
 		"pin days=7",
 		"unpin",
 		"get email=a@b",
-		"get range=0-10",
 	};
 	struct ask_line line;
 
@@ -115,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_get_takes_its_settings_in_any_order),
+		cmocka_unit_test(a_range_names_its_first_and_last_byte),
 		cmocka_unit_test(other_verbs_stand_alone),
 		cmocka_unit_test(what_is_no_request_is_invalid_and_changes_nothing),
 		cmocka_unit_test(an_approval_is_of_a_file_a_number_or_a_storm),

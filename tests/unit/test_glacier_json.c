@@ -235,6 +235,7 @@ static void a_job_of_a_range_says_which_and_its_hash(void **state)
 	assert_int_equal(j.len, 4 * MIB);
 	job_tell(&c, &j, NOW);
 	assert_int_equal(c.job_off, 4 * MIB);
+	assert_int_equal(c.job_len, 4 * MIB);
 	assert_true(c.has_tree_hash);
 	assert_int_equal(c.tree_hash.bytes[0], 0xa0);
 	assert_int_equal(c.tree_hash.bytes[31], 0x0b);

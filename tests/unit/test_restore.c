@@ -16,7 +16,8 @@ static void money_is_written_down_before_it_is_spent(void **state)
 		/* The only ways to the paid call: an intent that is durable. */
 		assert_int_equal(edges[i].to, PHASE_SENDING);
 		assert_true(
-			(edges[i].from == PHASE_RESERVING &&
+			((edges[i].from == PHASE_RESERVING ||
+			  edges[i].from == PHASE_RENEWING) &&
 			 edges[i].event == EV_COMMITTED) ||
 			(edges[i].from == PHASE_RENEWING &&
 			 edges[i].event == EV_COMMITTED) ||

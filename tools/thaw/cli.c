@@ -20,6 +20,8 @@ static const struct flag {
 	{ 'd', "days", "N", "how long an S3 copy is kept; else what the mount says" },
 	{ 'g', "group", "NAME", "one of your groups: its budgets count, it is charged" },
 	{ 'p', "project", "NAME", "one of your projects: it is charged" },
+	{ 'B', "range", "A-B",
+	  "only bytes A to B, of archives of vaults; A- to the end" },
 	{ 'w', "wait", NULL, "wait until the files are here" },
 	{ 'T', "timeout", "TIME", "wait no longer than this (30s, 5m, 12h): status 75" },
 	{ 'f', "from", "FILE", "a vault's inventory, JSON or CSV, instead of a new one" },
@@ -115,6 +117,9 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 		return 0;
 	case 'w':
 		set->is_waiting = true;
+		return 0;
+	case 'B':
+		set->range = value;
 		return 0;
 	case 't':
 		set->tier = value;

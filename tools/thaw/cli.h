@@ -27,6 +27,7 @@ struct settings {
 	bool is_retry;          /* what has failed only */
 	const char *tier;       /* NULL: the mount's default */
 	uint64_t days;          /* 0: the mount's default */
+	const char *range;      /* NULL: all of the file */
 	int64_t limit_ms;       /* real; 0: no limit */
 	const char *from;       /* NULL: the service */
 	const char *files_from; /* paths, a line each; "-": standard input; NULL: none */

@@ -33,6 +33,15 @@ static int word_add(struct buf *line, const char *key, const char *value)
 	return buf_printf(line, " %s=%s", key, value);
 }
 
+static int range_check(const char *range)
+{
+	if (!range || (*range && !range[strspn(range, "0123456789-")]))
+		return 0;
+	fprintf(stderr, "thaw get: \"%s\" is no range of bytes like 0-1048575 or 4096-\n",
+		range);
+	return -EINVAL;
+}
+
 static int line_make(struct getting *g)
 {
 	const struct settings *set = g->set;
@@ -43,6 +52,10 @@ static int line_make(struct getting *g)
 	int r = word_add(&line, "tier", set->tier);
 	if (!r && set->days)
 		r = buf_printf(&line, " days=%llu", (unsigned long long)set->days);
+	if (!r)
+		r = range_check(set->range);
+	if (!r)
+		r = word_add(&line, "range", set->range);
 	if (!r)
 		r = word_add(&line, "group", set->group);
 	if (!r)
@@ -91,7 +104,9 @@ static const char *refusal_words(int r)
 	case EACCES:
 		return "the policy of this mount does not allow it";
 	case EINVAL:
-		return "the mount does not take this tier or number of days";
+		return "the mount does not take this tier, number of days or range";
+	case EOPNOTSUPP:
+		return "a part can be asked for of a vault's archive only";
 	default:
 		return strerror(-r);
 	}
@@ -136,6 +151,12 @@ static int file_get(void *arg, const struct file *f)
 	r = item_read(f, &after);
 	if (asked < 0 || r < 0) {
 		refusal_say(g, f, &after, asked < 0 ? asked : r);
+		return 0;
+	}
+	if (g->set->range && streq(after.state, "partial")) {
+		g->n_here++; /* that part of it was here already */
+		if (g->set->is_json)
+			item_print_json(&after, f->shown);
 		return 0;
 	}
 	asked_print(g, f, &after);

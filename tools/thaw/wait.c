@@ -101,7 +101,8 @@ static void change_print(const struct watch *w, const struct file *f,
 		return;
 	}
 	/* The others' ends have a line of their own, on stderr. */
-	if (w->has_bar || item_outlook(it) == OUTLOOK_UNASKED ||
+	bool is_part = w->set->range && streq(it->state, "partial");
+	if (w->has_bar || (item_outlook(it) == OUTLOOK_UNASKED && !is_part) ||
 	    item_outlook(it) == OUTLOOK_OVER)
 		return;
 	printf("%s: %s", safe ? safe : "?", it->state);
@@ -120,6 +121,9 @@ static void outlook_judge(struct watch *w, const struct file *f, struct watched 
 			  const struct item *it)
 {
 	seen->outlook = item_outlook(it);
+	/* What was asked for was a part. */
+	if (w->set->range && streq(it->state, "partial"))
+		seen->outlook = OUTLOOK_HERE;
 	if (seen->outlook == OUTLOOK_UNASKED && *seen->state) {
 		trouble_say(w, f, "nobody asks for it any more", it->error);
 		seen->outlook = OUTLOOK_OVER;

@@ -102,6 +102,7 @@ struct source {
 	money_t refresh_cost;    /* of the refresh under way */
 	struct backend *reports; /* where S3 Inventory leaves them, owned; NULL: listed */
 	struct report_run *report; /* under way, owned */
+	bool is_asked;             /* the next refresh is somebody's wish */
 	struct service *service;   /* the engine's */
 	struct turns looks, sends; /* calls that wait */
 	struct bucket requests;    /* of its own, a second of real time */

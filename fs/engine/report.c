@@ -8,6 +8,7 @@
  *	           hashes and unpacks it and adds its rows to the import
  *	then       the import, as of a listing
  *
+ * The report that the catalog has been made of already is not read again, unless somebody asks.
  * A piece that does not come is asked for again; a report that is not as it says it is changes
  * nothing, and another look is taken an hour later.
  *
@@ -36,6 +37,7 @@ struct report_run {
 	struct source *source;
 	struct backend_call call;
 	bool is_calling, is_unpacking, is_dropped;
+	bool is_asked;      /* by somebody */
 	struct timer again; /* real: what failed is asked for once more */
 	void (*ask)(struct report_run *run);
 	unsigned int failures;
@@ -350,6 +352,11 @@ static void manifest_done(struct backend_call *c)
 		run_gives_up(run, kept ? kept : "out of memory");
 		return;
 	}
+	if (run->report.taken_ms == s->info.taken_ms && !run->is_asked) {
+		run_end(run);
+		source_has_catalog(s);
+		return;
+	}
 	run->import = import_begin(s);
 	run->piece = malloc(PIECE_BYTES);
 	if (run->import && run->piece)
@@ -432,6 +439,8 @@ void report_begin(struct source *s)
 		return;
 	}
 	run->source = s;
+	run->is_asked = s->is_asked;
+	s->is_asked = false;
 	run->again.fire = again_fires;
 	run->ask = look_ask;
 	buf_init(&run->text, MANIFEST_MAX);

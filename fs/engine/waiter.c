@@ -413,6 +413,7 @@ static int ask_refresh(struct engine *e, struct ask *a)
 		return -ENOENT;
 	if (a->is_saved)
 		return saved_refresh(s, a);
+	s->is_asked = true;
 	source_refresh(s);
 	return 0;
 }

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 import urllib.parse
 
 import pytest
@@ -124,6 +125,31 @@ def test_a_catalog_comes_from_an_inventory(reports, start_mount):
     until(lambda: "runs/new" in tree(root), 30, "the next day's report")
 
 
+def test_a_report_is_read_once_unless_somebody_asks(start_sim, start_mount):
+    """S80"""
+    reports = Reports(start_sim())  # where days pass only when they are told to
+    sim = reports.sim
+    put(sim, "a")
+    reports.take()
+    mount = reports.mount(start_mount)
+    root = mount.path / "lab"
+
+    def fetched(name):
+        return len([r for r in sim.requests("GetObject") if name in r["resource"]])
+
+    until(lambda: listed(root), 30, "catalog")
+    assert fetched("/data/") == 1
+    mount.stop()
+    sim.s3("PUT", "/lab?inventory=&id=cfg", document().replace(b"true", b"false"))
+    sim.advance("30h")
+    mount.start()
+    until(lambda: fetched("manifest.json") == 2)
+    until(lambda: "source.refresh:" in (root / ".thaw/summary").read_text())
+    assert fetched("/data/") == 1 and os.listdir(root) == ["a"]
+    assert thaw("refresh", root).returncode == 0
+    until(lambda: fetched("/data/") == 2)
+
+
 def test_a_report_that_is_not_what_it_says_changes_nothing(reports, start_mount):
     """S80"""
     put(reports.sim, "a")
@@ -167,8 +193,9 @@ def test_the_bytes_of_a_report_may_be_slow_to_come(reports, start_mount):
     assert len(reports.sim.requests("GetObject")) > 5
 
 
-def test_before_the_first_report_there_are_no_names(reports, start_mount):
+def test_before_the_first_report_there_are_no_names(start_sim, start_mount):
     """S7, S80"""
+    reports = Reports(start_sim())
     mount = reports.mount(start_mount)
     mount.may_log = "nothing was changed"
     root = mount.path / "lab"
@@ -177,7 +204,7 @@ def test_before_the_first_report_there_are_no_names(reports, start_mount):
         os.listdir(root)
     put(reports.sim, "a")
     reports.sim.advance("25h")
-    until(lambda: listed(root) == ["a"], 30, "catalog")
+    until(lambda: listed(root) == ["a"] or not reports.sim.advance("61m"), 30, "catalog")
 
 
 @pytest.fixture

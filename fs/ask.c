@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ask.h"
+#include "known.h"
 #include "open.h"
 #include "open_as.h"
 #include "sidecar.h"
@@ -397,6 +398,33 @@ static void asking_open(struct msg *msg)
 	asking_post(a);
 }
 
+/* Takes `a`. */
+static void asking_go(struct asking *a)
+{
+	if (a->is_tree || a->line.from[0] || a->line.group[0]) {
+		a->msg.run = a->line.from[0] ? asking_open : asking_walk;
+		worker_post(a->mount->walker, &a->msg);
+		return;
+	}
+	int r = asking_add(a, a->ino);
+	if (r < 0) {
+		asking_answer(a, r);
+		asking_free(a);
+		return;
+	}
+	asking_post(a);
+}
+
+/* The namer. */
+static void asking_named(struct msg *msg)
+{
+	struct asking *a = container_of(msg, struct asking, msg);
+
+	known_look_up(a->mount->known, a->uid);
+	(void)known_name(a->mount->known, a->uid, a->origin.user, sizeof(a->origin.user));
+	asking_go(a);
+}
+
 /* The verb's own rights, beyond those to read. */
 static int check_rights(struct mount *m, const struct ask_line *line, struct node node,
 			const struct asker *who)
@@ -452,7 +480,6 @@ static int asking_new(struct mount *m, struct node node, const struct asker *who
 	a->saved_fd = -1;
 	whence(m->cfg, who->pid, &a->origin);
 	snprintf(a->origin.project, sizeof(a->origin.project), "%s", line->project);
-	a->msg.run = line->from[0] ? asking_open : asking_walk;
 	if (line->from[0] || line->group[0]) {
 		a->groups = calloc(who->n_groups + 1, sizeof(*a->groups));
 		if (!a->groups) {
@@ -493,15 +520,11 @@ void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct a
 	a->reply = reply;
 	a->is_tree = node.kind == NODE_DIR_REQUEST && line.verb != ASK_REFRESH &&
 		     !line.request_id && !line.storm_id;
-	if (a->is_tree || line.from[0] || line.group[0]) {
-		worker_post(m->walker, &a->msg);
+	/* The first time a user asks for something his name is looked up before. */
+	if (!known_name(m->known, a->uid, a->origin.user, sizeof(a->origin.user))) {
+		a->msg.run = asking_named;
+		worker_post(m->namer, &a->msg);
 		return;
 	}
-	r = asking_add(a, node.ino);
-	if (r < 0) {
-		asking_answer(a, r);
-		asking_free(a);
-		return;
-	}
-	asking_post(a);
+	asking_go(a);
 }

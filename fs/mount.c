@@ -3,6 +3,7 @@
 #include "catalog.h"
 #include "clock.h"
 #include "dir_cache.h"
+#include "known.h"
 #include "open.h"
 #include <unistd.h>
 
@@ -47,7 +48,10 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	m->dir_cache = dir_cache_new();
 	m->readers = worker_new("reader", READERS);
 	m->walker = worker_new("walker", 1);
-	if (!m->opens || !m->dir_cache || !m->readers || !m->walker)
+	m->namer = worker_new("namer", 1);
+	m->known = known_new();
+	if (!m->opens || !m->dir_cache || !m->readers || !m->walker || !m->namer ||
+	    !m->known)
 		return -ENOMEM;
 	*ret = steal_ptr(m);
 	return 0;
@@ -55,6 +59,8 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 
 void mount_end_walks(struct mount *m)
 {
+	worker_free(m->namer); /* it hands on to the walker */
+	m->namer = NULL;
 	worker_free(m->walker);
 	m->walker = NULL;
 }
@@ -72,6 +78,7 @@ void mount_free(struct mount *m)
 	mount_end_walks(m);
 	mount_end_reads(m);
 	open_table_free(m->opens);
+	known_free(m->known);
 	dir_cache_free(m->dir_cache);
 	free(m->sources);
 	free(m);

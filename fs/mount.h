@@ -42,6 +42,8 @@ struct mount {
 	struct dir_cache *dir_cache;
 	struct worker *readers; /* answers reads whose bytes have arrived */
 	struct worker *walker;  /* walks subtrees */
+	struct worker *namer;   /* looks up users */
+	struct known *known;    /* what it has found */
 
 	/* Changing: */
 	_Atomic uint64_t next_waiter;

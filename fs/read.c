@@ -2,6 +2,7 @@
 #include "read.h"
 #include "catalog.h"
 #include "io.h"
+#include "known.h"
 #include "log.h"
 #include "open.h"
 #include "poller.h"
@@ -193,8 +194,32 @@ static void park(struct parked *p)
 	if (p->waiter.how == WAIT_PARK)
 		whose(&p->waiter);
 	whence(m->cfg, (pid_t)p->waiter.pid, &p->waiter.origin);
+	(void)known_name(m->known, p->waiter.uid, p->waiter.origin.user,
+			 sizeof(p->waiter.origin.user));
 	fuse_req_interrupt_func(p->req, on_interrupt, (void *)(uintptr_t)id);
 	engine_wait(m->engine, &p->waiter);
+}
+
+/* The namer. */
+static void park_named(struct msg *msg)
+{
+	struct parked *p = container_of(msg, struct parked, waiter.msg);
+
+	known_look_up(p->mount->known, p->waiter.uid);
+	park(p);
+}
+
+/* Takes `p`. The first time a user asks for something his name is looked up before. */
+static void park_known(struct parked *p)
+{
+	char name[sizeof(p->waiter.origin.user)];
+
+	if (known_name(p->mount->known, p->waiter.uid, name, sizeof(name))) {
+		park(p);
+		return;
+	}
+	p->waiter.msg.run = park_named;
+	worker_post(p->mount->namer, &p->waiter.msg);
 }
 
 /* Not here: what now? 0: wait for it; else the answer is given. */
@@ -229,7 +254,7 @@ static void read_now(struct parked *p)
 	else if (r > 0)
 		answer_data(p, data);
 	else if (check_absent(p) == 0)
-		park(steal_ptr(mine));
+		park_known(steal_ptr(mine));
 }
 
 /* Reader pool. */

@@ -51,3 +51,17 @@ int group_find(const char *name, uint32_t *ret)
 	*ret = row.gr_gid;
 	return 0;
 }
+
+#define USER_BYTES_MAX ((size_t)64 << 10)
+
+void user_name(uint32_t uid, char *ret, size_t room)
+{
+	struct passwd row, *found = NULL;
+	_free_ char *text = malloc(USER_BYTES_MAX);
+
+	*ret = '\0';
+	if (!text || getpwuid_r(uid, &row, text, USER_BYTES_MAX, &found) || !found)
+		return;
+	if (strlen(row.pw_name) < room)
+		memcpy(ret, row.pw_name, strlen(row.pw_name) + 1);
+}

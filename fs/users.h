@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A name, or a decimal number as it is. 0 or -ENOENT. */
@@ -13,3 +14,5 @@ int group_number(const char *name, uint32_t *ret);
 
 /* Any thread that may wait. 0, -ENOENT, or -errno. */
 int group_find(const char *name, uint32_t *ret);
+/* Likewise; "" where the number has no name, or a longer one than there is room for. */
+void user_name(uint32_t uid, char *ret, size_t room);

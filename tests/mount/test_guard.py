@@ -205,6 +205,7 @@ def test_an_approver_lets_one_through_and_it_is_on_the_record(start):
     assert {x["approver"] for x in lines} == {str(pwd.getpwnam("thawboss").pw_uid)}
     assert {x["uid"] for x in lines} == {str(pwd.getpwnam("thawalice").pw_uid)}
     assert lines[0]["program"] == "cat" and lines[0]["budgets"] == "film"
+    assert {x["user"] for x in lines} == {"thawalice"}
     # The manager of the budget sees them, another one does not.
     ledger = mount.path / ".thaw/ledger.csv"
     assert "RestoreObject" in read("thawbob", ledger).stdout

@@ -4,6 +4,7 @@
 #include "plan.h"
 #include "str.h"
 #include "tree.h"
+#include "whence.h"
 
 /* Paths that are not there, by name; the others are only counted. */
 #define MISSING_SHOWN 20
@@ -235,13 +236,17 @@ int planner_walk(struct mount *m, uint64_t ino, const struct sidecar_walk *how,
 		 struct buf *out)
 {
 	struct planner p = { .mount = m, .how = how, .dir_ino = ino };
-	struct query q = { .ask = { .uid = how->who->uid, .gid = how->who->gid } };
+	struct origin origin;
+	struct query q = {
+		.ask = { .uid = how->who->uid, .gid = how->who->gid, .origin = &origin }
+	};
 
 	if (!view_may_read(m, how->who))
 		return -EACCES;
 	int r = query_read(how->query, &q);
 	if (r < 0)
 		return r;
+	whence(m->cfg, how->who->pid, &origin);
 	p.plan = plan_new(m->engine, &q.ask);
 	if (!p.plan)
 		return -ENOMEM;

@@ -133,3 +133,73 @@ money = 0.0001
     said = thaw("plan", "-r", mount.path)
     assert said.returncode == 77 and "unknown" in said.stdout
     assert "not all of it is allowed" in said.stdout
+
+
+def test_a_plan_says_what_policy_would_refuse(start_mount, sim):
+    """S90"""
+    config = """
+[source lab]
+url = s3://lab
+endpoint = {url}
+[policy]
+recall = explicit
+[policy /lab/runs/2024]
+recall = deny
+[budget pool]
+money = 10
+files = 2
+[budget path]
+who = path:/lab/runs/2024
+money = 1
+"""
+    mount = start_mount(sim, config.format(url=sim.url))
+    until(lambda: listed(mount.path / "lab"), 40)
+    lab = plan(mount.path / "lab")
+    assert lab["chosen"]["refused"]["files"] == 2 and lab["chosen"]["asked"]["files"] == 1
+    assert {(p["path"], p["recall"], p["of"]["files"]) for p in lab["policies"]} == \
+        {("/", "explicit", 1), ("/lab/runs/2024", "deny", 2)}
+    # What is refused takes nothing from a budget.
+    assert [(b["budget"].split("/")[0], b["files"]["needed"], b["allows"])
+            for b in lab["budgets"]] == [("pool", 1, True)]
+    said = thaw("plan", "-r", mount.path)
+    assert said.returncode == 77
+    assert "policy /lab/runs/2024: 2 files are refused" in said.stdout, said.stdout
+    assert "1 files are restored when asked for, not when read" in said.stdout
+
+
+def test_prices_of_ones_own_and_a_private_link(start_mount, sim, tmp_path):
+    """S92"""
+    own = tmp_path / "own.csv"
+    own.write_text("*,s3,*,standard,request,0,0.5,2026-11,own,our own service\n"
+                   "*,s3,*,standard,retrieval,0,0,2026-11,own,our own service\n"
+                   + "".join(f"*,s3,*,,{item},0,0,2026-11,own,our own service\n"
+                             for item in ("get", "head", "list", "transfer"))
+                   + "*,s3,*,,copy,0,0.01,2026-11,own,our own service\n")
+    config = """
+[source lab]
+url = s3://lab
+endpoint = {url}
+prices = {own}
+[source photos]
+url = glacier://us-east-1/photos
+endpoint = {url}
+egress = 0
+[prices]
+egress = 7
+"""
+    mount = start_mount(sim, config.format(url=sim.url, own=own))
+    until(lambda: listed(mount.path / "photos") and listed(mount.path / "lab"), 40)
+    (group,) = plan(mount.path, named("file", NOTES))["groups"]
+    # [prices] egress counts for what says nothing of its own.
+    lines = {(li["operation"], li["component"]): li["price"]
+             for t in group["tiers"] if t["tier"] == "standard" for li in t["lines"]}
+    assert lines["RestoreObject", "request"] == "0.5"
+    assert lines["GetObject", "transfer"] == "7"
+    (group,) = plan(mount.path / "photos")["groups"]
+    assert {li["price"] for t in group["tiers"] for li in t["lines"]
+            if li["component"] == "transfer"} == {"0"}
+    assert "prices: 2026-11, our own service" in mount.of(mount.path / NOTES, "cost")
+    mount.ask(mount.path / NOTES, "get\n")
+    mount.wait_state(mount.path / NOTES, "cached")
+    assert [r["price"] for r in mount.ledger() if r["operation"] == "RestoreObject"
+            and r["component"] == "request"] == ["0.5000000000"]

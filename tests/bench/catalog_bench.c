@@ -3,7 +3,7 @@
  *
  *	catalog_bench generate FILE COUNT DIRS [CHANGED]	an inventory; CHANGED of a thousand are
  *							other archives than without it
- *	catalog_bench import STATE FILE [SORT_BYTES]	as `thaw refresh --from` does
+ *	catalog_bench import STATE FILE [NAMESPACE]	as `thaw refresh --from` does
  *
  * `import` prints one line of JSON. The daemon is not involved: this is what one import costs. */
 #include "catalog.h"
@@ -164,16 +164,14 @@ static void result_print(const char *dir, const struct import_op *op, int64_t us
 	       (unsigned long long)op->removed, (unsigned long long)op->renamed);
 }
 
-static int import(struct state *state, const char *dir, const char *file,
-		  size_t sort_bytes)
+static int import(struct state *state, const char *dir, const char *file, const char *ns)
 {
-	struct import_cfg cfg = {
-		.source = SOURCE, .ns = NS, .is_vault = true, .sort_bytes = sort_bytes
-	};
+	struct import_cfg cfg = { .source = SOURCE, .is_vault = true };
 	struct import_op op = { .is_saved = true };
 	struct source_info info;
 	pthread_t watcher;
-	int r = catalog_ensure_source(state->catalog, SOURCE, NS, &info);
+	snprintf(cfg.ns, sizeof(cfg.ns), "%s", ns);
+	int r = catalog_ensure_source(state->catalog, SOURCE, ns, &info);
 	if (r < 0)
 		return r;
 	op.import = import_new(state->catalog, &cfg);
@@ -194,7 +192,7 @@ static int import(struct state *state, const char *dir, const char *file,
 	return r;
 }
 
-static int import_into(const char *dir, const char *file, size_t sort_bytes)
+static int import_into(const char *dir, const char *file, const char *ns)
 {
 	char cache[512];
 	struct state *state;
@@ -207,7 +205,7 @@ static int import_into(const char *dir, const char *file, size_t sort_bytes)
 		fprintf(stderr, "catalog_bench: %s\n", err.data);
 		return r;
 	}
-	r = import(state, dir, file, sort_bytes);
+	r = import(state, dir, file, ns);
 	state_close(state);
 	return r;
 }
@@ -222,7 +220,7 @@ int main(int argc, char **argv)
 	if (argc >= 5 && streq(argv[1], "generate") && n[0] && n[1])
 		r = generate(argv[2], n[0], n[1], n[2]);
 	else if (argc >= 4 && streq(argv[1], "import"))
-		r = import_into(argv[2], argv[3], n[1]);
+		r = import_into(argv[2], argv[3], argc > 4 ? argv[4] : NS);
 	if (r == -EINVAL)
 		fprintf(stderr, "usage: see the head of catalog_bench.c\n");
 	return r < 0;

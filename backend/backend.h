@@ -137,7 +137,8 @@ struct backend_call {
 	char tag[RESTORE_TAG_MAX]; /* RESTORE, FIND: our mark in a vault job's description */
 	char token
 		[RESTORE_TOKEN_MAX]; /* PROBE, FETCH: job id (vaults); RESTORE, FIND give it */
-	bool is_fresh; /* PROBE: no answer that is older than the call will do */
+	bool is_fresh;        /* PROBE: no answer that is older than the call will do */
+	bool is_proof_wanted; /* PROBE of S3: "ready" has to come with its proof */
 	/* FETCH: of what was restored; len 0: to the end (inventories).
 	 * FIND, RESTORE of a vault's archive: what of it the job has to bring; len 0: all of it.
 	 * A job that brings more serves too, if parts of its output can be verified. RESTORE asks
@@ -179,6 +180,8 @@ struct backend_call {
 	const char *operation;
 	uint32_t requests;
 	uint32_t head_requests; /* LIST: HeadObject, besides */
+	uint32_t
+		list_requests; /* PROBE of S3: ListObjectsV2, besides, for several calls */
 	uint64_t body_bytes;
 
 	void *priv; /* the backend's */

@@ -105,7 +105,10 @@ static int state_read(struct op *op)
 static int find_answered(struct op *op)
 {
 	op->call->proof = proof_of(&op->x);
-	return state_read(op);
+	int r = state_read(op);
+	if (r == 0 && op->call->verb == BACKEND_PROBE)
+		s3_status_head_told(s3_of(op)->status, op->call);
+	return r;
 }
 
 static int restore_ask(struct op *op)
@@ -192,18 +195,33 @@ const struct op_verb s3_verbs[] = {
 	[BACKEND_FETCH] = { "GetObject", false, fetch_ask, op_fetch_answered, NULL },
 };
 
+static void probe_head(struct backend *b, struct backend_call *c)
+{
+	struct s3 *s = b->priv;
+
+	op_start(b, c, &s->site, s3_verbs, S3_ANSWER_MAX);
+}
+
+static const struct s3_status_ops status_ops = { s3_status_page, probe_head };
+
 static void s3_call(struct backend *b, struct backend_call *c)
 {
 	struct s3 *s = b->priv;
 
 	if (c->verb == BACKEND_LIST)
 		s3_list_start(b, c);
+	else if (c->verb == BACKEND_PROBE)
+		s3_status_ask(s->status, c);
 	else
 		op_start(b, c, &s->site, s3_verbs, S3_ANSWER_MAX);
 }
 
 static void s3_cancel(struct backend *b, struct backend_call *c)
 {
+	struct s3 *s = b->priv;
+
+	if (c->verb == BACKEND_PROBE && s3_status_cancel(s->status, c))
+		return;
 	if (c->verb == BACKEND_LIST)
 		s3_list_cancel(b, c);
 	else
@@ -320,6 +338,9 @@ static int s3_open(struct backend *b, struct buf *err)
 	s->site.is_hash_sent = true;
 	s->site.error_parse = s3_error_parse;
 	s->site.move = region_set;
+	s->status = s3_status_new(b, &status_ops);
+	if (!s->status)
+		return -ENOMEM;
 	s->site.creds = creds_new(b->all->http, b->cfg.profile);
 	if (!s->site.creds)
 		return -ENOMEM;
@@ -343,6 +364,7 @@ static void s3_close(struct backend *b)
 
 	if (!s)
 		return;
+	s3_status_free(s->status);
 	creds_free(s->site.creds);
 	free(s);
 }

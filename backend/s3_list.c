@@ -539,3 +539,51 @@ void s3_list_cancel(struct backend *b, struct backend_call *c)
 	if (!backends_unstarve(b->all, c) && c->priv)
 		listing_free(c->priv);
 }
+
+/* ---- a page for s3_status.c: `within` is what it begins behind ---- */
+
+static int status_ask(struct op *op)
+{
+	struct buf *q = &op->x.query;
+
+	buf_reset(q);
+	query_v2(q, "1000", op->backend->prefix, "");
+	if (*op->call->within)
+		query_pair(q, "start-after", op->call->within);
+	int r = exchange_header(&op->x, "x-amz-optional-object-attributes",
+				"RestoreStatus");
+	return r < 0 ? r : s3_path_set(op, "");
+}
+
+static int status_entry(void *arg, const struct listing_entry *e)
+{
+	return s3_status_see(arg, e);
+}
+
+static int status_answered(struct op *op)
+{
+	struct s3_status *status = s3_of(op)->status;
+	struct s3_page page = { .is_truncated = false };
+	const struct s3_list_taker taker = { .entry = status_entry, .arg = status };
+
+	buf_init(&page.token, MARKER_MAX);
+	buf_init(&page.version, MARKER_MAX);
+	int r = page_parse(op, &page, &taker);
+	if (r == 0)
+		s3_status_page_seen(status, page.is_truncated);
+	buf_done(&page.token);
+	buf_done(&page.version);
+	return r;
+}
+
+void s3_status_page(struct backend *b, struct backend_call *c, const char *after)
+{
+	static const struct op_verb status_verbs[] = {
+		[BACKEND_PROBE] = { "ListObjectsV2", false, status_ask, status_answered,
+				    NULL },
+	};
+	struct s3 *s = b->priv;
+
+	c->within = after;
+	op_start(b, c, &s->site, status_verbs, S3_ANSWER_MAX);
+}

@@ -71,6 +71,8 @@ static void call_meter(struct restore *r)
 		inventory_charge(r);
 	else if (r->verb != BACKEND_RESTORE)
 		r->heads += r->call->requests;
+	if (r->call->list_requests)
+		meter_lists(r->source, r->call);
 }
 
 static void calls_next(struct engine *e);
@@ -134,6 +136,7 @@ static void call_start(struct call *c, struct restore *r)
 		.is_fresh = r->is_fresh,
 		.off = r->rec.off,
 		.len = r->rec.len,
+		.is_proof_wanted = r->proof.kind == DIGEST_NONE,
 		.data = r->verb == BACKEND_FETCH ? inventory_data : NULL,
 		.done = call_done,
 		.arg = r,

@@ -29,6 +29,17 @@ void meter_call(struct source *s, const struct backend_call *c)
 				     t.transfer_gib));
 }
 
+void meter_lists(struct source *s, const struct backend_call *c)
+{
+	struct tariff t;
+
+	cost_of_catalog(s, &t);
+	struct cost_line line = cost_line_make("ListObjectsV2", COST_REQUEST,
+					       c->list_requests, 0, t.list_request);
+	if (line.amount > 0)
+		note_source_charge(s, &line, c->request_id);
+}
+
 void meter_begin(struct source *s)
 {
 	if (!s->report)

@@ -37,6 +37,13 @@ int64_t pace_retry_ms(unsigned int failures, uint32_t noise)
 	return whole / 2 + (int64_t)(noise % 1024) * (whole / 2) / 1024;
 }
 
+int64_t pace_together_ms(int64_t due_ms, int64_t wait_ms)
+{
+	int64_t grid = wait_ms / 16;
+
+	return grid ? (due_ms + grid - 1) / grid * grid : due_ms;
+}
+
 uint32_t pace_days_wanted(int64_t began_ms, int64_t now_ms, uint64_t got,
 			  uint64_t missing, int64_t expires_ms)
 {

@@ -9,6 +9,10 @@
  * times as long where a queue tells the end (`is_told`): notices can be lost, so polls go on. */
 int64_t pace_probe_ms(const struct storage_class *c, enum tier tier, bool is_told);
 
+/* When to look that is due after `wait_ms`: a little later, when others are looked at too, since
+ * many questions about one vault or bucket cost no more than one. */
+int64_t pace_together_ms(int64_t due_ms, int64_t wait_ms);
+
 /* How many of them a restore takes that is ready at the end of the published window; 0 for what
  * has none. */
 uint32_t pace_probes(const struct storage_class *c, enum tier tier);

@@ -608,6 +608,8 @@ void source_failed(struct source *s, const struct fault *f);
 /* ---- meter.c ---- */
 /* Writes down what a call for the catalog has cost: CHECK, LIST, FETCH of a report. */
 void meter_call(struct source *s, const struct backend_call *c);
+/* Pages that told the state of several restores. */
+void meter_lists(struct source *s, const struct backend_call *c);
 /* A refresh begins; it has led to a catalog: its cost is shown from now on. */
 void meter_begin(struct source *s);
 void meter_end(struct source *s);

@@ -20,7 +20,8 @@ void watch_begin(struct restore *r)
 	}
 	if (r->is_hinted)
 		wait = 0;
-	timers_arm(&r->engine->service, &r->watch, engine_service_ms(r->engine) + wait);
+	timers_arm(&r->engine->service, &r->watch,
+		   pace_together_ms(engine_service_ms(r->engine) + wait, wait));
 }
 
 static void probe_answered(struct restore *r)

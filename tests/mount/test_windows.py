@@ -4,6 +4,7 @@ import datetime
 import errno
 import json
 import subprocess
+import time
 
 import pytest
 from conftest import BUILD, OBJECTS, listed, pattern, restores, until
@@ -153,3 +154,39 @@ def test_a_copy_that_would_lapse_during_the_download_is_kept_longer_and_booked(l
 
 def stamp(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def requests_of(lines, operation):
+    return sum(int(line["quantity"]) for line in lines
+               if (line["operation"], line["component"]) == (operation, "request"))
+
+
+# S74
+def test_probes_of_many_objects_are_pages_of_a_listing_and_booked_as_billed(start_sim, start_mount):
+    sim = start_sim("--speed", 20)
+    assert sim.s3("PUT", "/many").status == 200
+    for i in range(60):
+        put = sim.s3("PUT", f"/many/f{i:03}", b"x" * 100, {"x-amz-storage-class": "DEEP_ARCHIVE"})
+        assert put.status == 200, put.body
+    mount = start_mount(sim, "s3://many", "source.refresh=0")
+    until(lambda: listed(mount.path), 30, "catalog")
+    with open(mount.path / ".thaw/request", "w") as f:
+        f.write("get tier=standard")
+    until(lambda: requests_of(sim.bill()["lines"], "RestoreObject") == 60, 30, "all being asked")
+    mount.wait_state(mount.path / "f059", "restoring")
+    looks = len(sim.requests("HeadObject"))
+    for _ in range(4):
+        pages = len(sim.requests("ListObjectsV2"))
+        sim.advance("1h")
+        until(lambda: len(sim.requests("ListObjectsV2")) > pages, 20, "a page")
+        time.sleep(0.5)
+    # A tenth of what a HEAD each would have been.
+    assert len(sim.requests("HeadObject")) - looks < 4 * 60 / 10
+    sim.advance("9h")
+    for i in range(60):
+        mount.wait_state(mount.path / f"f{i:03}", "cached", seconds=60)
+    for operation in ("ListObjectsV2", "HeadObject"):
+        until(lambda: requests_of(mount.ledger(), operation) ==
+              requests_of(sim.bill()["lines"], operation), 10,
+              f"{operation} {requests_of(mount.ledger(), operation)} being booked as "
+              f"{requests_of(sim.bill()['lines'], operation)}")

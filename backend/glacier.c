@@ -52,7 +52,14 @@ static int check_ask(struct op *op)
 
 static int check_answered(struct op *op)
 {
-	(void)op;
+	const char *name;
+
+	_cleanup_(json_freep) struct json_object *doc =
+		json_parse(op->x.answer.data ? op->x.answer.data : "", op->x.answer.len);
+	if (!doc || json_str(doc, "VaultName", &name) < 0 ||
+	    !streq(name, glacier_of(op)->vault))
+		return bad_answer(op,
+				  "DescribeVault answered with no vault of this name");
 	return 0;
 }
 
@@ -67,6 +74,14 @@ static int walk_ask(struct op *op)
 	return path_set(op, "/jobs", "", "");
 }
 
+/* What every job has. A list without it is none: read as "no job of ours" it would be paid for. */
+static bool is_job(struct json_object *o)
+{
+	const char *text;
+
+	return o && json_str(o, "JobId", &text) == 0 && json_str(o, "Action", &text) == 0;
+}
+
 /* Looks at one page; a job that makes no sense is somebody else's and is passed over. */
 static int page_look(struct op *op, struct json_object *doc)
 {
@@ -76,9 +91,12 @@ static int page_look(struct op *op, struct json_object *doc)
 
 	if (json_array(doc, "JobList", &list, &n) < 0)
 		return bad_answer(op, "ListJobs without JobList");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (!is_job(json_at(list, i)))
+			return bad_answer(op, "ListJobs lists something that is no job");
 		if (glacier_job_parse(json_at(list, i), &job) == 0)
 			jobs_see(glacier_of(op)->jobs, &job);
+	}
 	return 0;
 }
 

@@ -104,6 +104,17 @@ static int state_read(struct op *op)
 
 static int find_answered(struct op *op)
 {
+	const char *etag = exchange_answer_header(&op->x, "etag");
+	char plain[OBJECT_ETAG_MAX];
+
+	/* Every object has one; a proxy's page for people has not. */
+	if (!etag)
+		return exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
+				     "HeadObject answered without an ETag");
+	s3_etag_copy(etag, plain);
+	if (op->call->object->etag[0] && !streq(plain, op->call->object->etag))
+		return exchange_fail(&op->x, FAULT_CHANGED, "WrongETag",
+				     "it is another object now");
 	op->call->proof = proof_of(&op->x);
 	int r = state_read(op);
 	if (r == 0 && op->call->verb == BACKEND_PROBE)
@@ -132,9 +143,12 @@ static int restore_answered(struct op *op)
 {
 	struct backend_call *c = op->call;
 
-	if (op->x.status != 202 && op->x.status != 200)
+	/* Both have no body: whoever sent one may not be the service, or it may be. */
+	if ((op->x.status != 202 && op->x.status != 200) || op->x.answer.len > 0) {
+		op->x.is_lost = true;
 		return exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
-				     "RestoreObject answered with an odd status");
+				     "RestoreObject was answered oddly");
+	}
 	c->is_new = op->x.status == 202;
 	c->is_ours = c->is_new;
 	c->state = c->is_new ? REMOTE_RESTORING : REMOTE_READY;

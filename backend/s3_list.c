@@ -225,6 +225,11 @@ static int page_entry(void *arg, const struct listing_entry *e)
 	return l->call->entry(l->call, e);
 }
 
+static bool is_same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
 /* Swaps what the page says about the next one into the range. */
 static void page_take(struct range *r, struct s3_page *page)
 {
@@ -249,6 +254,11 @@ static int page_answered(struct op *op)
 	if (e == 0 && page.is_truncated && page.token.len == 0)
 		e = exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
 				  "a listing is truncated without saying where");
+	/* Each page is paid for: one that leads to itself would be for ever. */
+	if (e == 0 && page.is_truncated && is_same(&page.token, &r->token) &&
+	    is_same(&page.version, &r->version))
+		e = exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
+				  "a listing goes round in a circle");
 	if (e == 0)
 		page_take(r, &page);
 	buf_done(&page.token);

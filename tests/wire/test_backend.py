@@ -358,7 +358,7 @@ def test_only_the_very_range_asked_for_is_taken(fake, tmp_path, what, code):
 def test_no_redirect_is_followed_and_the_answer_names_the_region(fake):
     server = fake(reply(301, b"", x_amz_bucket_region="eu-west-1",
                         Location="http://169.254.169.254/"),
-                  reply(200, b"", x_amz_storage_class="DEEP_ARCHIVE"))
+                  reply(200, b"", ETag='"e"', x_amz_storage_class="DEEP_ARCHIVE"))
     got = drive("s3://photos", "find", endpoint=server.url, id="k")[1]
     assert (got["result"], got["state"], got["requests"]) == (0, "cold", 2)
     scopes = [r.headers["authorization"].split("/")[2] for r in server.requests]

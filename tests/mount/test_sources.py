@@ -316,3 +316,34 @@ def test_where_tiering_keeps_an_object_is_asked_for(lab, start_mount):
     assert {f for f, s in states.items() if s == "cold"} == {"cold", "t03", "t04"}
     assert {s for s in states.values()} == {"cold", "online"}
     assert len(lab.requests("HeadObject")) == 30
+
+
+@pytest.mark.parametrize("how", ["listing", "heads", "report"])
+def test_a_stop_does_not_wait_for_names(start_sim, start_mount, how):
+    """S18: whatever part of a refresh is under way; what was there is there again."""
+    reports = Reports(start_sim())
+    sim = reports.sim
+    for i in range(30):
+        put(sim, f"d{i % 5}/{i}", storage="INTELLIGENT_TIERING" if how == "heads" else "GLACIER")
+    reports.take()
+    more = "storage-classes = all"
+    if how == "report":
+        mount = reports.mount(start_mount, more)
+    else:
+        mount = start_mount(sim, CONFIG.format(url=sim.url, more=more))
+    root = mount.path / "lab"
+    until(lambda: listed(root), 30, "catalog")
+    operation = {"listing": "ListObjectsV2", "heads": "HeadObject", "report": "GetObject"}[how]
+    seen = len(sim.requests(operation))
+    sim.admin("POST", "quirks", {"page-size": 2})
+    sim.fault({"operation": operation, "nth": 8 if how == "listing" else 2, "times": 1000},
+              {"delay_ms": 5000})
+    assert thaw("refresh", root).returncode == 0
+    until(lambda: len(sim.requests(operation)) > seen, 20, "a refresh")
+    time.sleep(0.5)
+    began = time.monotonic()
+    mount.stop()
+    assert time.monotonic() - began < 3
+    sim.clear_faults()
+    mount.start()
+    assert len(tree(root)) == 30

@@ -25,7 +25,7 @@ static const struct verb {
 	{ "get", true, ASK_GET },         { "cancel", true, ASK_CANCEL },
 	{ "refresh", true, ASK_REFRESH }, { "pin", false, ASK_GET },
 	{ "unpin", false, ASK_GET },      { "evict", true, ASK_EVICT },
-	{ "approve", true, ASK_APPROVE },
+	{ "approve", true, ASK_APPROVE }, { "correct", true, ASK_CORRECT },
 };
 
 static int parse_tier(const char *value, struct ask_line *ret)
@@ -138,16 +138,41 @@ static int parse_id(const char *value, struct ask_line *ret)
 		     : parse_number(value, &ret->request_id);
 }
 
+static int parse_amount(const char *value, struct ask_line *ret)
+{
+	bool is_less = *value == '-';
+	money_t amount;
+	int r = money_parse(value + is_less, &amount);
+
+	if (r < 0 || amount <= 0)
+		return -EINVAL;
+	ret->amount = is_less ? -amount : amount;
+	return 0;
+}
+
+static int parse_note(const char *value, struct ask_line *ret)
+{
+	_buf_ struct buf text;
+
+	buf_init(&text, sizeof(ret->note) - 1);
+	int r = percent_decode(&text, value, strlen(value), false);
+	if (r < 0 || !text.len || strlen(text.data) != text.len)
+		return -EINVAL;
+	memcpy(ret->note, text.data, text.len + 1);
+	return 0;
+}
+
 static const struct setting {
 	enum ask_verb verb;
 	const char *key;
 	int (*parse)(const char *value, struct ask_line *ret);
 } settings[] = {
-	{ ASK_GET, "tier=", parse_tier },       { ASK_GET, "days=", parse_days },
-	{ ASK_GET, "email=", parse_later },     { ASK_GET, "group=", parse_group },
-	{ ASK_GET, "project=", parse_project }, { ASK_GET, "ahead=", parse_ahead },
-	{ ASK_GET, "range=", parse_range },     { ASK_REFRESH, "from=", parse_from },
-	{ ASK_CANCEL, "pid=", parse_pid },      { ASK_APPROVE, "", parse_id },
+	{ ASK_GET, "tier=", parse_tier },         { ASK_GET, "days=", parse_days },
+	{ ASK_GET, "email=", parse_later },       { ASK_GET, "group=", parse_group },
+	{ ASK_GET, "project=", parse_project },   { ASK_GET, "ahead=", parse_ahead },
+	{ ASK_GET, "range=", parse_range },       { ASK_REFRESH, "from=", parse_from },
+	{ ASK_CANCEL, "pid=", parse_pid },        { ASK_APPROVE, "", parse_id },
+	{ ASK_CORRECT, "amount=", parse_amount }, { ASK_CORRECT, "note=", parse_note },
 };
 
 static int parse_verb(const char *word, struct ask_line *ret)
@@ -299,6 +324,8 @@ static void asking_post(struct asking *a)
 					.origin = a->origin,
 					.request_id = a->line.request_id,
 					.storm_id = a->line.storm_id,
+					.amount = a->line.amount,
+					.note = a->line.note,
 					.is_admin = mount_is_admin(a->mount, a->uid),
 					.is_saved = a->saved_fd >= 0,
 					.saved_fd = a->saved_fd,
@@ -425,6 +452,16 @@ static void asking_named(struct msg *msg)
 	asking_go(a);
 }
 
+static int check_correct(struct mount *m, const struct ask_line *line, struct node node,
+			 const struct asker *who)
+{
+	bool is_root = node.kind == NODE_DIR_REQUEST && node.ino == m->root_ino;
+
+	if (!is_root || !line->note[0] || !line->amount)
+		return -EINVAL;
+	return mount_is_admin(m, who->uid) ? 0 : -EACCES;
+}
+
 /* The verb's own rights, beyond those to read. */
 static int check_rights(struct mount *m, const struct ask_line *line, struct node node,
 			const struct asker *who)
@@ -438,6 +475,8 @@ static int check_rights(struct mount *m, const struct ask_line *line, struct nod
 			return -EINVAL;
 		return mount_is_admin(m, who->uid) ? 0 : -EACCES;
 	}
+	if (line->verb == ASK_CORRECT)
+		return check_correct(m, line, node, who);
 	if (line->verb == ASK_GET || line->verb == ASK_APPROVE ||
 	    mount_is_admin(m, who->uid))
 		return 0; /* an approver's rights are the engine's to judge */
@@ -519,7 +558,7 @@ void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct a
 	a->len = len;
 	a->reply = reply;
 	a->is_tree = node.kind == NODE_DIR_REQUEST && line.verb != ASK_REFRESH &&
-		     !line.request_id && !line.storm_id;
+		     line.verb != ASK_CORRECT && !line.request_id && !line.storm_id;
 	/* The first time a user asks for something his name is looked up before. */
 	if (!known_name(m->known, a->uid, a->origin.user, sizeof(a->origin.user))) {
 		a->msg.run = asking_named;

@@ -7,6 +7,7 @@
  *	cancel [pid=N]		(pid: only what that process waits for; the restore goes on)
  *	approve [ID|storm-N]	(what was refused or is held: of the file or below the directory, or
  *				of that number; storm-N lets a stopped reader go on)
+ *	correct amount=USD note=TEXT	(an admin's: a line of the ledger; TEXT percent-encoded)
  *	evict			(-EBUSY while open, or under way)
  *	refresh [from=PATH]	(a source's root only; PATH percent-encoded where it must)
  *
@@ -26,9 +27,11 @@ struct ask_line {
 	uint32_t
 		ahead; /* 0: only this one; UINT32_MAX: all that follow in its directory */
 	uint64_t request_id, storm_id; /* APPROVE; 0: of the file */
-	char group[64], project[64];   /* GET: who is charged; "": as it follows */
-	uint64_t off, len;             /* GET; len 0: all of it */
-	char from[PATH_MAX]; /* REFRESH: a saved inventory; "": ask the service */
+	money_t amount;                /* CORRECT */
+	char note[200];
+	char group[64], project[64]; /* GET: who is charged; "": as it follows */
+	uint64_t off, len;           /* GET; len 0: all of it */
+	char from[PATH_MAX];         /* REFRESH: a saved inventory; "": ask the service */
 };
 
 /* Pure. 0, -EINVAL (not a request), -EOPNOTSUPP (a word of the contract that does nothing yet). */

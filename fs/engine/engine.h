@@ -167,6 +167,7 @@ enum ask_verb {
 	ASK_CANCEL,
 	ASK_REFRESH, /* `ino`: any of the source */
 	ASK_EVICT,   /* the caller has seen that nobody has it open */
+	ASK_CORRECT, /* the ledger: `amount` and `note`; `ino` does not matter */
 	ASK_APPROVE, /* the newest request of `ino`; or `request_id`, or `storm_id` */
 };
 
@@ -184,6 +185,8 @@ struct ask {
 	int saved_fd;   /* borrowed until done */
 	uint64_t request_id, storm_id; /* APPROVE; 0: of `ino` */
 	bool is_admin;
+	money_t amount;   /* CORRECT */
+	const char *note; /* likewise; borrowed until done */
 	uint32_t uid, gid, pid;
 	struct origin origin;
 	/* Engine thread, while a saved inventory is read: was who asked interrupted? NULL: no. */

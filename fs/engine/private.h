@@ -458,6 +458,10 @@ enum restore_event restore_admit(struct restore *r, const struct wish *wish,
 				 const struct entry *entry,
 				 const struct policy_verdict *v);
 
+/* ---- correct.c ---- */
+/* -EINPROGRESS: answered when it is booked; -EACCES, -ENOMEM. */
+int ask_correct(struct engine *e, struct ask *a);
+
 /* ---- held.c ---- */
 /* It is held: says so, unless it was cancelled meanwhile. */
 void held_stands(struct restore *r);

@@ -440,6 +440,9 @@ void ask_take(struct engine *e, struct ask *a)
 	case ASK_EVICT:
 		r = ask_evict(e, a);
 		break;
+	case ASK_CORRECT:
+		r = ask_correct(e, a);
+		break;
 	case ASK_APPROVE:
 		r = ask_approve(e, a);
 		break;

@@ -259,6 +259,20 @@ def test_a_group_and_a_project_are_charged_where_they_are_his(start, tmp_path):
     assert [r["project"] for r in rows] == [x["project"] for x in mount.ledger()]
 
 
+def test_a_correction_against_the_real_bill_is_a_line_of_its_own(start):
+    """S95"""
+    mount = start("[budget b]\nmoney = 1\n")
+    said = thaw("thawalice", "correct", "1", "mine", mount.path)
+    assert said.returncode == 77, said
+    assert thaw("root", "correct", "much", "x", mount.path).returncode == 1
+    said = thaw("root", "correct", "--", "-0.25", "AWS bill 2026-11, line 7", mount.path)
+    assert said.returncode == 0, said
+    line = mount.ledger()[-1]
+    assert (line["operation"], line["component"]) == ("Correction", "correction")
+    assert float(line["amount"]) == -0.25 and line["note"] == "AWS bill 2026-11, line 7"
+    assert line["request"] == "0" and line["user"] == "root"
+
+
 # ---- storms ----
 
 N = 5000

@@ -58,6 +58,7 @@ int get_run(const struct settings *set, char **paths, size_t n);
 int wait_run(const struct settings *set, char **paths, size_t n);
 int cancel_run(const struct settings *set, char **paths, size_t n);
 int find_run(const struct settings *set, char **paths, size_t n);
+int correct_run(const struct settings *set, char **paths, size_t n);
 int approve_run(const struct settings *set, char **paths, size_t n);
 int evict_run(const struct settings *set, char **paths, size_t n);
 int top_run(const struct settings *set, char **paths, size_t n);

@@ -87,6 +87,18 @@ static const struct verb verbs[] = {
 		false,
 	},
 	{
+		"correct",
+		correct_run,
+		"book what the ledger has wrong against the real bill, visibly",
+		"",
+		"[--] AMOUNT REASON [DIR]",
+		"An administrator's. AMOUNT is USD, and less than nothing where the ledger had too\n"
+		"much (behind --). Nothing is changed: a line `Correction` is added, with REASON.\n"
+		"DIR is the root of the mount, the current directory if it is left out.\n\n"
+		"example: thaw correct -- -1.25 'AWS bill 2026-11' /mnt/archive\n",
+		false,
+	},
+	{
 		"evict",
 		evict_run,
 		"give up the local copy (reading it again may be charged again)",

@@ -332,6 +332,11 @@ def shut_device(s):
 CONFIG = "[source lab]\nurl = s3://lab\n"
 
 
+@situation("a part that is too small")
+def small_part(s):
+    s.words["restore.range-min"] = "64K"
+
+
 @situation("a recall-ahead that is none")
 def bad_ahead(s):
     s.configure(CONFIG + "[restore]\nrecall-ahead = always\n")

@@ -206,12 +206,11 @@ static int api_fetch(struct site *site, const char *code, const char *region,
 		     struct price_table *t, struct buf *err)
 {
 	_buf_ struct buf token;
-	int r;
 
 	buf_init(&token, BUF_TEXT_MAX);
 	buf_puts(&token, "");
 	for (int page = 0; page < PAGES_MAX; page++) {
-		r = page_fetch(site, code, region, t, &token);
+		int r = page_fetch(site, code, region, t, &token);
 		if (r < 0) {
 			buf_reset(err);
 			buf_puts(err, token.data);

@@ -9,10 +9,6 @@
 #define COLUMNS    10
 #define TABLES_MAX 4
 
-static const char built_in[] =
-#include "price_aws.inc"
-	;
-
 static const char *const item_words[] = { "request", "retrieval", "copy",     "get",
 					  "head",    "list",      "transfer", NULL };
 static const char *const basis_words[] = { "page", "memory", "offer", "own", NULL };
@@ -263,8 +259,8 @@ struct prices *prices_new(void)
 	_buf_ struct buf err;
 
 	buf_init(&err, BUF_TEXT_MAX);
-	if (p && price_table_parse(&p->tables[0], "built in", built_in,
-				   sizeof(built_in) - 1, &err) < 0) {
+	if (p && price_table_parse(&p->tables[0], "built in", price_table_built_in,
+				   strlen(price_table_built_in), &err) < 0) {
 		prices_free(p);
 		return NULL;
 	}

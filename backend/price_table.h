@@ -54,6 +54,9 @@ struct price_table {
 #define PRICE_COLUMNS  "region,service,class,tier,item,from_gib,usd,date,basis,source"
 #define PRICE_FILE_MAX ((size_t)16 << 20)
 
+/* The table that is built in, as text: packaging/prices/aws.csv. */
+extern const char price_table_built_in[];
+
 const char *price_item_word(enum price_item item);
 const char *price_basis_word(enum price_basis basis);
 

@@ -352,6 +352,24 @@ def unknown_key(s):
     s.configure(CONFIG + "[restore]\ntiers = bulk\n")
 
 
+@situation("a price of transfer that is none")
+def bad_egress(s):
+    s.configure(CONFIG + "egress = free\n")
+
+
+@situation("a price table with a line that makes no sense")
+def bad_price_table(s):
+    s.names["TABLE"] = s.dir / "own.csv"
+    s.names["TABLE"].write_text("# ours\n*,s3,*,,get,0,cheap,2026-11,own,ours\n")
+    s.words["prices.file"] = s.names["TABLE"]
+
+
+@situation("a price table that is not there")
+def no_price_table(s):
+    s.names["TABLE"] = s.dir / "own.csv"
+    s.words["source.prices"] = s.names["TABLE"]
+
+
 @situation("an unknown section")
 def unknown_section(s):
     s.configure(CONFIG + "[cash]\nsize = 3G\n")

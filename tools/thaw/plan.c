@@ -413,32 +413,39 @@ static bool is_refused(struct json_object *doc)
 	return is_any;
 }
 
+/* What `thaw get` of the same would do. */
+static void chosen_print(const struct settings *set, struct json_object *chosen)
+{
+	char cost[48], span[48];
+
+	dollars(word(chosen, "cost"), cost);
+	span_words(chosen, span);
+	printf("\n`thaw get%s%s%s` would cost %s USD, ready in %s; nothing was asked\n",
+	       set->is_recursive ? " -r" : "", set->tier ? " --tier " : "",
+	       set->tier ? set->tier : "", cost, span);
+}
+
 static void plan_print(const struct settings *set, const struct question *q,
 		       struct json_object *doc)
 {
 	struct json_object *all = member(doc, "all"), *chosen = member(doc, "chosen");
-	char size[24], cost[48], span[48];
+	_free_ char *safe = text_safe(q->root);
+	char size[24];
 
 	size_words(number(all, "bytes"), size);
-	_free_ char *safe = text_safe(q->root);
 	printf("%s: %llu files, %s\n", safe ? safe : "?",
 	       (unsigned long long)number(all, "files"), size);
 	states_print(member(doc, "states"));
-	if (number(member(chosen, "asked"), "files") || is_refused(doc)) {
-		tiers_print(doc);
-		dollars(word(chosen, "cost"), cost);
-		span_words(chosen, span);
-		printf("\n`thaw get%s%s%s` would cost %s USD, ready in %s; nothing was "
-		       "asked\n",
-		       set->is_recursive ? " -r" : "", set->tier ? " --tier " : "",
-		       set->tier ? set->tier : "", cost, span);
-		cache_print(member(doc, "cache"));
-		budgets_print(doc);
-		policies_print(doc);
-		prices_print(doc);
-	} else {
+	if (!number(member(chosen, "asked"), "files") && !is_refused(doc)) {
 		puts("nothing to ask for");
+		return;
 	}
+	tiers_print(doc);
+	chosen_print(set, chosen);
+	cache_print(member(doc, "cache"));
+	budgets_print(doc);
+	policies_print(doc);
+	prices_print(doc);
 }
 
 static void missing_say(struct planning *p, struct json_object *missing)

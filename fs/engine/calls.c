@@ -87,6 +87,7 @@ static void call_leave(struct call *c)
 static void call_end(struct call *c, struct engine *e)
 {
 	c->is_taken = false;
+	e->next_call = (size_t)(c - e->calls); /* few are ever touched */
 	e->n_shared_calls -= c->is_shared;
 	e->n_network_calls -= !c->is_shared;
 	e->n_bulk_calls -= !c->is_shared && c->is_bulk;
@@ -152,9 +153,14 @@ static void call_start(struct call *c, struct restore *r)
 
 static struct call *call_free(struct engine *e)
 {
-	for (size_t i = 0; i < CALLS_MAX; i++)
-		if (!e->calls[i].is_taken)
-			return &e->calls[i];
+	for (size_t i = 0; i < CALLS_MAX; i++) {
+		struct call *c = &e->calls[(e->next_call + i) % CALLS_MAX];
+
+		if (c->is_taken)
+			continue;
+		e->next_call = (size_t)(c - e->calls);
+		return c;
+	}
 	return NULL;
 }
 

@@ -40,7 +40,7 @@
  * waits for; and besides them looks at a vault, which share one walk over its jobs. */
 #define CALLS_NETWORK 32
 #define CALLS_BULK    24
-#define CALLS_SHARED  224
+#define CALLS_SHARED  2016
 #define CALLS_MAX     (CALLS_NETWORK + CALLS_SHARED)
 /* Ranges under way at once, each with a buffer of one chunk; and for one file. */
 #define TRANSFERS_MAX      6
@@ -242,7 +242,8 @@ struct engine {
 	struct timer sweep; /* real: waits that have an end */
 	struct storms *storms;
 
-	struct call calls[CALLS_MAX];
+	struct call calls[CALLS_MAX]; /* most are never touched: no memory */
+	size_t next_call;             /* where to look for a free one */
 	struct turns backlog; /* asks of whole directories, taken a few at a time */
 	unsigned int n_network_calls, n_bulk_calls, n_shared_calls;
 	struct timer paced;             /* real: a call may leave again */

@@ -293,6 +293,16 @@ static void lost_later(struct extra *x)
 	extra_happens(x, EV_LOST);
 }
 
+/* Better booked than not. */
+static void taken_for_paid(struct extra *x)
+{
+	log_warning(
+		"ino=%llu request=%llu whether a faster tier was taken cannot be told any "
+		"more: booked as paid",
+		(unsigned long long)x->rec.ino, (unsigned long long)x->rec.id);
+	extra_happens(x, EV_ACCEPTED);
+}
+
 /* An answer that took money, or may have. */
 static void raise_sent(struct extra *x)
 {
@@ -302,6 +312,13 @@ static void raise_sent(struct extra *x)
 		if (is_vault(x))
 			snprintf(x->rec.token, sizeof(x->rec.token), "%s", c->token);
 		extra_happens(x, EV_ACCEPTED);
+		return;
+	}
+	/* The answer to an earlier call was lost; this one was a request for nothing. */
+	if (c->state == REMOTE_READY && x->may_be_taken) {
+		x->lines[0] = cost_line_make(x->lines[0].operation, COST_REQUEST, 2, 0,
+					     x->lines[0].price);
+		taken_for_paid(x);
 		return;
 	}
 	/* Ready meanwhile: the service took it for an extension of no days. */
@@ -412,12 +429,8 @@ static void sought_raise(struct extra *x)
 		x->is_rechecked = false;
 		extra_happens(x, EV_COLD);
 	} else {
-		/* It has ended meanwhile, and nothing tells any more: better booked than not. */
-		log_warning(
-			"ino=%llu request=%llu whether a faster tier was taken cannot be "
-			"told any more: booked as paid",
-			(unsigned long long)x->rec.ino, (unsigned long long)x->rec.id);
-		extra_happens(x, EV_ACCEPTED);
+		/* It has ended meanwhile, and nothing tells any more. */
+		taken_for_paid(x);
 	}
 }
 

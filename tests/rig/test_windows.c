@@ -285,6 +285,42 @@ static void a_faster_tier_that_never_arrived_is_asked_for_again(void **state)
 	a_lost_answer_to_it(*state, "bucket", object, MISHAP_LOST_BEFORE);
 }
 
+static unsigned int looks_before;
+
+static unsigned int looks(void)
+{
+	return store->calls[BACKEND_FIND] + store->calls[BACKEND_PROBE];
+}
+
+/* The look for a lost second call still finds it restoring. */
+static void ready_after_the_look(void)
+{
+	if (store->calls[BACKEND_RESTORE] == 2 && looks() > looks_before)
+		object->ready_ms = 1;
+}
+
+/* S12, S23: between the look and the second try it became ready. */
+static void a_faster_tier_nobody_can_tell_of_any_more_is_booked(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct asked get;
+
+	store->calls[BACKEND_RESTORE] = 0;
+	ask_tier(rig, &get, TIER_BULK, ino);
+	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
+	store->mishaps[BACKEND_RESTORE] = 1;
+	looks_before = looks();
+	memory_changed = ready_after_the_look;
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	read_whole(rig, ino, 0);
+	memory_changed = NULL;
+	assert_int_equal(store->calls[BACKEND_RESTORE], 3);
+	assert_int_equal(object->restores, 2);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 2);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 3);
+}
+
 /* S24, S72 */
 static void a_faster_tier_that_is_refused_leaves_the_restore_as_it_is(void **state)
 {
@@ -416,6 +452,7 @@ int main(void)
 		TEST(a_running_restore_is_made_faster_and_charged_once_more),
 		TEST(a_lost_answer_to_a_faster_tier_is_looked_for),
 		TEST(a_faster_tier_that_never_arrived_is_asked_for_again),
+		TEST(a_faster_tier_nobody_can_tell_of_any_more_is_booked),
 		TEST(a_faster_tier_that_is_refused_leaves_the_restore_as_it_is),
 		TEST(somebody_elses_restore_is_not_made_faster),
 		TEST(stopped_at_any_turn_a_faster_tier_is_booked_as_paid),

@@ -39,13 +39,14 @@ class Campaign:
             way = rng.choice(ways)
             plan["faults"] = way["faults"] + plan["faults"][:1]
             plan["files"] = sorted({*way["files"], *plan["files"][:1]})
-            plan["restored"], plan["is_poor"] = way["restored"], way["is_poor"]
+            for key in ("restored", "is_poor", "options", "tier"):
+                plan[key] = way[key]
         else:
             self.lead_to(point, plan)
         self.tried[point] += 1
         plan["legs"] = []
         for i in range(rng.choice((1, 1, 2))):
-            leg = {"readers": world.draw_readers(rng, plan["files"])}
+            leg = {"readers": world.draw_readers(rng, plan["files"], plan["faults"])}
             if "cancelled" in point:
                 leg["readers"].append([plan["files"][0], "cancel"])
             if i or rng.random() < 0.25:

@@ -128,6 +128,7 @@ void engine_begin(struct engine *e)
 void engine_end(struct engine *e)
 {
 	inboxes_stop(e);
+	catalog_stop_imports(e->state->catalog);
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_stop(e->sources[i]);
 	asks_abandon(e);

@@ -154,6 +154,11 @@ uint64_t catalog_turn(struct catalog *c)
 
 /* ---- changing ---- */
 
+void catalog_stop_imports(struct catalog *c)
+{
+	c->stops++;
+}
+
 void catalog_discard(struct catalog *c, struct shelf *s)
 {
 	char name[SHELF_NAME_MAX];

@@ -99,6 +99,9 @@ struct import_op {
 	struct shelf *shelf; /* this layer's own: the new tree, not shown yet */
 };
 void catalog_import_post(struct catalog *c, struct import_op *op);
+/* All that were begun until now end soon, with -ECANCELED: a stop must not wait for ten million
+ * names. Any thread. */
+void catalog_stop_imports(struct catalog *c);
 
 /* Appends which files of the source could not have their name, and why (renames.h): JSON lines,
  * at most some 4 MiB of them. 0 or -errno. */

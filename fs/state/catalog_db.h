@@ -36,6 +36,7 @@ struct catalog {
 	struct catalog_source *sources;
 	size_t n_sources;
 	_Atomic uint64_t turn;
+	_Atomic uint64_t stops; /* how often imports were stopped */
 };
 
 /* Opens the environment "catalog" in `dir` and starts its thread. Keeps `ids`. */

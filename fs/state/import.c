@@ -270,7 +270,7 @@ static void batch_sort(struct import *im, struct batch *b)
 {
 	struct head h = { .offset = 0 };
 	uint64_t seq = b->first;
-	int r = overrides_load(im);
+	int r = import_is_stopped(im) ? -ECANCELED : overrides_load(im);
 	struct collector *k = r == 0 ? collector_take(im) : NULL;
 	if (r == 0 && !k)
 		r = -ENOMEM;
@@ -436,6 +436,7 @@ struct import *import_new(struct catalog *c, const struct import_cfg *cfg)
 	im->cfg = *cfg;
 	im->catalog = c;
 	im->dir_fd = c ? c->db.dir_fd : -1;
+	im->stops = c ? (uint64_t)c->stops : 0;
 	im->answers.fd = -1;
 	im->dirs.rows.fd = -1;
 	im->dirs.names.fd = -1;

@@ -182,7 +182,7 @@ int import_find_dirs(struct import *im)
 	if (r == 0)
 		r = import_lines(im, &m);
 	while (r == 0 && (r = merge_next(m, &rec)) > 0) {
-		r = line_decode(&rec, &line);
+		r = import_is_stopped(im) ? -ECANCELED : line_decode(&rec, &line);
 		if (r == 0)
 			r = line_note(im, &line);
 	}

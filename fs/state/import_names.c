@@ -172,7 +172,8 @@ static int line_next(struct naming *n, struct cursor *cur)
 	int r;
 	cur->has_line = false;
 	while ((r = merge_next(cur->lines, &cur->rec)) > 0) {
-		r = line_decode(&cur->rec, &cur->line);
+		r = import_is_stopped(n->im) ? -ECANCELED
+					     : line_decode(&cur->rec, &cur->line);
 		if (r < 0)
 			return r;
 		cur->has_line = counts(n, &cur->line);
@@ -433,7 +434,9 @@ static int entries_write(struct naming *n)
 			beside_next(&old);
 		if (beside_order(&old, rec.key, rec.key_len) == 0)
 			n->change.renamed += has_other_name(rec.key, &rec, old.val);
-		r = build_entry(n->b, &key, db_val(rec.data, rec.data_len));
+		r = import_is_stopped(n->im)
+			    ? -ECANCELED
+			    : build_entry(n->b, &key, db_val(rec.data, rec.data_len));
 	}
 	beside_end(&old);
 	return r;

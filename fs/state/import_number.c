@@ -132,6 +132,10 @@ static int write_new(struct import *im, struct merge *m, enum identity_table tab
 	int r;
 	while ((r = ident_next(m, base, &now)) > 0) {
 		uint64_t a = answers[now.place];
+		if (import_is_stopped(im)) {
+			r = -ECANCELED;
+			break;
+		}
 		/* A duplicate's value is a place, and its leader is written. */
 		if (a & ANSWER_DUPLICATE || !(a & ANSWER_NEW))
 			continue;

@@ -117,6 +117,7 @@ struct import {
 	struct catalog *catalog; /* NULL: nothing can be posted */
 	int dir_fd;
 	bool is_patient; /* who adds may wait */
+	uint64_t stops;  /* the catalog's, when it began */
 	struct batch *filling;
 	uint64_t n_entries; /* added, with all that will not count */
 	struct worker *pool;
@@ -142,6 +143,11 @@ struct import {
 	uint64_t files, bytes, duplicates;
 	struct state_op dropping;
 };
+
+static inline bool import_is_stopped(const struct import *im)
+{
+	return im->catalog && im->catalog->stops != im->stops;
+}
 
 /* One element of a JSON inventory, which began at `offset`. Waits while too many are under way. */
 int import_json(struct import *im, uint64_t offset, const char *text, size_t len);

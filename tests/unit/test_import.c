@@ -420,6 +420,26 @@ static void lost_names_are_asked_for_again(void **state)
 	assert_int_equal(catalog_lookup(c, info.root_ino, "two", &e), 0);
 }
 
+static void a_stopped_import_changes_nothing(void **state)
+{
+	struct catalog *c = ((struct rig *)*state)->state->catalog;
+	struct item items[] = { { "A", "a/one", 1 }, { "B", "two", 1 } };
+	struct import_cfg cfg = { .source = "photos", .ns = NS, .is_vault = true };
+	struct import_op op;
+	assert_int_equal(items_import(c, "photos", items, 2, 0, &op), 0);
+	uint64_t root = op.info.root_ino;
+	op = (struct import_op){ .import = import_new(c, &cfg) };
+	struct listing_entry e = { .object.id = "C", .description = "three" };
+	assert_int_equal(import_add(op.import, &e), 0);
+	catalog_stop_imports(c);
+	assert_int_equal(catalog_import_wait(c, &op), -ECANCELED);
+	_cleanup_(list_done) struct list l = list_of(c, root);
+	assert_int_equal(l.n, 2);
+	/* One that is begun afterwards is not meant. */
+	assert_int_equal(items_import(c, "photos", items, 1, 0, &op), 0);
+	assert_int_equal(op.removed, 1);
+}
+
 int main(void)
 {
 #define RIG(f)    cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -431,6 +451,7 @@ int main(void)
 		RIG(memory_changes_no_name_and_no_number),
 		RIG(a_refresh_tells_what_came_went_and_moved),
 		RIG(a_full_disk_leaves_the_old_names),
+		RIG(a_stopped_import_changes_nothing),
 		RIG(lost_names_are_asked_for_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

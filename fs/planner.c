@@ -216,9 +216,11 @@ static int query_read(const struct buf *query, struct query *q)
 
 static int add_all(struct planner *p, const struct query *q)
 {
-	if (!q->n_paths)
+	const char *query = p->how->query->data;
+
+	if (!q->n_paths || !query)
 		return add_dir(p, p->dir_ino, true);
-	_free_ char *text = strdup(p->how->query->data);
+	_free_ char *text = strdup(query);
 	p->may_repeat = q->n_paths > 1;
 	return text ? each_line(text, add_line, p) : -ENOMEM;
 }

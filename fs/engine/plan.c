@@ -45,7 +45,7 @@ static void rules_ask(struct plan *p, const struct source *s, const char *path,
 		.now_ms = p->facts.now_ms,
 	};
 
-	memset(ret, 0, sizeof(*ret)); /* compared as bytes */
+	*ret = (struct plan_rules){ .recall = RECALL_AUTO };
 	policy_decide(cfg->policies, cfg->n_policies, &may, &v);
 	ret->recall = v.recall;
 	ret->recall_path = v.recall_path;
@@ -54,8 +54,17 @@ static void rules_ask(struct plan *p, const struct source *s, const char *path,
 	if (n < 0)
 		ret->recall = RECALL_DENY; /* more budgets than can be drawn on */
 	ret->n_draws = n < 0 ? 0 : (size_t)n;
-	memset(ret->draws + ret->n_draws, 0,
-	       (BUDGETS_MAX - ret->n_draws) * sizeof(ret->draws[0]));
+}
+
+static bool rules_are_same(const struct plan_rules *a, const struct plan_rules *b)
+{
+	if (a->recall != b->recall || a->recall_path != b->recall_path ||
+	    a->tiers != b->tiers || a->n_draws != b->n_draws)
+		return false;
+	for (size_t i = 0; i < a->n_draws; i++)
+		if (!streq(a->draws[i].key, b->draws[i].key))
+			return false; /* the key stands for the limits, too */
+	return true;
 }
 
 /* The index of what holds for a file, or -ENOMEM. */
@@ -71,7 +80,7 @@ static ssize_t rules_find(struct plan *p, const struct source *s, uint64_t ino)
 	rules_ask(p, s, path, &rules);
 	p->last_source = s;
 	for (size_t i = p->n_rules; i; i--)
-		if (memcmp(&p->rules[i - 1], &rules, sizeof(rules)) == 0)
+		if (rules_are_same(&p->rules[i - 1], &rules))
 			return (ssize_t)(p->last_rules = i - 1);
 	struct plan_rules *grown = reallocarray(p->rules, p->n_rules + 1, sizeof(*grown));
 	if (!grown)

@@ -139,6 +139,10 @@ static const struct option_row subtree_rows[] = {
 	    "as in [restore], for PATH and below"),
 	ROW(subtree_section, "recall-ahead-bytes", OPTION_SIZE, recall_ahead_bytes, "0",
 	    "0: as in [restore]"),
+	ROW_WORD(subtree_section, "tier", tier, "default", tier_words,
+		 "for PATH and below; default: as its source has it"),
+	ROW(subtree_section, "days", OPTION_U64, days, "0",
+	    "likewise; 0: as its source has it"),
 };
 
 static const struct option_row budget_rows[] = {

@@ -75,6 +75,8 @@ struct subtree_section {
 	char path[512];
 	char *recall_ahead;          /* NULL: as above it */
 	uint64_t recall_ahead_bytes; /* 0: as in [restore] */
+	int tier;                    /* enum tier; TIER_NONE: as above it */
+	uint64_t days;               /* 0: likewise */
 };
 
 /* [budget NAME] */

@@ -43,7 +43,11 @@ static int finish_subtree(struct config *cfg, const struct subtree_section *s,
 {
 	struct subtree_cfg *to = &cfg->subtrees[cfg->n_subtrees++];
 
-	*to = (struct subtree_cfg){ .path = s->path };
+	*to = (struct subtree_cfg){ .path = s->path,
+				    .tier = (enum tier)s->tier,
+				    .days = (uint32_t)s->days };
+	if (s->days > 36500)
+		return config_refuse(err, "[restore %s] days: at most 36500", s->path);
 	if (!s->recall_ahead)
 		return 0;
 	to->has_ahead = true;

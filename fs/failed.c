@@ -4,14 +4,12 @@
 #include "json.h"
 #include "money.h"
 #include "str.h"
+#include "subtree.h"
 #include <errno.h>
-#include <limits.h>
 
 /* Requests looked at, from the newest back, and lines shown. */
 #define REQUESTS_MOST ((size_t)20000)
 #define LINES_MOST    ((size_t)1000)
-/* Directories above one another: a loop in a damaged catalog must end. */
-#define DEPTH_MOST 4096
 
 struct failures {
 	struct mount *mount;
@@ -21,39 +19,10 @@ struct failures {
 	size_t n;
 };
 
-/* The path from the mount's root, names from the last to the first, or "" if the catalog does not
- * have the file any more. */
-static void path_put(struct mount *m, uint64_t ino, struct buf *out)
-{
-	_free_ char *path = calloc(1, PATH_MAX);
-	size_t at = PATH_MAX - 1;
-	struct entry e;
-
-	for (int i = 0; path && i < DEPTH_MOST; i++) {
-		const char *name = e.name;
-		if (catalog_get(m->state->catalog, ino, &e) < 0)
-			break;
-		if (!e.parent)
-			name = m->cfg->is_single ? "" : e.source;
-		size_t len = strlen(name);
-		if (at < len + 1)
-			break;
-		at -= len;
-		memcpy(path + at, name, len);
-		if (!e.parent) {
-			json_quote(out, path + at + (path[at] == '/'));
-			return;
-		}
-		path[--at] = '/';
-		ino = e.parent;
-	}
-	json_quote(out, "");
-}
-
 static int failure_add(void *arg, const struct request *rec)
 {
 	struct failures *f = arg;
-	char ended[32], charged[48];
+	char ended[32], charged[48], path[SUBTREE_PATH_MAX];
 
 	if (!f->sees_all && rec->uid != f->uid)
 		return 0;
@@ -62,7 +31,8 @@ static int failure_add(void *arg, const struct request *rec)
 	time_rfc3339(rec->ended_ms, ended);
 	money_format(rec->charged, charged);
 	buf_printf(f->out, "{\"request\":%llu,\"path\":", (unsigned long long)rec->id);
-	path_put(f->mount, rec->ino, f->out);
+	subtree_path(f->mount->engine, rec->ino, path);
+	json_quote(f->out, path + (*path == '/'));
 	buf_puts(f->out, ",\"source\":");
 	json_quote(f->out, rec->source);
 	const char *word = strerrorname_np(rec->err);

@@ -37,6 +37,8 @@ struct subtree_cfg {
 	const char *path; /* from the mount's root, "/..." */
 	bool has_ahead;
 	struct ahead_cfg ahead;
+	enum tier tier; /* TIER_NONE: as above it */
+	uint32_t days;  /* 0: likewise */
 };
 
 struct engine_cfg {

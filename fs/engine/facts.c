@@ -3,6 +3,7 @@
 
 #include "pace.h"
 #include "private.h"
+#include "subtree.h"
 #include <errno.h>
 
 const char *file_state_word(enum file_state s)
@@ -86,15 +87,20 @@ bool facts_needs_restore(const struct facts *f)
 }
 
 /* What was asked, if a request is open; else what would be. */
-static void facts_ask(struct facts *f, const struct source *s,
+static void facts_ask(struct facts *f, struct engine *e, const struct source *s,
 		      const struct storage_class *c)
 {
+	struct subtree_settings here;
+
+	subtree_settings(e, f->entry.ino, &here);
+	if (here.tier == TIER_NONE)
+		here.tier = s->cfg.tier;
 	if (facts_is_asked(f)) {
 		f->tier = f->request.tier;
 		f->days = f->request.days;
 	} else {
-		f->tier = c->is_archive ? pace_tier_for(c, s->cfg.tier) : TIER_NONE;
-		f->days = s->cfg.days;
+		f->tier = c->is_archive ? pace_tier_for(c, here.tier) : TIER_NONE;
+		f->days = here.days ? here.days : s->cfg.days;
 	}
 	if (s->backend->ops->catalog_is_job || !c->is_archive)
 		f->days = 0;
@@ -161,7 +167,7 @@ int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
 		return r;
 	const struct source *s = engine_source(e, f.entry.source);
 	const struct storage_class *c = storage_class_find(f.entry.object.storage_class);
-	facts_ask(&f, s, c);
+	facts_ask(&f, e, s, c);
 	facts_price(&f, s, c);
 	*ret = f;
 	if (ret->has_request && ret->state != FILE_CACHED)

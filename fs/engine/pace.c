@@ -48,16 +48,17 @@ uint32_t pace_days_wanted(int64_t began_ms, int64_t now_ms, uint64_t got,
 			  uint64_t missing, int64_t expires_ms)
 {
 	int64_t took_ms = now_ms - began_ms, left_ms = expires_ms - now_ms;
+	const int64_t spare_ms = 10 * MINUTE_MS, day_ms = DAY_MS;
 	/* A pace is none before it has lasted a while, unless there is no time to wait. */
 	bool is_known = took_ms >= 5 * MINUTE_MS || left_ms < 30 * MINUTE_MS;
 
 	if (!got || !missing || took_ms <= 0 || left_ms <= 0 || !is_known)
 		return 0;
 	__int128 needs_ms = (__int128)took_ms * missing / got;
-	needs_ms += needs_ms / 4 + 10 * MINUTE_MS;
+	needs_ms += needs_ms / 4 + spare_ms;
 	if (needs_ms <= left_ms)
 		return 0;
-	__int128 days = (needs_ms + DAY_MS - 1) / DAY_MS;
+	__int128 days = (needs_ms + day_ms - 1) / day_ms;
 	return days > EXTEND_DAYS_MAX ? EXTEND_DAYS_MAX : (uint32_t)days;
 }
 

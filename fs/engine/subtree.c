@@ -36,9 +36,9 @@ void subtree_path(struct engine *e, uint64_t ino, char ret[SUBTREE_PATH_MAX])
 void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *ret)
 {
 	char path[SUBTREE_PATH_MAX];
-	size_t ahead_len = 0;
+	size_t ahead_len = 0, tier_len = 0, days_len = 0;
 
-	ret->ahead = e->cfg.ahead;
+	*ret = (struct subtree_settings){ .ahead = e->cfg.ahead };
 	if (!e->cfg.n_subtrees)
 		return;
 	subtree_path(e, ino, path);
@@ -51,6 +51,14 @@ void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *r
 		if (s->has_ahead && len >= ahead_len) {
 			ret->ahead = s->ahead;
 			ahead_len = len;
+		}
+		if (s->tier != TIER_NONE && len >= tier_len) {
+			ret->tier = s->tier;
+			tier_len = len;
+		}
+		if (s->days && len >= days_len) {
+			ret->days = s->days;
+			days_len = len;
 		}
 	}
 }

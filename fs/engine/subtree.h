@@ -6,9 +6,11 @@
 
 struct subtree_settings {
 	struct ahead_cfg ahead;
+	enum tier tier; /* TIER_NONE: as the source has it */
+	uint32_t days;  /* 0: likewise */
 };
 
-/* Engine thread. Of the sections whose path holds the file or directory the longest path that
+/* Any thread. Of the sections whose path holds the file or directory the longest path that
  * says something counts; where none does, [restore]. */
 void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *ret);
 

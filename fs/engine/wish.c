@@ -4,6 +4,7 @@
 #include "pace.h"
 #include "policy.h"
 #include "private.h"
+#include "subtree.h"
 #include <errno.h>
 
 static struct restore *restore_of(struct ino_item *item)
@@ -62,12 +63,14 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 /* What was asked stays, for the policy to judge; what is left open is what the policy allows. */
 static int wish_tier(const struct wish *wish, const struct source *s,
 		     const struct storage_class *c, const struct policy_verdict *v,
-		     enum tier *ret)
+		     const struct subtree_settings *here, enum tier *ret)
 {
+	enum tier wanted = here->tier != TIER_NONE ? here->tier : s->cfg.tier;
+
 	if (!c->is_archive)
 		*ret = TIER_NONE;
 	else if (wish->tier == TIER_NONE)
-		*ret = policy_tier(pace_tier_for(c, s->cfg.tier), c->tiers, v->tiers);
+		*ret = policy_tier(pace_tier_for(c, wanted), c->tiers, v->tiers);
 	else if (c->tiers & (1u << wish->tier))
 		*ret = wish->tier;
 	else
@@ -186,6 +189,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	struct entry entry;
 	struct request open;
 	struct policy_verdict policy;
+	struct subtree_settings here;
 	enum tier tier;
 
 	if (r) {
@@ -209,8 +213,9 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 		return result < 0 ? result : wish_join(r, wish, ret);
 	}
 	restore_policy(e, wish, &policy);
+	subtree_settings(e, wish->ino, &here);
 	result = wish_tier(wish, s, storage_class_find(entry.object.storage_class),
-			   &policy, &tier);
+			   &policy, &here, &tier);
 	if (result < 0)
 		return result;
 
@@ -219,6 +224,8 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 		return -ENOMEM;
 	wish_note(r, wish);
 	r->rec.tier = tier;
+	if (!wish->days && here.days)
+		r->rec.days = here.days;
 	r->is_ahead = wish->is_ahead;
 	/* What was only foreseen is nothing to ask an approver for. */
 	r->over = wish->is_ahead ? OVER_REFUSE : policy.over;

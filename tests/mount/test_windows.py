@@ -190,3 +190,35 @@ def test_probes_of_many_objects_are_pages_of_a_listing_and_booked_as_billed(star
               requests_of(sim.bill()["lines"], operation), 10,
               f"{operation} {requests_of(mount.ledger(), operation)} being booked as "
               f"{requests_of(sim.bill()['lines'], operation)}")
+
+
+# S75
+def test_a_directory_has_a_tier_and_days_of_its_own(start_sim, start_mount):
+    sim = start_sim("--speed", 60)
+    assert sim.s3("PUT", "/lab").status == 200
+    for key in ("a/deep/x", "a/y", "z"):
+        sim.s3("PUT", "/lab/" + key, b"x" * 100, {"x-amz-storage-class": "GLACIER"})
+    config = f"""
+[source lab]
+url = s3://lab
+endpoint = {sim.url}
+[restore /lab/a]
+tier = bulk
+days = 7
+[restore /lab/a/deep]
+tier = expedited
+[budget test]
+money = 1000
+"""
+    mount = start_mount(sim, config)
+    until(lambda: listed(mount.path / "lab"), 30, "catalog")
+    for name, tier, days in (("a/deep/x", "expedited", "7"), ("a/y", "bulk", "7"),
+                             ("z", "standard", "3")):
+        file = mount.path / "lab" / name
+        assert (mount.attribute(file, "tier"), mount.attribute(file, "days")) == (tier, days)
+        mount.ask(file, "get")
+        mount.wait_state(file, "restoring")
+        assert (mount.attribute(file, "tier"), mount.attribute(file, "days")) == (tier, days)
+    copies = {line["resource"]: int(line["days"]) for line in sim.bill()["lines"]
+              if line["component"] == "storage"}
+    assert copies == {"lab/a/deep/x": 8, "lab/a/y": 8, "lab/z": 4}

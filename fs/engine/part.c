@@ -51,17 +51,16 @@ static struct span part_of(const struct restore *r)
 }
 
 /* `ask` without what is missing. */
-static int plan_of(struct engine *e, uint64_t ino, struct range_ask *ask,
-		   struct span *ret)
+static int plan_of(struct engine *e, uint64_t ino, struct range_ask ask, struct span *ret)
 {
 	struct span missing[HOLES_MAX];
-	int n = store_missing(e->state->store, ino, ask->size_bytes, missing, HOLES_MAX);
+	int n = store_missing(e->state->store, ino, ask.size_bytes, missing, HOLES_MAX);
 
 	if (n < 0)
 		return n;
-	ask->missing = missing;
-	ask->n_missing = (size_t)n;
-	return range_plan(ask, ret);
+	ask.missing = missing;
+	ask.n_missing = (size_t)n;
+	return range_plan(&ask, ret);
 }
 
 static int plan(const struct restore *r, struct span wanted, struct span *ret)
@@ -74,7 +73,7 @@ static int plan(const struct restore *r, struct span wanted, struct span *ret)
 		.request = r->tariff.restore_request,
 		.retrieval_gib = r->tariff.retrieval_gib,
 	};
-	return plan_of(r->engine, r->ino, &ask, ret);
+	return plan_of(r->engine, r->ino, ask, ret);
 }
 
 int part_rest(struct engine *e, uint64_t ino, uint64_t size_bytes, const struct tariff *t,
@@ -85,7 +84,7 @@ int part_rest(struct engine *e, uint64_t ino, uint64_t size_bytes, const struct 
 		.request = t->restore_request,
 		.retrieval_gib = t->retrieval_gib,
 	};
-	return plan_of(e, ino, &ask, ret);
+	return plan_of(e, ino, ask, ret);
 }
 
 static void part_set(struct restore *r, struct span part)

@@ -63,8 +63,8 @@ static int add_tightest(struct mount *m, uint64_t ino, const struct asker *who,
 	if (r < 0)
 		return r;
 	whence(m->cfg, who->pid, &origin);
-	r = engine_tightest(m->engine, ino, e.source, who->uid, who->gid, &origin, &draw,
-			    &use);
+	struct budget_asker asker = { e.source, who->uid, who->gid, &origin };
+	r = engine_tightest(m->engine, ino, &asker, &draw, &use);
 	if (r <= 0)
 		return r;
 	guard_left_text(&draw, &use, left, sizeof(left));

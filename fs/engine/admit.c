@@ -171,18 +171,17 @@ int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
 	return guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, ret);
 }
 
-int engine_tightest(struct engine *e, uint64_t ino, const char *source, uint32_t uid,
-		    uint32_t gid, const struct origin *origin, struct budget_draw *ret,
-		    struct budget_use *ret_use)
+int engine_tightest(struct engine *e, uint64_t ino, const struct budget_asker *who,
+		    struct budget_draw *ret, struct budget_use *ret_use)
 {
 	struct budget_draw draws[BUDGETS_MAX];
 	struct budget_use uses[BUDGETS_MAX];
 	char path[RULE_PATH_MAX];
 	struct guard_ask ask = {
-		.uid = uid,
-		.gid = gid,
-		.origin = origin,
-		.source = source,
+		.uid = who->uid,
+		.gid = who->gid,
+		.origin = who->origin,
+		.source = who->source,
 		.path = path,
 		.now_ms = clock_service_ms(e->clock),
 	};

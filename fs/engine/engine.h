@@ -236,9 +236,13 @@ int engine_queue_text(struct engine *e, struct buf *out);
  * -errno. */
 struct budget_draw;
 struct budget_use;
-int engine_tightest(struct engine *e, uint64_t ino, const char *source, uint32_t uid,
-		    uint32_t gid, const struct origin *origin, struct budget_draw *ret,
-		    struct budget_use *ret_use);
+struct budget_asker {
+	const char *source; /* of the file */
+	uint32_t uid, gid;
+	const struct origin *origin;
+};
+int engine_tightest(struct engine *e, uint64_t ino, const struct budget_asker *who,
+		    struct budget_draw *ret, struct budget_use *ret_use);
 /* For people: a line for each storm that is stopped. */
 int engine_storm_text(struct engine *e, struct buf *out);
 

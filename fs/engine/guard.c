@@ -170,6 +170,7 @@ static void lacks_money(const struct budget_draw *draw, const struct budget_use 
 void guard_refusal_text(const struct budget_draw *draw, const struct budget_use *use,
 			const struct guard_need *need, char *ret, size_t room)
 {
+	int64_t used_files = use->spent_files + use->reserved_files;
 	char limit_text[24], used_text[24], needed_text[24];
 
 	switch (budget_lacks(draw, use, need->money, need->bytes, need->files)) {
@@ -191,7 +192,7 @@ void guard_refusal_text(const struct budget_draw *draw, const struct budget_use 
 			ret, room,
 			"budget %s allows %llu files; %lld are restored or reserved: " REMEDY,
 			draw->key, (unsigned long long)draw->files,
-			(long long)(use->spent_files + use->reserved_files));
+			(long long)used_files);
 		return;
 	}
 }
@@ -220,11 +221,10 @@ void guard_left_text(const struct budget_draw *draw, const struct budget_use *us
 	}
 	if (draw->files && (size_t)at < room) {
 		uint64_t used = (uint64_t)(use->spent_files + use->reserved_files);
+		uint64_t left = used < draw->files ? draw->files - used : 0;
 
-		snprintf(
-			ret + at, room - (size_t)at, "%s%llu of %llu files",
-			at ? ", " : "",
-			(unsigned long long)(used < draw->files ? draw->files - used : 0),
-			(unsigned long long)draw->files);
+		snprintf(ret + at, room - (size_t)at, "%s%llu of %llu files",
+			 at ? ", " : "", (unsigned long long)left,
+			 (unsigned long long)draw->files);
 	}
 }

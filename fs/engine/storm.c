@@ -291,6 +291,7 @@ uint64_t storms_count(const struct storms *s)
 static void why_text(const struct storm *t, char ret[96])
 {
 	uint64_t factor = t->is_user ? STORM_USER_FACTOR : 1;
+	uint64_t heads = t->limits.heads * factor, files = t->limits.files * factor;
 	char words[32];
 
 	switch (t->why) {
@@ -299,11 +300,11 @@ static void why_text(const struct storm *t, char ret[96])
 		return;
 	case STORM_HEADS:
 		snprintf(ret, 96, "it tried the heads of over %llu cold files",
-			 (unsigned long long)(t->limits.heads * factor));
+			 (unsigned long long)heads);
 		return;
 	case STORM_FILES:
 		snprintf(ret, 96, "over %llu cold files were read",
-			 (unsigned long long)(t->limits.files * factor));
+			 (unsigned long long)files);
 		return;
 	case STORM_BYTES:
 		size_words(t->limits.bytes * factor, words);

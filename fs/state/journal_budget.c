@@ -48,8 +48,10 @@ int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op)
 	uint64_t files = request_budget_files(&op->rec);
 	bool is_refused = false;
 
+	op->refused_use = (struct budget_use){ 0 };
+
 	for (size_t i = 0; i < op->n_draws; i++) {
-		struct budget_use use;
+		struct budget_use use = { 0 };
 		int r = budget_get(j, txn, op->draws[i].key, &use);
 		if (r < 0)
 			return r;

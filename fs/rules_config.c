@@ -10,14 +10,15 @@
 /* Takes `p`: it lives as long as the configuration. Gives it back, or NULL when out of memory. */
 static void *own(struct config *cfg, void *p)
 {
-	void **grown =
-		p ? reallocarray(cfg->owned, cfg->n_owned + 1, sizeof(*grown)) : NULL;
-
+	if (!p)
+		return NULL;
+	void **list = steal_ptr(cfg->owned);
+	void **grown = reallocarray(list, cfg->n_owned + 1, sizeof(*grown));
+	cfg->owned = grown ? grown : list;
 	if (!grown) {
 		free(p);
 		return NULL;
 	}
-	cfg->owned = grown;
 	cfg->owned[cfg->n_owned++] = p;
 	return p;
 }

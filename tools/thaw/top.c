@@ -142,7 +142,7 @@ static int queue_read(const char *dir, struct top *t)
 	_free_ char *line = NULL;
 	size_t room = 0;
 	ssize_t len;
-	FILE *f;
+	FILE *f = NULL;
 
 	int r = queue_open(dir, &f);
 	if (r < 0)
@@ -166,7 +166,7 @@ static int queue_read(const char *dir, struct top *t)
 static int root_find(char *dir)
 {
 	for (;;) {
-		FILE *f;
+		FILE *f = NULL;
 		int r = queue_open(dir, &f);
 		if (r == 0) {
 			(void)fclose(f);

@@ -75,12 +75,6 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	}
 	s->status.root_ino = s->info.root_ino;
 	s->status.catalog_ms = s->info.taken_ms;
-	if (!cost_is_known(s))
-		log_warning(
-			"source=%s no price is known in %s: what costs something is refused; "
-			"`thaw prices update %s` fetches its list",
-			cfg->backend.name, source_price_region(s),
-			source_price_region(s));
 
 	*ret = steal_ptr(s);
 	return 0;
@@ -399,6 +393,17 @@ static bool catalog_is_due(struct source *s)
 	return !s->info.taken_ms || (s->cfg.refresh_ms && age >= s->cfg.refresh_ms);
 }
 
+/* Once, when it is reached: a source that cannot be is told of in one line. */
+static void warn_unpriced(const struct source *s)
+{
+	if (s->status.state == SOURCE_CHECKING && !cost_is_known(s))
+		log_warning(
+			"source=%s no price is known in %s: what costs something is refused; "
+			"`thaw prices update %s` fetches its list",
+			s->cfg.backend.name, source_price_region(s),
+			source_price_region(s));
+}
+
 static void check_done(struct backend_call *c)
 {
 	struct source *s = c->arg;
@@ -411,6 +416,7 @@ static void check_done(struct backend_call *c)
 		return;
 	}
 	s->failures = 0;
+	warn_unpriced(s);
 	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_WAITING, NULL);
 	if (catalog_is_due(s))
 		source_refresh(s);

@@ -75,7 +75,7 @@ def cold(start_sim, tmp_path):
 
 @pytest.mark.timeout(400)
 def test_the_estimates_of_200_requests_are_the_bill(start_mount, cold):
-    """S91"""
+    """S126"""
     sim, rows = cold
     mount = start_mount(sim, f"""
 [source photos]

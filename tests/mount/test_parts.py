@@ -68,7 +68,7 @@ def thaw(*args):
 
 
 def test_the_head_of_a_large_archive_is_paid_as_a_part_and_the_rest_as_the_rest(mounted, vault):
-    """S80, S81, S82, S83"""
+    """S120, S121, S122, S123"""
     mount = mounted({"large": LARGE})
     path = mount.path / "vault/large"
     assert head(path, 65536) == LARGE[:65536]
@@ -93,7 +93,7 @@ def test_the_head_of_a_large_archive_is_paid_as_a_part_and_the_rest_as_the_rest(
 
 
 def test_tar_t_waits_twice_and_not_for_each_header(mounted, vault):
-    """S81"""
+    """S121"""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for i in range(12):
@@ -108,7 +108,7 @@ def test_tar_t_waits_twice_and_not_for_each_header(mounted, vault):
 
 
 def test_a_range_is_asked_for_by_a_line_or_by_thaw_whatever_the_option(mounted, vault):
-    """S33, S80"""
+    """S33, S120"""
     data = LARGE[:36 * MIB + 4097]
     mount = mounted({"large": data}, "off")
     path = mount.path / "vault/large"
@@ -140,7 +140,7 @@ STEPS = ["sending/accepted", "fetching/fetched", "ending/committed"]
 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_in_the_middle_a_part_and_the_rest_are_paid_once(mounted, vault, step):
-    """S22, S82"""
+    """S22, S122"""
     data = LARGE[:5 * MIB + 99]
     mount = mounted({"large": data})
     path = mount.path / "vault/large"

@@ -37,7 +37,7 @@ def thaw(*words, **how):
 
 
 def test_a_plan_counts_what_is_below_and_asks_for_nothing(mount, sim):
-    """S90"""
+    """S125"""
     before, bill = sim.requests(), sim.bill()["total"]
     whole = plan(mount.path)
     size = sum(map(len, OBJECTS.values())) + sum(map(len, FILES.values()))
@@ -74,7 +74,7 @@ def test_a_line_that_is_no_question_is_refused(mount, line):
 
 
 def test_a_plan_knows_what_is_here_and_what_is_under_way(mount):
-    """S90"""
+    """S125"""
     (mount.path / NOTES).read_bytes()
     mount.ask(mount.path / "lab/runs/2024/a.dat", "get tier=bulk\n")
     states = plan(mount.path / "lab")["states"]
@@ -85,7 +85,7 @@ def test_a_plan_knows_what_is_here_and_what_is_under_way(mount):
 
 
 def test_thaw_plan_prints_a_table(mount, sim, tmp_path):
-    """S90"""
+    """S125"""
     said = thaw("plan", "-r", mount.path / "lab")
     assert said.returncode == 0, said.stderr
     for words in (f"{len(OBJECTS)} files", "cold", "expedited", "standard", "bulk", "retrieval",
@@ -111,7 +111,7 @@ def test_thaw_plan_prints_a_table(mount, sim, tmp_path):
 
 
 def test_an_unknown_price_and_a_budget_are_told_beforehand(start_mount, sim):
-    """S25 S90"""
+    """S25 S125"""
     config = """
 [source photos]
 url = glacier://us-east-1/photos
@@ -136,7 +136,7 @@ money = 0.0001
 
 
 def test_a_plan_says_what_policy_would_refuse(start_mount, sim):
-    """S90"""
+    """S125"""
     config = """
 [source lab]
 url = s3://lab
@@ -168,7 +168,7 @@ money = 1
 
 
 def test_prices_of_ones_own_and_a_private_link(start_mount, sim, tmp_path):
-    """S92"""
+    """S127"""
     own = tmp_path / "own.csv"
     own.write_text("*,s3,*,standard,request,0,0.5,2026-11,own,our own service\n"
                    "*,s3,*,standard,retrieval,0,0,2026-11,own,our own service\n"

@@ -64,7 +64,7 @@ def check_listing(root, count):
 
 
 def test_listings_are_whole_while_catalogs_come_and_go(mounted, tmp_path):
-    """S86"""
+    """S124"""
     sim, mount = mounted
     root, count = mount.path / "old", 4000
     lists = [inventory(tmp_path / f"{k}.json", names_of(count, k)) for k in (1, 2)]

@@ -118,7 +118,7 @@ static void assert_facts(struct rig *rig, uint64_t ino, enum file_state state,
 	assert_true(f.request.reserved == 0);
 }
 
-/* S80 S83 */
+/* S120 S123 */
 static void the_head_of_an_archive_costs_a_part(void **state)
 {
 	struct rig *rig = *state;
@@ -134,7 +134,7 @@ static void the_head_of_an_archive_costs_a_part(void **state)
 	assert_false(is_here(rig, ino, MIB, 1));
 }
 
-/* S81 S82 */
+/* S121 S122 */
 static void a_second_miss_brings_the_rest_and_only_that(void **state)
 {
 	struct rig *rig = *state;
@@ -148,7 +148,7 @@ static void a_second_miss_brings_the_rest_and_only_that(void **state)
 	assert_true(rig_is_right(rig, ino, large));
 }
 
-/* S80 */
+/* S120 */
 static void without_the_option_a_read_brings_all(void **state)
 {
 	struct rig *rig = *state;
@@ -159,7 +159,7 @@ static void without_the_option_a_read_brings_all(void **state)
 	assert_paid(rig, 1, LONG);
 }
 
-/* S80 */
+/* S120 */
 static void a_part_is_asked_for_by_a_request_whatever_the_option(void **state)
 {
 	struct rig *rig = *state;
@@ -183,7 +183,7 @@ static void a_part_is_asked_for_by_a_request_whatever_the_option(void **state)
 	assert_true(rig_is_right(rig, ino, large));
 }
 
-/* S80: the last node is cut at the end. */
+/* S120: the last node is cut at the end. */
 static void the_tail_of_an_archive_costs_its_last_node(void **state)
 {
 	struct rig *rig = *state;
@@ -213,7 +213,7 @@ static void readers_before_the_intent_share_a_part(void **state)
 	assert_paid(rig, 1, 4 * MIB);
 }
 
-/* S81 */
+/* S121 */
 static void who_wants_more_than_the_part_under_way_waits_for_the_rest(void **state)
 {
 	struct rig *rig = *state;
@@ -240,7 +240,7 @@ static void who_wants_more_than_the_part_under_way_waits_for_the_rest(void **sta
 	assert_int_equal(rig->engine->n_waiters, 0);
 }
 
-/* S33 S81 */
+/* S33 S121 */
 static void what_is_asked_for_beyond_is_durable_when_the_write_returns(void **state)
 {
 	struct rig *rig = *state;
@@ -296,7 +296,7 @@ static void somebody_elses_part_serves_a_smaller_one(void **state)
 	assert_true(is_here(rig, ino, 13 * MIB, MIB));
 }
 
-/* S83 */
+/* S123 */
 static void a_part_without_hashes_of_its_chunks_is_proved_by_its_jobs(void **state)
 {
 	struct rig *rig = *state;
@@ -308,7 +308,7 @@ static void a_part_without_hashes_of_its_chunks_is_proved_by_its_jobs(void **sta
 	assert_facts(rig, ino, FILE_PARTIAL, PROOF_RANGE);
 }
 
-/* S83 S27 */
+/* S123 S27 */
 static void a_part_that_nothing_vouches_for_is_not_shown(void **state)
 {
 	struct rig *rig = *state;
@@ -350,7 +350,7 @@ static void go_to_fetching(struct rig *rig, uint64_t ino)
 	rig_go_to(rig, ino, PHASE_FETCHING);
 }
 
-/* S70 S82 */
+/* S70 S122 */
 static void only_what_is_missing_is_asked_for_after_a_lapse(void **state)
 {
 	struct rig *rig = *state;
@@ -424,7 +424,7 @@ static void a_part_that_is_here_is_not_asked_for_again_after_a_crash(void **stat
 	assert_facts(rig, ino, FILE_PARTIAL, PROOF_RANGE);
 }
 
-/* S50 S82: likewise the whole, which nothing but the inventory vouches for. */
+/* S50 S122: likewise the whole, which nothing but the inventory vouches for. */
 static void what_is_held_but_not_proved_is_proved_and_not_paid_again(void **state)
 {
 	struct rig *rig = *state;

@@ -34,7 +34,7 @@ def shown(prices, region):
 
 
 def test_the_built_in_table_is_shown_with_its_date_and_source(prices):
-    """S92"""
+    """S127"""
     said = prices("show")
     assert said.returncode == 0 and "us-east-1 s3 (built in)" in said.stdout
     assert "of 2026-09, us-east-1 list prices" in said.stdout
@@ -46,7 +46,7 @@ def test_the_built_in_table_is_shown_with_its_date_and_source(prices):
 
 @pytest.mark.parametrize("how", [[], ["--api"]], ids=["bulk", "api"])
 def test_an_update_reads_the_price_list(prices, sim, tmp_path, how):
-    """S92"""
+    """S127"""
     done = prices("update", "eu-central-1", "us-east-1", "--endpoint", sim.url, *how)
     assert done.returncode == 0, done.stderr
     assert oct(os.stat(tmp_path / "state/prices.csv").st_mode & 0o777) == "0o600"
@@ -72,7 +72,7 @@ def test_an_update_reads_the_price_list(prices, sim, tmp_path, how):
 
 
 def test_saved_offers_are_imported(prices, tmp_path):
-    """S92"""
+    """S127"""
     files = [OFFERS / code / "eu-central-1.json" for code in CODES]
     assert prices("import", *files).returncode == 0
     assert prices("check", "eu-central-1").returncode == 0
@@ -85,7 +85,7 @@ def test_saved_offers_are_imported(prices, tmp_path):
 
 
 def test_a_check_names_what_is_missing_and_what_is_old(prices):
-    """S92"""
+    """S127"""
     whole = prices("check", "us-east-1")
     assert whole.returncode == 0 and "from memory" in whole.stdout, whole
     old = prices("check", "--older", "1d")
@@ -99,7 +99,7 @@ def test_a_check_names_what_is_missing_and_what_is_old(prices):
 
 
 def test_what_is_no_price_list_changes_nothing(prices, sim, tmp_path):
-    """S92"""
+    """S127"""
     assert prices("update", "eu-central-1", "--endpoint", sim.url).returncode == 0
     before = (tmp_path / "state/prices.csv").read_bytes()
     cut = tmp_path / "cut.json"

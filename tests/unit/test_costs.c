@@ -88,7 +88,7 @@ static void example_check(const struct example *x)
 	assert_string_equal(text, x->total);
 }
 
-/* S91 */
+/* S126 */
 static void the_examples_of_the_document_come_out(void **state)
 {
 	const char *source = getenv("THAW_SOURCE");

@@ -5,6 +5,7 @@
 #include "json.h"
 #include "str.h"
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 bool ledger_is_manager(const struct config *cfg, uid_t uid, const char *names)
@@ -24,6 +25,9 @@ bool ledger_is_manager(const struct config *cfg, uid_t uid, const char *names)
 	}
 	return false;
 }
+
+/* What came later than an open shows: no answer of pages_take(). */
+#define FEED_END 2
 
 /* ---- one line: a row for each column ---- */
 
@@ -253,14 +257,14 @@ static int json_line(const struct charge *c, struct buf *out)
 	return value.err ? value.err : out->err;
 }
 
-/* ---- all of them ---- */
+/* ---- all of them: the head is line 0, a charge the line of its number ---- */
 
 struct reader {
 	const struct mount *mount;
 	bool sees_all;
+	bool is_json;
 	uid_t uid;
-	int (*line)(const struct charge *c, struct buf *out);
-	struct buf *out;
+	uint64_t last; /* what came later is not shown */
 };
 
 static bool may_see(const struct reader *r, const struct charge *c)
@@ -270,32 +274,162 @@ static bool may_see(const struct reader *r, const struct charge *c)
 	       ledger_is_manager(r->mount->cfg, r->uid, c->budgets);
 }
 
-static int add_charge(void *arg, const struct charge *c)
-{
-	struct reader *r = arg;
+struct feed {
+	const struct reader *reader;
+	struct pages_walk *walk;
+	struct buf line;
+};
 
-	return may_see(r, c) ? r->line(c, r->out) : 0;
+static int feed_charge(void *arg, const struct charge *c)
+{
+	struct feed *f = arg;
+	int r = 0;
+
+	if (c->seq > f->reader->last)
+		return FEED_END;
+	buf_reset(&f->line);
+	if (may_see(f->reader, c))
+		r = f->reader->is_json ? json_line(c, &f->line) : csv_line(c, &f->line);
+	return r < 0 ? r : pages_take(f->walk, c->seq, f->line.data, f->line.len);
 }
 
-static int ledger_text(struct mount *m, const struct asker *who,
-		       int (*line)(const struct charge *c, struct buf *out),
-		       struct buf *out)
+static int feed_head(struct feed *f)
 {
-	struct reader r = { m, mount_is_admin(m, who->uid), who->uid, line, out };
-	int result = journal_each_charge(m->state->journal, 0, add_charge, &r);
-
-	return result < 0 ? result : out->err;
+	if (!f->reader->is_json) {
+		for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+			buf_printf(&f->line, "%s%s", i ? "," : "", columns[i].name);
+		buf_putc(&f->line, '\n');
+	}
+	return f->line.err ? f->line.err
+			   : pages_take(f->walk, 0, f->line.data, f->line.len);
 }
 
-int ledger_csv(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)
+static int feed_lines(void *arg, uint64_t from, struct pages_walk *w)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
-		buf_printf(out, "%s%s", i ? "," : "", columns[i].name);
-	buf_putc(out, '\n');
-	return ledger_text(m, who, csv_line, out);
+	struct feed f = { .reader = arg, .walk = w };
+	int r = 0;
+
+	buf_init(&f.line, BUF_TEXT_MAX);
+	if (from == 0)
+		r = feed_head(&f);
+	if (r == 0)
+		r = journal_each_charge(f.reader->mount->state->journal,
+					from ? from - 1 : 0, feed_charge, &f);
+	buf_done(&f.line);
+	return r == FEED_END ? 0 : r;
 }
 
-int ledger_json(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)
+static int reader_init(struct reader *r, struct mount *m, enum node_kind kind,
+		       const struct asker *who)
 {
-	return ledger_text(m, who, json_line, out);
+	*r = (struct reader){
+		.mount = m,
+		.sees_all = mount_is_admin(m, who->uid),
+		.is_json = kind == NODE_LEDGER_JSON,
+		.uid = who->uid,
+	};
+	return journal_last_charge(m->state->journal, &r->last);
+}
+
+int ledger_open(struct mount *m, enum node_kind kind, const struct asker *who,
+		struct pages **ret)
+{
+	struct reader *reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	int r = reader_init(reader, m, kind, who);
+	if (r < 0) {
+		free(reader);
+		return r;
+	}
+	struct pages *p = pages_new(feed_lines, reader);
+	if (!p)
+		return -ENOMEM;
+	*ret = p;
+	return 0;
+}
+
+/* ---- how long it is ---- */
+
+#define SIZES_MAX 16
+
+struct ledger_sizes {
+	pthread_mutex_t mu; /* all below */
+	struct size {
+		bool sees_all, is_json;
+		uid_t uid; /* unless he sees all */
+		struct pages_mark end;
+		uint64_t used; /* by `clock`; 0 free */
+	} of[SIZES_MAX];
+	uint64_t clock;
+};
+
+struct ledger_sizes *ledger_sizes_new(void)
+{
+	struct ledger_sizes *s = calloc(1, sizeof(*s));
+	if (s)
+		pthread_mutex_init(&s->mu, NULL);
+	return s;
+}
+
+void ledger_sizes_free(struct ledger_sizes *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_destroy(&s->mu);
+	free(s);
+}
+
+/* With the lock. His row, or the one unused for longest, made his. */
+static struct size *size_of(struct ledger_sizes *s, const struct reader *r)
+{
+	struct size *oldest = &s->of[0];
+
+	for (size_t i = 0; i < SIZES_MAX; i++) {
+		struct size *row = &s->of[i];
+		if (row->used && row->is_json == r->is_json &&
+		    row->sees_all == r->sees_all && (r->sees_all || row->uid == r->uid))
+			return row;
+		if (row->used < oldest->used)
+			oldest = row;
+	}
+	*oldest = (struct size){ r->sees_all, r->is_json, r->uid, { 0 }, 0 };
+	return oldest;
+}
+
+static struct pages_mark size_known(struct ledger_sizes *s, const struct reader *r)
+{
+	pthread_mutex_lock(&s->mu);
+	struct size *row = size_of(s, r);
+	row->used = ++s->clock;
+	struct pages_mark end = row->end;
+	pthread_mutex_unlock(&s->mu);
+	return end;
+}
+
+static void size_keep(struct ledger_sizes *s, const struct reader *r,
+		      struct pages_mark end)
+{
+	pthread_mutex_lock(&s->mu);
+	struct size *row = size_of(s, r);
+	row->used = ++s->clock;
+	if (end.line > row->end.line)
+		row->end = end;
+	pthread_mutex_unlock(&s->mu);
+}
+
+int ledger_size(struct mount *m, enum node_kind kind, const struct asker *who,
+		uint64_t *ret)
+{
+	struct reader reader;
+	int r = reader_init(&reader, m, kind, who);
+	if (r < 0)
+		return r;
+	struct pages_mark end = size_known(m->ledger_sizes, &reader);
+	r = pages_measure(feed_lines, &reader, &end);
+	if (r < 0)
+		return r;
+	size_keep(m->ledger_sizes, &reader, end);
+	*ret = end.off;
+	return 0;
 }

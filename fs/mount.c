@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "dir_cache.h"
 #include "known.h"
+#include "ledger.h"
 #include "open.h"
 #include <unistd.h>
 
@@ -50,8 +51,9 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	m->walker = worker_new("walker", 1);
 	m->namer = worker_new("namer", 1);
 	m->known = known_new();
+	m->ledger_sizes = ledger_sizes_new();
 	if (!m->opens || !m->dir_cache || !m->readers || !m->walker || !m->namer ||
-	    !m->known)
+	    !m->known || !m->ledger_sizes)
 		return -ENOMEM;
 	*ret = steal_ptr(m);
 	return 0;
@@ -79,6 +81,7 @@ void mount_free(struct mount *m)
 	mount_end_reads(m);
 	open_table_free(m->opens);
 	known_free(m->known);
+	ledger_sizes_free(m->ledger_sizes);
 	dir_cache_free(m->dir_cache);
 	free(m->sources);
 	free(m);

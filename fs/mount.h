@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct dir_cache;
+struct ledger_sizes;
 struct open_table;
 struct fuse_session;
 
@@ -44,6 +45,7 @@ struct mount {
 	struct worker *walker;  /* walks subtrees */
 	struct worker *namer;   /* looks up users */
 	struct known *known;    /* what it has found */
+	struct ledger_sizes *ledger_sizes;
 
 	/* Changing: */
 	_Atomic uint64_t next_waiter;

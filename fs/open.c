@@ -74,6 +74,7 @@ static void snapshot_free(struct snapshot *s)
 		s->next->prev = s->prev;
 	buf_done(&s->text);
 	buf_done(&s->query);
+	pages_free(s->pages);
 	free(s);
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "buf.h"
+#include "pages.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ struct handle {
 struct snapshot {
 	struct snapshot *next, **prev; /* the table's lock */
 	struct buf text;
+	struct pages *pages; /* instead of `text`, of what is long; else NULL */
 	bool is_made; /* summaries are made at the first read, by the walker; its own */
 	struct buf
 		query; /* what was written to it, until it is asked; the table's lock */

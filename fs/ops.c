@@ -221,7 +221,9 @@ static int open_sidecar(struct mount *m, struct node node, const struct asker *w
 	struct snapshot *shot = open_snapshot_new(m->opens);
 	if (!shot)
 		return -ENOMEM;
-	int r = s->walk ? 0 : s->text(m, node.ino, who, &shot->text);
+	int r = s->pages  ? s->pages->open(m, node.kind, who, &shot->pages)
+		: s->walk ? 0
+			  : s->text(m, node.ino, who, &shot->text);
 	if (r < 0) {
 		open_snapshot_free(m->opens, shot);
 		return r == -ENOENT ? -ESTALE : r;
@@ -275,6 +277,18 @@ static void answer_text(fuse_req_t req, const struct buf *text, size_t size, off
 	if (len)
 		memcpy(copy, text->data + from, len);
 	(void)fuse_reply_buf(req, copy, len);
+}
+
+static void answer_page(fuse_req_t req, struct pages *pages, size_t size, off_t off)
+{
+	_buf_ struct buf page;
+
+	buf_init(&page, size);
+	int r = pages_read(pages, (uint64_t)off, size, &page);
+	if (r < 0)
+		reply_err(req, r);
+	else
+		(void)fuse_reply_buf(req, page.data, page.len);
 }
 
 /* A read of a summary, at the walker's: so they come one after another. */
@@ -333,6 +347,10 @@ static void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t off,
 	struct snapshot *shot = handle_snapshot(fi);
 	if (!shot) {
 		(void)fuse_reply_buf(req, NULL, 0);
+		return;
+	}
+	if (shot->pages) {
+		answer_page(req, shot->pages, size, off);
 		return;
 	}
 	if (!sidecar_of(node.kind)->walk) {

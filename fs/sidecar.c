@@ -122,24 +122,33 @@ static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
 			"EACCES, EDQUOT and others: refused; NAME.status says why.\n");
 }
 
+static const struct sidecar_pages ledger_pages = { ledger_size, ledger_open };
+
 static const struct sidecar sidecars[] = {
-	{ NODE_STATUS, SIDECAR_OF_FILE, ".status", false, false, status_sidecar, NULL },
-	{ NODE_COST, SIDECAR_OF_FILE, ".cost", false, false, cost_sidecar, NULL },
-	{ NODE_JSON, SIDECAR_OF_FILE, ".json", false, false, json_sidecar, NULL },
-	{ NODE_REQUEST, SIDECAR_OF_FILE, ".request", true, false, request_help, NULL },
+	{ NODE_STATUS, SIDECAR_OF_FILE, ".status", false, false, status_sidecar, NULL,
+	  NULL },
+	{ NODE_COST, SIDECAR_OF_FILE, ".cost", false, false, cost_sidecar, NULL, NULL },
+	{ NODE_JSON, SIDECAR_OF_FILE, ".json", false, false, json_sidecar, NULL, NULL },
+	{ NODE_REQUEST, SIDECAR_OF_FILE, ".request", true, false, request_help, NULL,
+	  NULL },
 	{ NODE_SUMMARY, SIDECAR_OF_DIR, "summary", false, false, summary_blank,
-	  summary_walk },
-	{ NODE_DIR_REQUEST, SIDECAR_OF_DIR, "request", true, false, request_help, NULL },
-	{ NODE_PLAN, SIDECAR_OF_DIR, "plan", true, false, planner_blank, planner_walk },
-	{ NODE_RENAMES, SIDECAR_OF_SOURCE, "renames", false, false, renames_sidecar,
+	  summary_walk, NULL },
+	{ NODE_DIR_REQUEST, SIDECAR_OF_DIR, "request", true, false, request_help, NULL,
 	  NULL },
-	{ NODE_QUEUE, SIDECAR_OF_ROOT, "queue", false, true, queue_sidecar, NULL },
-	{ NODE_FAILED, SIDECAR_OF_ROOT, "failed", false, false, failed_text, NULL },
-	{ NODE_LEDGER, SIDECAR_OF_ROOT, "ledger.csv", false, false, ledger_csv, NULL },
-	{ NODE_LEDGER_JSON, SIDECAR_OF_ROOT, "ledger.json", false, false, ledger_json,
+	{ NODE_PLAN, SIDECAR_OF_DIR, "plan", true, false, planner_blank, planner_walk,
 	  NULL },
-	{ NODE_STORMS, SIDECAR_OF_ROOT, "storms", false, true, storms_sidecar, NULL },
-	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL },
+	{ NODE_RENAMES, SIDECAR_OF_SOURCE, "renames", false, false, renames_sidecar, NULL,
+	  NULL },
+	{ NODE_QUEUE, SIDECAR_OF_ROOT, "queue", false, true, queue_sidecar, NULL, NULL },
+	{ NODE_FAILED, SIDECAR_OF_ROOT, "failed", false, false, failed_text, NULL, NULL },
+	{ NODE_LEDGER, SIDECAR_OF_ROOT, "ledger.csv", false, false, NULL, NULL,
+	  &ledger_pages },
+	{ NODE_LEDGER_JSON, SIDECAR_OF_ROOT, "ledger.json", false, false, NULL, NULL,
+	  &ledger_pages },
+	{ NODE_STORMS, SIDECAR_OF_ROOT, "storms", false, true, storms_sidecar, NULL,
+	  NULL },
+	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL,
+	  NULL },
 };
 
 const struct sidecar *sidecar_of(enum node_kind kind)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "facts.h"
+#include "pages.h"
 #include "view.h"
 
 /* Where a sidecar stands. */
@@ -26,6 +27,15 @@ struct sidecar_walk {
 	void *arg;
 };
 
+/* One that may be as long as it likes: never held, see pages.h. */
+struct sidecar_pages {
+	int (*size)(struct mount *m, enum node_kind kind, const struct asker *who,
+		    uint64_t *ret);
+	/* Gives what an open shows from then on. */
+	int (*open)(struct mount *m, enum node_kind kind, const struct asker *who,
+		    struct pages **ret);
+};
+
 struct sidecar {
 	enum node_kind kind;
 	enum sidecar_place place;
@@ -39,6 +49,7 @@ struct sidecar {
 	 * written to the same open, once. */
 	int (*walk)(struct mount *m, uint64_t ino, const struct sidecar_walk *w,
 		    struct buf *out);
+	const struct sidecar_pages *pages; /* instead of both; else NULL */
 };
 
 /* The row of a kind, or NULL. */

@@ -109,20 +109,34 @@ static mode_t sidecar_mode(const struct mount *m, const struct sidecar *s)
 	return s->place == SIDECAR_OF_FILE ? m->cfg->mount.mode & 0444 : 0444;
 }
 
+static int sidecar_size(struct mount *m, struct node node, const struct sidecar *s,
+			const struct asker *who, uint64_t *ret)
+{
+	_buf_ struct buf text;
+
+	buf_init(&text, SIZE_MAX / 2);
+	if (s->pages)
+		return s->pages->size(m, node.kind, who, ret);
+	int r = s->text(m, node.ino, who, &text);
+	if (r < 0)
+		return r;
+	*ret = text.len;
+	return 0;
+}
+
 static int get_sidecar(struct mount *m, struct node node, const struct asker *who,
 		       struct view *ret)
 {
 	const struct sidecar *s = sidecar_of(node.kind);
-	_buf_ struct buf text;
+	uint64_t size_bytes = 0;
 
-	buf_init(&text, SIZE_MAX / 2);
 	if (!s->is_for_admins || mount_is_admin(m, who->uid)) {
-		int r = s->text(m, node.ino, who, &text);
+		int r = sidecar_size(m, node, s, who, &size_bytes);
 		if (r < 0)
 			return r == -ENOENT ? -ESTALE : r;
 	}
 	view_fill(m, node, S_IFREG | sidecar_mode(m, s), clock_service_ms(m->clock), ret);
-	set_size(&ret->st, text.len);
+	set_size(&ret->st, size_bytes);
 	ret->entry_s = SIDECAR_ID_S;
 	ret->attr_s = SIDECAR_S;
 	return 0;

@@ -128,3 +128,26 @@ def test_a_name_of_255_bytes_has_its_sidecars(start_mount, sim):
     with open(os.open(name + ".status", os.O_RDONLY, dir_fd=fd)) as f:
         assert "state: cold" in f.read()
     os.close(fd)
+
+
+def test_an_open_ledger_shows_what_there_was_then_and_stat_says_how_long_it_is(mount):
+    """S117"""
+    def correct():
+        with open(mount.path / ".thaw/request", "w") as f:
+            f.write("correct amount=0.01 note=%22x%22%2c\n")
+
+    for name in ("ledger.csv", "ledger.json"):
+        path = mount.path / ".thaw" / name
+        for _ in range(5):
+            correct()
+        size = path.stat().st_size
+        with open(path, "rb", buffering=0) as f:
+            correct()
+            assert path.stat().st_size > size
+            pieces = b"".join(os.pread(f.fileno(), 7, at) for at in range(0, size + 20, 7))
+            whole = f.read()
+            assert len(whole) == size and pieces == whole
+            at = size // 2
+            assert os.pread(f.fileno(), 100, at) == whole[at:at + 100]
+        assert path.read_bytes().startswith(whole)
+        assert len(path.read_bytes()) == path.stat().st_size

@@ -95,6 +95,11 @@ void timers_run(struct timers *ts, int64_t now_ms)
 	}
 }
 
+struct timer *timers_first(const struct timers *ts)
+{
+	return ts->n > 0 ? at(ts, 1) : NULL;
+}
+
 int64_t timers_next(const struct timers *ts)
 {
 	return ts->n > 0 ? at(ts, 1)->due_ms : INT64_MAX;

@@ -30,5 +30,7 @@ void timers_disarm(struct timers *ts, struct timer *t);
 /* Fires all that are due, earliest first; a callback may arm and disarm. What it arms for now may
  * wait for the next run. */
 void timers_run(struct timers *ts, int64_t now_ms);
+/* The one that is due first, still armed; NULL: none is armed. */
+struct timer *timers_first(const struct timers *ts);
 /* The next deadline, or INT64_MAX. */
 int64_t timers_next(const struct timers *ts);

@@ -206,7 +206,7 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	e->noise = (uint32_t)time(NULL) | 1;
 	e->paced.fire = calls_paced;
 	TAILQ_INIT(&e->extra_calls);
-	TAILQ_INIT(&e->fetching);
+	fetch_queue_init(e);
 	timers_init(&e->real);
 	timers_init(&e->service);
 	e->sweep.fire = sweep_fires;
@@ -255,6 +255,7 @@ void engine_free(struct engine *e)
 	services_free(e);
 	free(e->sources);
 	transfers_done(e);
+	fetch_queue_done(e);
 	timers_done(&e->real);
 	timers_done(&e->service);
 	if (e->box)

@@ -493,6 +493,7 @@ static void extra_take_effect(struct extra *x)
 
 	if (!extra_is_raise(x) && r->phase == PHASE_FETCHING) {
 		r->rec.expires_ms = x->rec.expires_ms;
+		fetch_queue_wake(r);
 		note_step(r, NULL, 0, NULL);
 	}
 	if (!extra_is_raise(x) || r->phase != PHASE_RESTORING)

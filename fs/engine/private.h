@@ -16,6 +16,7 @@
  *	report.c     S3 Inventory                meter.c     what catalogs cost
  *	held.c       waiting for an approval     wave.c      recall-ahead
  *	subtree.c    [restore PATH]           queue.c     .thaw/queue
+ *	fetch_queue.c which file's chunks come next
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -71,7 +72,6 @@ LIST_HEAD(restore_list, restore);
 LIST_HEAD(note_list, note);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
-TAILQ_HEAD(restore_queue, restore);
 TAILQ_HEAD(extra_queue, extra);
 
 /* What one account's sources in one region share. Strings are borrowed from a source. */
@@ -164,13 +164,15 @@ struct restore {
 	struct node_hash part_hash;
 
 	struct fill fill;
-	const void *filling;      /* the fill that was asked for; NULL: none */
-	uint64_t promised_bytes;  /* of the cache, still to come */
-	unsigned int n_transfers; /* of this file */
-	unsigned int n_notes;     /* steps posted, not answered yet */
-	bool is_left;             /* ended, and out of the engine's table */
-	bool is_fetching;         /* in the engine's `fetching` queue */
-	TAILQ_ENTRY(restore) in_fetching;
+	const void *filling;        /* the fill that was asked for; NULL: none */
+	uint64_t promised_bytes;    /* of the cache, still to come */
+	unsigned int n_transfers;   /* of this file */
+	unsigned int n_notes;       /* steps posted, not answered yet */
+	bool is_left;               /* ended, and out of the engine's table */
+	struct timers *in_fetching; /* which of the engine's; NULL: none */
+	struct timer place;         /* there: `due_ms` is its order */
+	uint64_t turn_no;           /* there, among equals */
+	bool is_resting;            /* there: nothing to start now */
 	struct json_stream *stream; /* inventory being read, owned */
 	int64_t inventory_ms;       /* its date */
 
@@ -250,7 +252,9 @@ struct engine {
 	struct service_list services;   /* owned */
 	struct extra_queue extra_calls; /* of extras, waiting for a turn */
 	unsigned int n_extra_calls;
-	struct restore_queue fetching;
+	struct timers fetching
+		[2]; /* by whether somebody waits for it; their order is no time */
+	uint64_t next_turn_no;
 	struct waves *waves; /* owned */
 	bool has_ahead;      /* recalled ahead somewhere */
 	struct timer pump;   /* real: try transfers again */
@@ -569,6 +573,24 @@ void notes_abandon(struct engine *e);
 /* A charge outside any request. */
 void note_source_charge(struct source *s, const struct cost_line *line,
 			const char *remote_id);
+
+/* ---- fetch_queue.c ---- */
+/* The order of what lapses at `expires_ms` (0: never), as number `turn_no`: the least is first. Of
+ * what lapses within the same hour the one that has waited longest for its turn. Pure. */
+int64_t fetch_order(int64_t expires_ms, uint64_t turn_no);
+void fetch_queue_init(struct engine *e);
+void fetch_queue_done(struct engine *e);
+/* Behind its equals. 0 or -ENOMEM. */
+int fetch_queue_join(struct restore *r);
+void fetch_queue_leave(struct restore *r);
+/* It has had its turn. */
+void fetch_queue_next(struct restore *r);
+/* It can start nothing until it is woken. */
+void fetch_queue_rest(struct restore *r);
+/* It may be able to start something, or its order has changed. Nothing where it is not queued. */
+void fetch_queue_wake(struct restore *r);
+/* Who may start something first; NULL: nobody. */
+struct restore *fetch_queue_first(struct engine *e);
 
 /* ---- transfer.c ---- */
 int transfers_init(struct engine *e);

@@ -2,8 +2,8 @@
 /* transfer - ranges from the service into buffers, from buffers into the store.
  *
  * A fixed set of transfers, each with a buffer of one chunk, is shared by all files that are being
- * fetched, in turn: memory stays bounded whatever is asked. What a waiter needs comes first, then
- * the file from its start. A buffer is busy until its bytes are on disk. */
+ * fetched, in the order of fetch_queue.c: memory stays bounded whatever is asked. What a waiter
+ * needs comes first, then the file from its start. A buffer is busy until its bytes are on disk. */
 #include "log.h"
 #include "private.h"
 #include <errno.h>
@@ -27,18 +27,13 @@ void transfers_done(struct engine *e)
 
 static void transfer_free(struct transfer *t)
 {
-	if (t->restore)
+	if (t->restore) {
 		t->restore->n_transfers--;
+		fetch_queue_wake(t->restore);
+	}
 	t->restore = NULL;
 	t->state = TRANSFER_FREE;
 	t->engine->n_transfers--;
-}
-
-static void fetching_leave(struct restore *r)
-{
-	if (r->is_fetching)
-		TAILQ_REMOVE(&r->engine->fetching, r, in_fetching);
-	r->is_fetching = false;
 }
 
 /* ---- charges: what a range cost, also when it broke off ---- */
@@ -151,6 +146,7 @@ static int transfer_data(struct backend_call *c, const void *data, size_t len)
 
 static void fetch_again(struct restore *r)
 {
+	fetch_queue_wake(r);
 	fetch_pump(r->engine);
 }
 
@@ -273,46 +269,31 @@ static struct transfer *free_transfer(struct engine *e)
 	return NULL;
 }
 
-/* True if `r` was given something to do, or has nothing left to do. */
-static bool fetch_one(struct restore *r, struct transfer *t)
+/* Gives `r` something to do, or finds that it has nothing left to do, or has to rest. */
+static void fetch_one(struct restore *r, struct transfer *t)
 {
+	bool is_pausing = r->failures && r->again.slot;
+	bool may_start = !is_pausing && r->n_transfers < TRANSFERS_PER_FILE;
 	uint64_t off, len;
 
-	if (r->failures && r->again.slot)
-		return false; /* pausing after a failure */
-	if (r->n_transfers >= TRANSFERS_PER_FILE)
-		return false;
-	if (next_range(r, &off, &len)) {
-		/* To the end of the line: files take turns. */
-		TAILQ_REMOVE(&r->engine->fetching, r, in_fetching);
-		TAILQ_INSERT_TAIL(&r->engine->fetching, r, in_fetching);
+	if (may_start && next_range(r, &off, &len)) {
+		fetch_queue_next(r);
 		transfer_start(t, r, off, len);
-		return true;
+	} else if (!may_start || r->n_transfers) {
+		fetch_queue_rest(r);
+	} else {
+		fetch_queue_leave(r);
+		restore_happens(r, EV_FETCHED);
 	}
-	if (r->n_transfers)
-		return false;
-	fetching_leave(r);
-	restore_happens(r, EV_FETCHED);
-	return true;
 }
 
 void fetch_pump(struct engine *e)
 {
-	bool has_moved = true;
+	struct transfer *t;
+	struct restore *r;
 
-	while (has_moved && !e->is_stopping) {
-		struct transfer *t = free_transfer(e);
-		struct restore *r;
-
-		has_moved = false;
-		if (!t)
-			return;
-		TAILQ_FOREACH (r, &e->fetching, in_fetching) {
-			has_moved = fetch_one(r, t);
-			if (has_moved)
-				break; /* the queue may be another one now */
-		}
-	}
+	while (!e->is_stopping && (t = free_transfer(e)) && (r = fetch_queue_first(e)))
+		fetch_one(r, t);
 }
 
 /* ---- begin, drop, prove ---- */
@@ -347,8 +328,8 @@ static void fill_done(struct msg *m)
 		return;
 	}
 	fill_is_now(r, &fill);
-	r->is_fetching = true;
-	TAILQ_INSERT_TAIL(&e->fetching, r, in_fetching);
+	if (fetch_queue_join(r) < 0)
+		restore_fails(r, ENOMEM, "out of memory");
 	fetch_pump(e);
 }
 
@@ -378,7 +359,7 @@ void fetch_begin(struct restore *r)
 
 void fetch_drop(struct restore *r)
 {
-	fetching_leave(r);
+	fetch_queue_leave(r);
 	r->filling = NULL;
 	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
 		struct transfer *t = &r->engine->transfers[i];

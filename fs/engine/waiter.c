@@ -54,8 +54,10 @@ static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
 	r->n_waiters++;
 	e->n_waiters++;
 	call_promote(r);
-	if (r->is_fetching)
+	if (r->in_fetching) {
+		fetch_queue_wake(r);
 		fetch_pump(e);
+	}
 }
 
 /* Why a page fault fails stays with the request until the bytes are here. */

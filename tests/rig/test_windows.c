@@ -208,6 +208,126 @@ static void a_service_that_shows_what_it_does_not_give_is_given_up(void **state)
 	assert_int_equal(object->restores, 1);
 }
 
+/* ---- which one first ---- */
+
+#define LONG (16 * MIB)
+
+static struct memory_object *three[3];
+
+static int setup_three(void **state)
+{
+	static const char *const names[] = { "one", "two", "three" };
+	struct rig *rig = calloc(1, sizeof(*rig));
+	struct clock *clock = clock_new_virtual(RIG_START_MS);
+
+	store = memory_install(clock);
+	for (size_t i = 0; i < ARRAY_SIZE(three); i++)
+		three[i] = memory_add(names[i], "DEEP_ARCHIVE", LONG);
+	rig_init(rig);
+	rig_open(rig, RIG_START_MS);
+	clock_free(clock);
+	*state = rig;
+	return 0;
+}
+
+static void turn_until_stored(struct rig *rig)
+{
+	do
+		engine_turn(rig->engine, 1);
+	while (rig->engine->n_ops);
+}
+
+/* Asks for all three, to lapse after so many hours, up to where all are being fetched. */
+static void fetch_three(struct rig *rig, const int lapse_hours[3])
+{
+	struct asked gets[3] = { { .answers = 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(three); i++)
+		ask(rig, &gets[i], ASK_GET, rig_ino(rig, "bucket", three[i]->object.id));
+	int64_t now = clock_service_ms(rig->clock);
+	for (size_t i = 0; i < ARRAY_SIZE(three); i++) {
+		three[i]->ready_ms = now + 10 * HOURS;
+		three[i]->expires_ms = now + lapse_hours[i] * HOURS;
+	}
+	clock_advance(rig->clock, 10 * HOURS);
+	for (size_t i = 0; i < ARRAY_SIZE(three); i++)
+		rig_go_to(rig, rig_ino(rig, "bucket", three[i]->object.id),
+			  PHASE_FETCHING);
+	turn_until_stored(rig);
+}
+
+static void answer_one(struct rig *rig)
+{
+	assert_true(memory_pump());
+	turn_until_stored(rig);
+}
+
+/* What the other two have fetched when all of this one is here. */
+static uint64_t others_when_through(struct rig *rig, const struct memory_object *o)
+{
+	uint64_t others = 0;
+
+	while (o->fetched_bytes < LONG)
+		answer_one(rig);
+	for (size_t i = 0; i < ARRAY_SIZE(three); i++)
+		others += three[i] == o ? 0 : three[i]->fetched_bytes;
+	rig_settle(rig);
+	for (size_t i = 0; i < ARRAY_SIZE(three); i++)
+		assert_true(rig_is_right(rig, rig_ino(rig, "bucket", three[i]->object.id),
+					 three[i]));
+	return others;
+}
+
+/* S70 */
+static void what_lapses_first_is_fetched_first(void **state)
+{
+	struct rig *rig = *state;
+
+	fetch_three(rig, (const int[]){ 100, 100, 20 });
+	/* Of six transfers it has four. In turns the others would be nearly through, too. */
+	assert_true(others_when_through(rig, three[2]) <= LONG);
+}
+
+/* S70 */
+static void of_what_lapses_at_once_it_is_the_one_somebody_waits_for(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_reader reader;
+
+	fetch_three(rig, (const int[]){ 100, 100, 100 });
+	rig_read(rig, &reader, rig_ino(rig, "bucket", "three"), 0, LONG);
+	assert_true(others_when_through(rig, three[2]) <= LONG);
+	assert_true(reader.is_answered);
+	assert_int_equal(reader.result, 0);
+}
+
+/* S70 */
+static void a_reader_gets_a_share_whatever_lapses_before(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_reader reader;
+
+	fetch_three(rig, (const int[]){ 20, 20, 100 });
+	rig_read(rig, &reader, rig_ino(rig, "bucket", "three"), LONG - 100, 100);
+	while (three[2]->fetched_bytes < 3 * MIB)
+		answer_one(rig);
+	assert_true(three[0]->fetched_bytes + three[1]->fetched_bytes <= 20 * MIB);
+	rig_settle(rig);
+	assert_true(reader.is_answered);
+	assert_int_equal(reader.result, 0);
+}
+
+static void the_order_is_by_hours_then_by_turns(void **state)
+{
+	(void)state;
+
+	assert_true(fetch_order(5 * HOURS, 9) < fetch_order(6 * HOURS, 1));
+	assert_true(fetch_order(5 * HOURS, 1) < fetch_order(5 * HOURS + 1000, 2));
+	assert_true(fetch_order(5 * HOURS + 1000, 1) < fetch_order(5 * HOURS, 2));
+	assert_true(fetch_order(RIG_START_MS, 9) < fetch_order(0, 1));
+	assert_true(fetch_order(INT64_MAX, 1) < fetch_order(0, 2));
+}
+
 /* ---- a faster tier ---- */
 
 static void ask_tier(struct rig *rig, struct asked *asked, enum tier tier, uint64_t ino)
@@ -436,7 +556,8 @@ static void a_copy_that_would_lapse_before_all_is_here_is_kept_longer(void **sta
 	assert_true(object->added_days > 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define THREE(f) cmocka_unit_test_setup_teardown(f, setup_three, teardown)
 
 int main(void)
 {
@@ -449,6 +570,10 @@ int main(void)
 		TEST(what_somebody_restored_anew_is_fetched_unpaid),
 		TEST(what_is_gone_before_it_was_seen_ready_is_asked_for_again),
 		TEST(a_service_that_shows_what_it_does_not_give_is_given_up),
+		THREE(what_lapses_first_is_fetched_first),
+		THREE(of_what_lapses_at_once_it_is_the_one_somebody_waits_for),
+		THREE(a_reader_gets_a_share_whatever_lapses_before),
+		cmocka_unit_test(the_order_is_by_hours_then_by_turns),
 		TEST(a_running_restore_is_made_faster_and_charged_once_more),
 		TEST(a_lost_answer_to_a_faster_tier_is_looked_for),
 		TEST(a_faster_tier_that_never_arrived_is_asked_for_again),

@@ -100,11 +100,11 @@ static const struct page *page_of(const struct s3_status *s, const char *key,
 				  const struct page *fresh)
 {
 	for (size_t i = 0; i < PAGES_MAX; i++) {
-		const struct page *p = &s->pages[i];
-		int64_t age = now_of(s) - p->taken_ms;
+		int64_t age = now_of(s) - s->pages[i].taken_ms;
+		bool is_fresh = &s->pages[i] == fresh || (age >= 0 && age < FRESH_MS);
 
-		if ((p == fresh || (age >= 0 && age < FRESH_MS)) && page_covers(p, key))
-			return p;
+		if (is_fresh && page_covers(&s->pages[i], key))
+			return &s->pages[i];
 	}
 	return NULL;
 }
@@ -117,6 +117,7 @@ static int seen_compare(const void *a, const void *b)
 static const struct seen *seen_find(const struct page *p, const char *key)
 {
 	union {
+		/* cppcheck-suppress unusedStructMember ; read as `key`, which is not const */
 		const char *in;
 		char *key;
 	} name = { .in = key };
@@ -260,9 +261,7 @@ static void page_begin(struct s3_status *s, const char *first)
 {
 	struct page *p = &s->pages[s->next];
 
-	struct rider *r;
-
-	TAILQ_FOREACH (r, &s->riders, link)
+	for (struct rider *r = TAILQ_FIRST(&s->riders); r; r = TAILQ_NEXT(r, link))
 		r->is_riding = true;
 	page_clear(p);
 	s3_status_before(first, p->after);
@@ -368,7 +367,7 @@ void s3_status_ask(struct s3_status *s, struct backend_call *c)
 	gather_begin(s);
 }
 
-bool s3_status_cancel(struct s3_status *s, struct backend_call *c)
+bool s3_status_cancel(struct s3_status *s, const struct backend_call *c)
 {
 	struct rider *r;
 

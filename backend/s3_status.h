@@ -33,7 +33,7 @@ void s3_status_free(struct s3_status *s);
 /* A PROBE. */
 void s3_status_ask(struct s3_status *s, struct backend_call *c);
 /* Takes it back; false if it is not here (any more). */
-bool s3_status_cancel(struct s3_status *s, struct backend_call *c);
+bool s3_status_cancel(struct s3_status *s, const struct backend_call *c);
 /* A HEAD of the source has been answered: a listing may have known less. */
 void s3_status_head_told(struct s3_status *s, const struct backend_call *c);
 

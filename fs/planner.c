@@ -209,8 +209,10 @@ static int query_read(const struct buf *query, struct query *q)
 	_free_ char *text = strdup(query->data ? query->data : "");
 
 	/* Set by NULs: no line that means anything has one. */
-	if (!text || (query->len && strlen(query->data) != query->len))
-		return text ? -EINVAL : -ENOMEM;
+	if (!text)
+		return -ENOMEM;
+	if (strlen(text) != query->len)
+		return -EINVAL;
 	return each_line(text, count_line, q);
 }
 

@@ -133,21 +133,20 @@ static void no_error_parse(const char *body, size_t len, struct site_error *ret)
 	(void)body, (void)len, (void)ret;
 }
 
-/* A question to `origin` ("http://HOST"), to be filled in and started. */
-static struct exchange *ask_new(struct creds_fetch *f, const char *origin,
-				const char *path, void (*answered)(struct creds_fetch *f))
+/* A question to `base` ("http://HOST"), to be filled in and started. */
+static struct exchange *ask_new(struct creds_fetch *f, const char *base, const char *path,
+				void (*answered)(struct creds_fetch *f))
 {
-	const char *host = strstr(origin, "://");
-	size_t len = strlen(origin);
+	size_t len = strlen(base);
 
 	ask_end(f);
 	f->site = (struct site){ .http = f->cfg.http,
 				 .service = "",
 				 .error_parse = no_error_parse };
-	while (len > 0 && origin[len - 1] == '/')
+	while (len > 0 && base[len - 1] == '/')
 		len--;
-	snprintf(f->site.origin, sizeof(f->site.origin), "%.*s", (int)len, origin);
-	host = strstr(f->site.origin, "://");
+	snprintf(f->site.origin, sizeof(f->site.origin), "%.*s", (int)len, base);
+	const char *host = strstr(f->site.origin, "://");
 	snprintf(f->site.host, sizeof(f->site.host), "%s", host ? host + 3 : "");
 	f->answered = answered;
 	f->is_asking = true;
@@ -237,11 +236,10 @@ static const char *sts_region(const struct creds_fetch *f)
 static struct exchange *sts_ask(struct creds_fetch *f)
 {
 	const char *own = getenv("AWS_ENDPOINT_URL_STS");
-	char origin[300];
+	char url[300];
 
-	snprintf(origin, sizeof(origin), "https://sts.%.60s.amazonaws.com",
-		 sts_region(f));
-	struct exchange *x = ask_new(f, own && *own ? own : origin, "/", role_answered);
+	snprintf(url, sizeof(url), "https://sts.%.60s.amazonaws.com", sts_region(f));
+	struct exchange *x = ask_new(f, own && *own ? own : url, "/", role_answered);
 	x->method = "POST";
 	f->site.service = "sts";
 	f->site.path_mode = SIGV4_PATH_GENERIC;

@@ -541,7 +541,7 @@ int creds_plan_make(const char *profile, struct creds_plan *ret, struct buf *err
 	if (r < 0)
 		return r;
 	*ret = plan;
-	plan = (struct creds_plan){ 0 };
+	memset(&plan, 0, sizeof(plan)); /* it is the caller's now */
 	return 0;
 }
 

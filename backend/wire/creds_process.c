@@ -14,8 +14,6 @@
 #define RUN_MAX_MS 60000
 #define LOOK_MS    50
 
-extern char **environ;
-
 struct creds_process {
 	struct http *http;
 	char **words; /* owned */

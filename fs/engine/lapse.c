@@ -83,7 +83,6 @@ void lapse_renew(struct restore *r, struct reserve_op *op)
 	op->rec.token[0] = '\0';
 	op->rec.accepted_ms = op->rec.ready_ms = op->rec.expires_ms = 0;
 	op->rec.err = 0;
-	op->rec.has_approver = false; /* of paying once */
 	r->lost = r->rechecks = 0;
 }
 

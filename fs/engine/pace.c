@@ -3,7 +3,8 @@
 
 #define SECOND_MS ((int64_t)1000)
 #define MINUTE_MS (60 * SECOND_MS)
-#define DAY_MS    (24 * 60 * MINUTE_MS)
+#define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (24 * HOUR_MS)
 /* A copy is not kept longer than this for one download, by one call. */
 #define EXTEND_DAYS_MAX 30
 

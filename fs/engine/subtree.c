@@ -14,23 +14,23 @@ bool subtree_holds(const char *dir, const char *path)
 
 void subtree_path(struct engine *e, uint64_t ino, char ret[SUBTREE_PATH_MAX])
 {
-	char *at = ret + SUBTREE_PATH_MAX - 1;
+	size_t at = SUBTREE_PATH_MAX - 1; /* written from its end */
 	struct entry entry;
 
-	*at = '\0';
+	ret[at] = '\0';
 	while (ino && catalog_get(e->state->catalog, ino, &entry) == 0) {
 		bool is_root = !entry.parent;
 		const char *name = is_root ? entry.source : entry.name;
 		size_t len = strlen(name);
 
-		if ((is_root && e->cfg.is_single) || len + 1 > (size_t)(at - ret))
+		if ((is_root && e->cfg.is_single) || len + 1 > at)
 			break;
 		at -= len;
-		memcpy(at, name, len);
-		*--at = '/';
+		memcpy(&ret[at], name, len);
+		ret[--at] = '/';
 		ino = entry.parent;
 	}
-	memmove(ret, at, strlen(at) + 1);
+	memmove(ret, &ret[at], strlen(&ret[at]) + 1);
 }
 
 void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *ret)

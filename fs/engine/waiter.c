@@ -254,23 +254,37 @@ static void waiter_give_up(struct waiter *w)
 	waiter_answer(w, w->how == WAIT_FAULT ? -EIO : -ETIMEDOUT);
 }
 
-static void restore_sweep(struct restore *r, int64_t now_ms)
+static void waiters_give_up(struct restore *r, int64_t now_ms)
 {
-	struct waiter *next_waiter;
-	struct ask *a, *next_ask;
+	struct waiter *next;
 
-	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next_waiter) {
-		next_waiter = LIST_NEXT(w, of_restore);
+	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next) {
+		next = LIST_NEXT(w, of_restore);
 		if (w->give_up_ms && w->give_up_ms <= now_ms)
 			waiter_give_up(w);
 	}
-	for (a = STAILQ_FIRST(&r->asks); a; a = next_ask) {
-		next_ask = STAILQ_NEXT(a, of_restore);
+}
+
+/* Who has waited long enough for the intent is told that it is remembered; others wait on. */
+static void asks_give_up(struct restore *r, int64_t now_ms)
+{
+	struct ask_queue asks = STAILQ_HEAD_INITIALIZER(asks);
+	struct ask *a;
+
+	STAILQ_CONCAT(&asks, &r->asks);
+	while ((a = STAILQ_FIRST(&asks))) {
+		STAILQ_REMOVE_HEAD(&asks, of_restore);
 		if (a->give_up_ms > now_ms)
-			continue;
-		STAILQ_REMOVE(&r->asks, a, ask, of_restore);
-		a->done(a, 0);
+			STAILQ_INSERT_TAIL(&r->asks, a, of_restore);
+		else
+			a->done(a, 0);
 	}
+}
+
+static void restore_sweep(struct restore *r, int64_t now_ms)
+{
+	waiters_give_up(r, now_ms);
+	asks_give_up(r, now_ms);
 }
 
 /* Of those whose process has ended without the kernel telling: a part each time. */

@@ -313,6 +313,7 @@ static void strays_remove(struct catalog *c)
 		return;
 	}
 	const struct dirent *e;
+	/* cppcheck-suppress readdirCalled ; the directory is ours alone */
 	while ((e = readdir(dir)) != NULL) {
 		size_t len = strlen(e->d_name);
 		if (len > 6 && streq(e->d_name + len - 6, ".names") &&

@@ -56,8 +56,8 @@ static int tables_open(const struct db *db, const struct db_table *tables, size_
 static int map_cover(MDB_env *env)
 {
 	struct stat st;
-	MDB_envinfo info;
-	MDB_stat pages;
+	MDB_envinfo info = { .me_last_pgno = 0 };
+	MDB_stat pages = { .ms_psize = 0 };
 	mdb_filehandle_t fd = -1;
 	int r = db_errno(mdb_env_get_fd(env, &fd));
 	if (r == 0)

@@ -112,14 +112,14 @@ int import_number_new(struct import *im)
 uint64_t import_dir_ino(const struct import *im, uint64_t i)
 {
 	uint64_t a = import_answers(im)[im->n_entries + i];
-	return a & ANSWER_NEW ? im->first_new + (a & ANSWER_VALUE) : a;
+	return (a & ANSWER_NEW) ? im->first_new + (a & ANSWER_VALUE) : a;
 }
 
 uint64_t import_file_ino(const struct import *im, uint64_t seq)
 {
 	uint64_t a = import_answers(im)[import_leader(im, seq)];
 	uint64_t value = a & ANSWER_VALUE;
-	return a & ANSWER_NEW ? im->first_new + im->n_new_dirs + value : value;
+	return (a & ANSWER_NEW) ? im->first_new + im->n_new_dirs + value : value;
 }
 
 static int write_new(struct import *im, struct merge *m, enum identity_table table)

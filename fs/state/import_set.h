@@ -174,7 +174,7 @@ static inline uint64_t *import_answers(const struct import *im)
 static inline uint64_t import_leader(const struct import *im, uint64_t seq)
 {
 	uint64_t a = import_answers(im)[seq];
-	return a & ANSWER_DUPLICATE ? a & ANSWER_VALUE : seq;
+	return (a & ANSWER_DUPLICATE) ? a & ANSWER_VALUE : seq;
 }
 
 uint64_t import_file_ino(const struct import *im, uint64_t seq);

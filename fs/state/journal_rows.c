@@ -303,6 +303,22 @@ static int is_newest(struct journal *j, MDB_txn *txn, const struct request *rec)
 	return r < 0 ? r : record_get_u64(&number) == rec->id;
 }
 
+/* Hands one request over if it has failed and nothing came after it. */
+static int failed_tell(struct journal *j, MDB_txn *txn, uint64_t id,
+		       int (*each)(void *arg, const struct request *rec), void *arg)
+{
+	struct request_row row = { 0 };
+	int r = request_get(j, txn, id, &row);
+	if (r < 0)
+		return r == -ENOENT ? -EBADMSG : r;
+	if (row.rec.state != REQUEST_FAILED)
+		return 0;
+	int newest = is_newest(j, txn, &row.rec);
+	if (newest < 0)
+		return newest == -ENOENT ? -EBADMSG : newest;
+	return newest ? each(arg, &row.rec) : 0;
+}
+
 int journal_each_failed(struct journal *j, size_t most,
 			int (*each)(void *arg, const struct request *rec), void *arg)
 {
@@ -316,20 +332,11 @@ int journal_each_failed(struct journal *j, size_t most,
 		return r;
 	r = db_move(c, &key, &val, MDB_LAST);
 	for (; r == 0 && most--; r = db_move(c, &key, &val, MDB_PREV)) {
-		struct request_row row;
 		if (key.mv_size != 8)
 			return -EBADMSG;
-		r = request_get(j, txn, key_get_u64(key.mv_data), &row);
-		if (r < 0)
-			return r == -ENOENT ? -EBADMSG : r;
-		if (row.rec.state != REQUEST_FAILED)
-			continue;
-		int newest = is_newest(j, txn, &row.rec);
-		if (newest < 0)
-			return newest == -ENOENT ? -EBADMSG : newest;
-		r = newest ? each(arg, &row.rec) : 0;
-		if (r != 0)
-			return r;
+		int told = failed_tell(j, txn, key_get_u64(key.mv_data), each, arg);
+		if (told != 0)
+			return told;
 	}
 	return r == -ENOENT ? 0 : r;
 }

@@ -195,6 +195,7 @@ int sorter_add(struct sorter *s, const void *key, size_t key_len, const void *da
 		return -EMSGSIZE;
 	if (!s->buf) {
 		char *buf = mmap(NULL, s->room, PROT_READ | PROT_WRITE,
+				 /* cppcheck-suppress invalidFunctionArg ; no file */
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (buf == MAP_FAILED)
 			return -ENOMEM;
@@ -332,6 +333,7 @@ static int readers_make(struct merge *m, struct sorter *const *from, size_t n)
 	m->bufs_bytes = n_files * m->read_bytes;
 	if (n_files) {
 		m->bufs = mmap(NULL, m->bufs_bytes, PROT_READ | PROT_WRITE,
+			       /* cppcheck-suppress invalidFunctionArg ; no file */
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (m->bufs == MAP_FAILED) {
 			m->bufs = NULL;

@@ -19,6 +19,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc calls its own by other
+ * names. */
+
 #define OURS       __attribute__((visibility("default")))
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -132,3 +135,4 @@ OURS ssize_t send(int fd, const void *bytes, size_t len, int flags)
 	}
 	return REAL(send)(fd, bytes, len, flags);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

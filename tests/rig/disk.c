@@ -19,6 +19,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc calls its own by other
+ * names. */
+
 #define OURS    __attribute__((visibility("default")))
 #define FDS_MAX 1024
 #define ROOM    ((size_t)512 << 20)
@@ -355,3 +358,4 @@ OURS int renameat(int from_dir, const char *from, int to_dir, const char *to)
 	pthread_mutex_unlock(&mu);
 	return r;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -86,7 +86,7 @@ static void who_reads_in_order_waits_for_two_restores(void **state)
 		read_whole(rig, inos[i], 0);
 	int64_t took = clock_service_ms(rig->clock) - began;
 	/* Restored, and each noticed by a poll a quarter of an hour later at most. */
-	assert_true(took <= 2 * (store->restore_ms + 20 * 60000));
+	assert_true(took <= 2 * (store->restore_ms + (int64_t)20 * 60000));
 	for (size_t i = 0; i < FILES; i++)
 		assert_int_equal(files[i]->restores, 1);
 	end(rig);
@@ -190,7 +190,7 @@ static void bytes_bound_how_far_it_goes(void **state)
 	struct rig_reader reader;
 	(void)state;
 
-	rig->engine->cfg.ahead.bytes = 4 * SIZE;
+	rig->engine->cfg.ahead.bytes = (uint64_t)4 * SIZE;
 	read_whole(rig, inos[0], 0);
 	rig_read(rig, &reader, inos[1], 0, 100);
 	pass(rig, 10);

@@ -98,7 +98,7 @@ static void every_row_is_recognised_as_it_says(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct row *row = &rows[i];
 		struct ahead_dir d;
-		struct ahead_run run;
+		struct ahead_run run = { 0 };
 		size_t picked[32];
 		char picks[33] = "";
 		dir_make(&d, row->dir);

@@ -202,7 +202,7 @@ static void a_page_that_answers_few_is_not_tried_again_for_a_while(void **state)
 	ask(0, 20);
 	gather();
 	assert_int_equal(pages, 1);
-	clock_advance(test_clock, 16 * 60 * 1000);
+	clock_advance(test_clock, (int64_t)16 * 60 * 1000);
 	ask(0, 20);
 	gather();
 	assert_int_equal(pages, 2);
@@ -219,7 +219,7 @@ static void a_service_that_never_tells_is_found_out(void **state)
 		calls[i].state = REMOTE_RESTORING;
 		s3_status_head_told(status, &calls[i]);
 	}
-	clock_advance(test_clock, 16 * 60 * 1000);
+	clock_advance(test_clock, (int64_t)16 * 60 * 1000);
 	ask(0, 20);
 	gather();
 	assert_int_equal(pages, 1);

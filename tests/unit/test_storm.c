@@ -69,7 +69,7 @@ static void a_user_has_four_times_as_much_over_all_his_groups(void **state)
 	unsigned int total = 0;
 
 	for (uint32_t pgrp = 1; pgrp <= 10; pgrp++)
-		total += allowed(*state, ask_of(pgrp * 100, pgrp), 9, 0);
+		total += allowed(*state, ask_of((uint64_t)pgrp * 100, pgrp), 9, 0);
 	assert_int_equal(total, 40);
 	/* Now he is stopped, whatever he starts. */
 	assert_int_equal(allowed(*state, ask_of(5000, 77), 3, 0), 0);
@@ -91,7 +91,7 @@ static void what_lies_before_the_window_does_not_count(void **state)
 {
 	for (int i = 0; i < 30; i++) {
 		struct storm_ask ask = ask_of((uint64_t)i, 5);
-		assert_int_equal(admit(*state, &ask, i * 2 * MINUTE), 0);
+		assert_int_equal(admit(*state, &ask, (int64_t)i * 2 * MINUTE), 0);
 	}
 }
 

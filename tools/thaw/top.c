@@ -199,6 +199,7 @@ static int row_order(const void *a, const void *b)
 
 static void user_words(uint64_t uid, char ret[12])
 {
+	/* cppcheck-suppress getpwuidCalled ; one thread */
 	const struct passwd *who = getpwuid((uid_t)uid);
 
 	if (who && strlen(who->pw_name) < 12)

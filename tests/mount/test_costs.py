@@ -139,3 +139,60 @@ money = 1000
     for at, chosen in plans.items():
         key = mount.attribute(mount.path / at, "id")
         assert sent.get(key, [""]) == [chosen["tier"]] == [ledger.get(key, "")], at
+
+
+TIERED = [(f"{place}-{tier}", place, tier) for place, tiers in (
+    ("ARCHIVE_ACCESS", ("expedited", "standard", "bulk")),
+    ("DEEP_ARCHIVE_ACCESS", ("standard", "bulk"))) for tier in tiers]
+
+
+def test_what_tiering_brings_back_costs_what_was_said_and_stays(start_sim, start_mount):
+    """S126: no days, no copy, and money for Expedited only."""
+    sim = start_sim("--speed", 28800)
+    data = bytes(range(251)) * 10000
+    assert sim.s3("PUT", "/lab").status == 200
+    for key, place, _ in TIERED:
+        put = sim.s3("PUT", "/lab/" + key, data, {"x-amz-storage-class": "INTELLIGENT_TIERING"})
+        assert put.status == 200, put.body
+        sim.admin("POST", "s3/archive-tier", {"bucket": "lab", "key": key, "tier": place})
+    mount = start_mount(sim, f"""
+[source lab]
+url = s3://lab
+endpoint = {sim.url}
+refresh = 0
+storage-classes = INTELLIGENT_TIERING
+[cache]
+chunk = 1M
+[budget test]
+money = 1000
+""")
+    root = mount.path / "lab"
+    until(lambda: listed(root), 60)
+    said, start = {}, len(sim.bill()["lines"])
+    for key, _, tier in TIERED:
+        answer = plan(mount.path, "days=7", named("file", "lab/" + key), f"tier={tier}")
+        (group,) = answer["groups"]
+        (said[key],) = [t for t in group["tiers"] if t["tier"] == tier]
+        assert said[key]["cost"] == nano(amount(said[key]["lines"]))
+        mount.ask(root / key, f"get days=7 tier={tier}")
+    for key in said:
+        mount.wait_state(root / key, "cached", seconds=120)
+        assert (root / key).read_bytes() == data
+    for key, chosen in said.items():
+        was = exact([line for line in sim.bill(start)["lines"] if line["resource"] == f"lab/{key}"])
+        until(lambda: exact_by(mount.ledger()).get(key) == was, 10, f"{key} being booked")
+        assert {k: v for k, v in exact(chosen["lines"]).items() if k[0] != "HeadObject"} == \
+            {k: v for k, v in was.items() if k[0] != "HeadObject"}, key
+        paid = {k[1] for k in was if k[0] == "RestoreObject"}
+        assert paid == ({"request", "retrieval"} if "expedited" in key else set()), was
+        # It has moved back: evicted and read again nothing is restored.
+        mount.ask(root / key, "evict")
+        assert (root / key).read_bytes() == data
+    assert len(sim.requests("RestoreObject")) == len(TIERED)
+
+
+def exact_by(ledger):
+    lines = {}
+    for line in ledger:
+        lines.setdefault(line["resource"].split("/")[-1], []).append(line)
+    return {key: exact(x) for key, x in lines.items()}

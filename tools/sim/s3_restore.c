@@ -343,10 +343,9 @@ static int charge(struct s3_call *call, const struct charge *c)
 	const struct s3_class *class = c->class;
 	char tariff[96];
 
-	/* Intelligent-Tiering takes money for Expedited only, as GLACIER does. */
-	if (s3_class_is_tiering(class) && c->tier != S3_EXPEDITED)
-		return 0;
-	if (s3_class_is_tiering(class))
+	/* Intelligent-Tiering takes money for Expedited only, as GLACIER does: what is free is
+	 * on the bill all the same. */
+	if (s3_class_is_tiering(class) && c->tier == S3_EXPEDITED)
 		class = s3_class_find("GLACIER");
 	if (!class)
 		return -EINVAL;

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CSV_FIELDS_MAX 32
+#define CSV_FIELDS_MAX 512
 #define CSV_LINE_MAX   65536
 
 struct csv {

@@ -273,6 +273,23 @@ def test_a_correction_against_the_real_bill_is_a_line_of_its_own(start):
     assert line["request"] == "0" and line["user"] == "root"
 
 
+def test_corrections_of_a_cost_export_are_booked_once(start, tmp_path):
+    """S118"""
+    mount = start("[budget b]\nmoney = 1\n")
+    charge = next(x for x in mount.ledger() if x["operation"] == "ListObjectsV2")
+    export = tmp_path / "bill.csv"
+    export.write_text("lineItem/UsageStartDate,lineItem/ProductCode,lineItem/Operation,"
+                      "lineItem/UsageType,lineItem/UnblendedCost\n"
+                      f"{charge['time'][:10]}T00:00:00Z,AmazonS3,ListObjectsV2,Requests-Tier1,2\n")
+    said = thaw("root", "correct", "--yes", "--from", export, mount.path)
+    assert said.returncode == 0 and "booked: 1.99" in said.stdout, said
+    assert mount.ledger()[-1]["note"] == f"AWS bill {charge['time'][:10]} ListObjectsV2"
+    n = len(mount.ledger())
+    said = thaw("root", "correct", "--yes", "--from", export, mount.path)
+    assert said.returncode == 0 and "booked" not in said.stdout, said
+    assert len(mount.ledger()) == n
+
+
 # ---- storms ----
 
 N = 5000

@@ -25,6 +25,9 @@ static const struct flag {
 	{ 'w', "wait", NULL, "wait until the files are here" },
 	{ 'T', "timeout", "TIME", "wait no longer than this (30s, 5m, 12h): status 75" },
 	{ 'f', "from", "FILE", "a vault's inventory, JSON or CSV, instead of a new one" },
+	{ 'u', "from", "FILE.csv",
+	  "an AWS cost export instead of an amount and a reason" },
+	{ 'y', "yes", NULL, "do it; else only show what would be done" },
 	{ 'F', "files-from", "LIST", "a file of paths, one a line; -: standard input" },
 	{ 'n', "name", "GLOB",
 	  "the name; with a / in it, the path below: '*.tar', '2019/*/raw'" },
@@ -136,6 +139,12 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 	case 'p':
 		set->project = value;
 		return 0;
+	case 'u':
+		set->bill = value;
+		return 0;
+	case 'y':
+		set->is_yes = true;
+		return 0;
 	case 'D':
 		set->state_dir = value;
 		return 0;
@@ -242,7 +251,7 @@ int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *r
 	}
 	static char here[] = ".", *in_here[] = { here };
 	size_t n = (size_t)(argc - optind);
-	bool is_here = set.is_retry && n == 0;
+	bool is_here = (set.is_retry || set.bill) && n == 0;
 	if (!is_here && paths_check(verb, &set, n) < 0)
 		return -EINVAL;
 	*ret_set = set;

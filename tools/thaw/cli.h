@@ -40,6 +40,8 @@ struct settings {
 	/* prices */
 	const char *state_dir, *endpoint, *profile; /* NULL: the usual one */
 	bool is_api;
+	const char *bill; /* correct: an export; NULL: one amount */
+	bool is_yes;
 };
 
 struct verb {

@@ -90,12 +90,18 @@ static const struct verb verbs[] = {
 		"correct",
 		correct_run,
 		"book what the ledger has wrong against the real bill, visibly",
-		"",
-		"[--] AMOUNT REASON [DIR]",
+		"uy",
+		"[--] AMOUNT REASON [DIR] | --from FILE.csv [--yes] [DIR]",
 		"An administrator's. AMOUNT is USD, and less than nothing where the ledger had too\n"
 		"much (behind --). Nothing is changed: a line `Correction` is added, with REASON.\n"
 		"DIR is the root of the mount, the current directory if it is left out.\n\n"
-		"example: thaw correct -- -1.25 'AWS bill 2026-11' /mnt/archive\n",
+		"FILE.csv is a Cost and Usage Report, unpacked, with the columns\n"
+		"lineItem/UsageStartDate, /ProductCode, /Operation, /UsageType and /UnblendedCost.\n"
+		"Its sums of a day and an operation are shown beside the ledger's, for days the\n"
+		"report has and operations both have; with --yes each difference is a correction.\n"
+		"What others do in the same account it counts as well: look before.\n\n"
+		"example: thaw correct -- -1.25 'AWS bill 2026-11' /mnt/archive\n"
+		"example: thaw correct --from 2026-11.csv /mnt/archive\n",
 		false,
 	},
 	{

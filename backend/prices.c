@@ -52,10 +52,36 @@ static void tariff_note(struct tariff *t, const struct price_row *row)
 	t->is_unsure = t->is_unsure || row->basis == BASIS_MEMORY;
 }
 
+/* No list has Intelligent-Tiering by itself. Its archive tiers take money for Expedited, as much as
+ * GLACIER does; the object moves back, so that there is no copy, and it is read as others are.
+ * Commonly known, on no page that was read (AWS protocol reference 5.2, 2026-09). */
+static bool is_free_tiered(enum price_item item, enum tier tier)
+{
+	bool is_restore = item == PRICE_REQUEST || item == PRICE_RETRIEVAL;
+
+	return item == PRICE_COPY || (is_restore && tier != TIER_EXPEDITED);
+}
+
+static const struct price_row *row_find_tiered(const struct search *s,
+					       enum price_item item, enum tier tier)
+{
+	struct search other = *s;
+
+	other.storage_class = tier == TIER_NONE ? "STANDARD" : "GLACIER";
+	return row_find(&other, item, tier);
+}
+
 static price_t price_find(const struct search *s, enum price_item item, enum tier tier)
 {
 	const struct price_row *row = row_find(s, item, tier);
+	bool is_tiered = !row && s->in.n > 0 && storage_class_is_tiered(s->storage_class);
 
+	if (is_tiered && is_free_tiered(item, tier)) {
+		s->tariff->is_unsure = true;
+		return 0;
+	}
+	if (is_tiered)
+		row = row_find_tiered(s, item, tier);
 	if (!row)
 		return PRICE_UNKNOWN;
 	tariff_note(s->tariff, row);

@@ -411,6 +411,7 @@ static const struct {
 	{ "restoring/failed", "the service fails the job" },
 	{ "restoring/cancelled", "cancel: test_engine.c" },
 	{ "fetching/failed", "test_engine.c" },
+	{ "lapsed/noted", "what the last range cost is booked during the look: timing" },
 	{ "fetching/cancelled", "cancel" },
 	{ "restoring/lapsed", "test_windows.c" },
 	{ "lapsed/running", "somebody asks anew meanwhile: test_windows.c" },

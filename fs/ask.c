@@ -447,8 +447,8 @@ static void asking_named(struct msg *msg)
 {
 	struct asking *a = container_of(msg, struct asking, msg);
 
-	known_look_up(a->mount->known, a->uid);
-	(void)known_name(a->mount->known, a->uid, a->origin.user, sizeof(a->origin.user));
+	known_look_up(a->mount->known, a->uid, a->gid);
+	(void)known_names(a->mount->known, a->uid, a->gid, &a->origin);
 	asking_go(a);
 }
 
@@ -560,7 +560,7 @@ void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct a
 	a->is_tree = node.kind == NODE_DIR_REQUEST && line.verb != ASK_REFRESH &&
 		     line.verb != ASK_CORRECT && !line.request_id && !line.storm_id;
 	/* The first time a user asks for something his name is looked up before. */
-	if (!known_name(m->known, a->uid, a->origin.user, sizeof(a->origin.user))) {
+	if (!known_names(m->known, a->uid, a->gid, &a->origin)) {
 		a->msg.run = asking_named;
 		worker_post(m->namer, &a->msg);
 		return;

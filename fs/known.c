@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "known.h"
 #include "cleanup.h"
+#include "origin.h"
 #include "users.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of more users than this the first are looked up again. */
+/* Of more users and groups than this the first are looked up again. */
 #define NAMES_MAX 1024
 
 struct known {
 	pthread_mutex_t mu;
 	size_t n; /* ever */
-	struct {
-		uint32_t uid;
+	struct name {
+		bool is_group;
+		uint32_t id;
 		char name[32];
 	} of[NAMES_MAX];
 };
@@ -35,30 +37,47 @@ void known_free(struct known *k)
 	free(k);
 }
 
-bool known_name(struct known *k, uint32_t uid, char *ret, size_t room)
+/* With the lock. "" where it has none, NULL: look it up. */
+static const char *find(const struct known *k, bool is_group, uint32_t id)
 {
-	bool is_known = false;
-
-	pthread_mutex_lock(&k->mu);
-	for (size_t i = 0; !is_known && i < k->n && i < NAMES_MAX; i++) {
-		is_known = k->of[i].uid == uid;
-		if (is_known)
-			snprintf(ret, room, "%s", k->of[i].name);
-	}
-	pthread_mutex_unlock(&k->mu);
-	return is_known;
+	for (size_t i = 0; i < k->n && i < NAMES_MAX; i++)
+		if (k->of[i].is_group == is_group && k->of[i].id == id)
+			return k->of[i].name;
+	return NULL;
 }
 
-void known_look_up(struct known *k, uint32_t uid)
+bool known_names(struct known *k, uint32_t uid, uint32_t gid, struct origin *ret)
 {
-	char name[32] = "";
-
-	if (known_name(k, uid, name, sizeof(name)))
-		return;
-	user_name(uid, name, sizeof(name));
 	pthread_mutex_lock(&k->mu);
-	k->of[k->n % NAMES_MAX].uid = uid;
-	snprintf(k->of[k->n % NAMES_MAX].name, sizeof(name), "%s", name);
-	k->n++;
+	const char *user = find(k, false, uid), *group = find(k, true, gid);
+	if (user && group) {
+		snprintf(ret->user, sizeof(ret->user), "%s", user);
+		snprintf(ret->group_name, sizeof(ret->group_name), "%s", group);
+	}
 	pthread_mutex_unlock(&k->mu);
+	return user && group;
+}
+
+static void keep(struct known *k, bool is_group, uint32_t id, const char *name)
+{
+	pthread_mutex_lock(&k->mu);
+	if (!find(k, is_group, id)) {
+		struct name *to = &k->of[k->n++ % NAMES_MAX];
+		to->is_group = is_group;
+		to->id = id;
+		snprintf(to->name, sizeof(to->name), "%s", name);
+	}
+	pthread_mutex_unlock(&k->mu);
+}
+
+void known_look_up(struct known *k, uint32_t uid, uint32_t gid)
+{
+	struct origin names;
+
+	if (known_names(k, uid, gid, &names))
+		return;
+	user_name(uid, names.user, sizeof(names.user));
+	group_name(gid, names.group_name, sizeof(names.group_name));
+	keep(k, false, uid, names.user);
+	keep(k, true, gid, names.group_name);
 }

@@ -150,6 +150,11 @@ static int show_user(const struct charge *c, struct buf *out)
 	return buf_puts(out, c->origin.user);
 }
 
+static int show_group(const struct charge *c, struct buf *out)
+{
+	return buf_puts(out, c->origin.group_name);
+}
+
 static int show_program(const struct charge *c, struct buf *out)
 {
 	return buf_puts(out, c->origin.program);
@@ -206,6 +211,7 @@ static const struct column {
 	{ "job", true, show_job },
 	{ "approver", true, show_approver },
 	{ "note", false, show_note },
+	{ "group", false, show_group },
 };
 
 /* RFC 4180: quoted where it must be. */

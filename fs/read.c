@@ -194,8 +194,7 @@ static void park(struct parked *p)
 	if (p->waiter.how == WAIT_PARK)
 		whose(&p->waiter);
 	whence(m->cfg, (pid_t)p->waiter.pid, &p->waiter.origin);
-	(void)known_name(m->known, p->waiter.uid, p->waiter.origin.user,
-			 sizeof(p->waiter.origin.user));
+	(void)known_names(m->known, p->waiter.uid, p->waiter.gid, &p->waiter.origin);
 	fuse_req_interrupt_func(p->req, on_interrupt, (void *)(uintptr_t)id);
 	engine_wait(m->engine, &p->waiter);
 }
@@ -205,16 +204,16 @@ static void park_named(struct msg *msg)
 {
 	struct parked *p = container_of(msg, struct parked, waiter.msg);
 
-	known_look_up(p->mount->known, p->waiter.uid);
+	known_look_up(p->mount->known, p->waiter.uid, p->waiter.gid);
 	park(p);
 }
 
 /* Takes `p`. The first time a user asks for something his name is looked up before. */
 static void park_known(struct parked *p)
 {
-	char name[sizeof(p->waiter.origin.user)];
+	struct origin names;
 
-	if (known_name(p->mount->known, p->waiter.uid, name, sizeof(name))) {
+	if (known_names(p->mount->known, p->waiter.uid, p->waiter.gid, &names)) {
 		park(p);
 		return;
 	}

@@ -65,3 +65,15 @@ void user_name(uint32_t uid, char *ret, size_t room)
 	if (strlen(row.pw_name) < room)
 		memcpy(ret, row.pw_name, strlen(row.pw_name) + 1);
 }
+
+void group_name(uint32_t gid, char *ret, size_t room)
+{
+	struct group row, *found = NULL;
+	_free_ char *text = malloc(USER_BYTES_MAX);
+
+	*ret = '\0';
+	if (!text || getgrgid_r(gid, &row, text, USER_BYTES_MAX, &found) || !found)
+		return;
+	if (strlen(row.gr_name) < room)
+		memcpy(ret, row.gr_name, strlen(row.gr_name) + 1);
+}

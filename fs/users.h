@@ -16,3 +16,4 @@ int group_number(const char *name, uint32_t *ret);
 int group_find(const char *name, uint32_t *ret);
 /* Likewise; "" where the number has no name, or a longer one than there is room for. */
 void user_name(uint32_t uid, char *ret, size_t room);
+void group_name(uint32_t gid, char *ret, size_t room);

@@ -36,6 +36,13 @@ static void origin_decode(struct record *rec, struct origin *o)
 		o->groups[i] = record_get_u32(rec);
 }
 
+/* At a row's end: not in rows of earlier days. */
+static void group_name_decode(struct record *rec, struct origin *o)
+{
+	if (rec->at != rec->end)
+		record_get_str(rec, o->group_name, sizeof(o->group_name));
+}
+
 /* ---- requests ---- */
 
 static void then_encode(const struct request_then *then, struct buf *b)
@@ -108,6 +115,7 @@ static void request_encode(const struct request_row *row, struct buf *b)
 	record_i64(b, q->approved_ms);
 	origin_encode(&q->origin, b);
 	then_encode(&q->then, b);
+	record_str(b, q->origin.group_name);
 }
 
 static void request_decode_what(struct record *rec, struct request *q)
@@ -173,6 +181,7 @@ static void request_decode_more(struct record *rec, struct request_row *row)
 	q->approved_ms = record_get_i64(rec);
 	origin_decode(rec, &q->origin);
 	then_decode(rec, &q->then);
+	group_name_decode(rec, &q->origin);
 }
 
 int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret)
@@ -385,6 +394,7 @@ int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
 	record_u32(&b, charge->approver);
 	origin_encode(&charge->origin, &b);
 	record_str(&b, charge->note);
+	record_str(&b, charge->origin.group_name);
 	return db_put_record(txn, j->ledger, db_val(seq, sizeof(seq)), &b);
 }
 
@@ -398,6 +408,7 @@ static void charge_decode_more(struct record *rec, struct charge *ret)
 	ret->approver = record_get_u32(rec);
 	origin_decode(rec, &ret->origin);
 	record_get_str(rec, ret->note, sizeof(ret->note));
+	group_name_decode(rec, &ret->origin);
 }
 
 static int charge_decode(MDB_val key, MDB_val val, struct charge *ret)

@@ -12,10 +12,11 @@
 #define ORIGIN_GROUPS_MAX 16
 
 struct origin {
-	char user[32];    /* his name; "" unknown */
-	char program[16]; /* as /proc/PID/comm has it; "" unknown */
-	char project[64]; /* who is charged, where it is not the user himself */
-	uint64_t job;     /* Slurm's; 0 none */
+	char user[32];       /* his name; "" unknown */
+	char group_name[32]; /* his own group's, not `group`'s; "" unknown */
+	char program[16];    /* as /proc/PID/comm has it; "" unknown */
+	char project[64];    /* who is charged, where it is not the user himself */
+	uint64_t job;        /* Slurm's; 0 none */
 	uint32_t
 		pgrp; /* process group; 0 unknown. Not kept on disk: it says nothing later */
 	uint32_t n_groups;

@@ -2,6 +2,7 @@
 """Who is let through and who is not: policies, budgets, the storm breaker, approvals; for real users,
 with the service's request log to say that nothing was paid."""
 import errno
+import grp
 import json
 import os
 import pathlib
@@ -184,6 +185,7 @@ def test_a_tier_the_policy_bounds_is_what_is_sent(start):
     until(lambda: mount.booked(), 10, "a charge")
     line = [x for x in mount.ledger() if x["operation"] == "RestoreObject"][0]
     assert line["tier"] == "bulk" and line["tier_asked"] != "standard"
+    assert (line["user"], line["group"]) == ("thawalice", grp.getgrgid(int(line["gid"])).gr_name)
 
 
 def test_an_approver_lets_one_through_and_it_is_on_the_record(start):
@@ -270,7 +272,7 @@ def test_a_correction_against_the_real_bill_is_a_line_of_its_own(start):
     line = mount.ledger()[-1]
     assert (line["operation"], line["component"]) == ("Correction", "correction")
     assert float(line["amount"]) == -0.25 and line["note"] == "AWS bill 2026-11, line 7"
-    assert line["request"] == "0" and line["user"] == "root"
+    assert line["request"] == "0" and line["user"] == line["group"] == "root"
 
 
 def test_corrections_of_a_cost_export_are_booked_once(start, tmp_path):

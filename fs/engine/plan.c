@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard.h"
 #include "plan_parts.h"
+#include "subtree.h"
 
 struct plan *plan_new(struct engine *e, const struct plan_ask *ask)
 {
@@ -104,14 +105,15 @@ static enum plan_need need_of(const struct facts *f)
 	return facts_needs_restore(f) ? NEED_RESTORE : NEED_FETCH;
 }
 
-static struct plan_group *group_find(struct plan *p, const struct source *s,
-				     const struct storage_class *c, enum plan_need need,
-				     size_t rules)
+/* The group of `like`, whose sum does not matter. */
+static struct plan_group *group_find(struct plan *p, const struct plan_group *like)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		struct plan_group *g = &p->groups[i];
-		if (g->source == s && g->storage_class == c && g->need == need &&
-		    g->rules == rules)
+		if (g->source == like->source &&
+		    g->storage_class == like->storage_class && g->need == like->need &&
+		    g->rules == like->rules && g->tier == like->tier &&
+		    g->days == like->days)
 			return g;
 	}
 	if (p->n == p->room) {
@@ -122,10 +124,29 @@ static struct plan_group *group_find(struct plan *p, const struct source *s,
 		p->groups = grown;
 		p->room = room;
 	}
-	p->groups[p->n] = (struct plan_group){
-		.source = s, .storage_class = c, .need = need, .rules = rules
-	};
+	p->groups[p->n] = *like;
 	return &p->groups[p->n++];
+}
+
+/* The group of the file in `facts`. What nobody has named is what its [restore PATH] says, as it will
+ * be when it is asked for (wish.c). */
+static struct plan_group *group_of(struct plan *p, const struct source *s,
+				   enum plan_need need, size_t rules)
+{
+	const struct entry *e = &p->facts.entry;
+	struct subtree_settings here;
+
+	subtree_settings(p->engine, e->ino, &here);
+	uint32_t days = here.days ? here.days : s->cfg.days;
+	struct plan_group like = {
+		.source = s,
+		.storage_class = storage_class_find(e->object.storage_class),
+		.need = need,
+		.rules = rules,
+		.tier = here.tier != TIER_NONE ? here.tier : s->cfg.tier,
+		.days = p->ask.days ? p->ask.days : days,
+	};
+	return group_find(p, &like);
 }
 
 /* What is wanted of each file of a group: sizes are in the sum. */
@@ -135,7 +156,7 @@ struct cost_wish plan_wish(const struct plan *p, const struct plan_group *g,
 	return (struct cost_wish){
 		.storage_class = g->storage_class,
 		.tier = g->need == NEED_RESTORE ? tier : TIER_NONE,
-		.days = p->ask.days ? p->ask.days : g->source->cfg.days,
+		.days = g->days,
 		.needs_restore = g->need == NEED_RESTORE,
 	};
 }
@@ -160,9 +181,7 @@ int plan_add(struct plan *p, uint64_t ino)
 	ssize_t rules = rules_find(p, s, ino);
 	if (rules < 0)
 		return (int)rules;
-	struct plan_group *g =
-		group_find(p, s, storage_class_find(f->entry.object.storage_class), need,
-			   (size_t)rules);
+	struct plan_group *g = group_of(p, s, need, (size_t)rules);
 	if (!g)
 		return -ENOMEM;
 	struct cost_wish w = plan_wish(p, g, TIER_NONE);

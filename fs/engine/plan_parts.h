@@ -31,7 +31,9 @@ struct plan_group {
 	const struct source *source;
 	const struct storage_class *storage_class;
 	enum plan_need need;
-	size_t rules; /* index into the plan's */
+	size_t rules;   /* index into the plan's */
+	enum tier tier; /* by default, before class and policy have their say */
+	uint32_t days;
 	struct estimate_sum sum;
 };
 

@@ -90,10 +90,10 @@ static enum tier tier_chosen(const struct plan *p, const struct plan_group *g)
 {
 	if (p->ask.tier != TIER_NONE)
 		return p->ask.tier;
-	enum tier tier = policy_tier(pace_tier_for(g->storage_class, g->source->cfg.tier),
+	enum tier tier = policy_tier(pace_tier_for(g->storage_class, g->tier),
 				     g->storage_class->tiers, p->rules[g->rules].tiers);
 	/* None: then it is one the policy refuses. */
-	return tier ? tier : pace_tier_for(g->storage_class, g->source->cfg.tier);
+	return tier ? tier : pace_tier_for(g->storage_class, g->tier);
 }
 
 /* TIER_NONE: as chosen; of every rule: PLAN_ALL. */
@@ -208,15 +208,15 @@ static void put_group(const struct plan *p, const struct plan_group *g, struct b
 
 	buf_puts(out, "{\"source\":");
 	json_quote(out, g->source->cfg.backend.name);
-	buf_printf(
-		out,
-		",\"storage_class\":\"%s\",\"state\":\"%s\",\"files\":%llu,"
-		"\"bytes\":%llu,\"default_tier\":\"%s\",\"tiers\":[",
-		g->storage_class->name, need_words[g->need],
-		(unsigned long long)g->sum.files, (unsigned long long)g->sum.read_bytes,
-		g->need == NEED_RESTORE
-			? tier_word(pace_tier_for(g->storage_class, g->source->cfg.tier))
-			: "");
+	buf_printf(out,
+		   ",\"storage_class\":\"%s\",\"state\":\"%s\",\"files\":%llu,"
+		   "\"bytes\":%llu,\"default_tier\":\"%s\",\"tiers\":[",
+		   g->storage_class->name, need_words[g->need],
+		   (unsigned long long)g->sum.files,
+		   (unsigned long long)g->sum.read_bytes,
+		   g->need == NEED_RESTORE
+			   ? tier_word(pace_tier_for(g->storage_class, g->tier))
+			   : "");
 	for (enum tier tier = TIER_EXPEDITED; tier <= TIER_BULK; tier++) {
 		if (!is_offered(g, tier) ||
 		    (g->need == NEED_FETCH && tier != TIER_STANDARD))

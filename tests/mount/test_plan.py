@@ -203,3 +203,24 @@ egress = 7
     mount.wait_state(mount.path / NOTES, "cached")
     assert [r["price"] for r in mount.ledger() if r["operation"] == "RestoreObject"
             and r["component"] == "request"] == ["0.5000000000"]
+
+
+def test_a_plan_goes_by_the_tier_and_the_days_of_a_directory(start_mount, sim):
+    """S125: as it will be asked for."""
+    mount = start_mount(sim, f"""[source lab]
+url = s3://lab
+endpoint = {sim.url}
+[restore /lab/runs]
+tier = bulk
+days = 9
+""")
+    until(lambda: listed(mount.path / "lab"), 40)
+    (group,) = plan(mount.path, named("file", NOTES))["groups"]
+    assert group["default_tier"] == "bulk"
+    (chosen,) = [t for t in group["tiers"] if t["tier"] == "bulk"]
+    # A copy's last day is charged to its end.
+    assert {li["days"] for li in chosen["lines"] if li["component"] == "storage"} == {9 + 1}
+    whole = plan(mount.path, named("file", NOTES))["chosen"]
+    assert whole["cost"] == chosen["cost"]
+    (group,) = plan(mount.path, named("file", NOTES), "days=2")["groups"]
+    assert 2 + 1 in {li["days"] for t in group["tiers"] for li in t["lines"]}

@@ -34,6 +34,16 @@ const struct storage_class *restore_class(const struct restore *r)
 
 /* ---- note ---- */
 
+/* Whether a line of the estimate is what the paid call has cost. A copy that came between look and
+ * call is kept longer (AWS protocol reference 2.5, 2026-09): request and days are paid, the bytes are
+ * not. When it would have lapsed nobody tells: the days are counted in full. */
+static bool is_charged(const struct restore *r, const struct cost_line *line)
+{
+	if (r->is_kept && line->component == COST_RETRIEVAL)
+		return false;
+	return streq(line->operation, r->source->backend->ops->restore_operation);
+}
+
 static void do_note(struct restore *r, bool has_charges)
 {
 	struct cost_line lines[COST_LINES_MAX];
@@ -46,10 +56,10 @@ static void do_note(struct restore *r, bool has_charges)
 	if (r->phase == PHASE_FETCHING && !r->rec.ready_ms)
 		r->rec.ready_ms = now;
 	/* Charged now: what the restore itself costs. The rest is charged as it flows. */
-	for (size_t i = 0; has_charges && i < r->estimate.n; i++)
-		if (strcmp(r->estimate.lines[i].operation,
-			   r->source->backend->ops->restore_operation) == 0)
+	for (size_t i = 0; (has_charges || r->is_kept) && i < r->estimate.n; i++)
+		if (is_charged(r, &r->estimate.lines[i]))
 			lines[n++] = r->estimate.lines[i];
+	r->is_kept = false;
 	note_step(r, lines, n, call_request_id(r));
 }
 

@@ -153,6 +153,8 @@ static void send_answered(struct restore *r)
 	if (c->token[0])
 		snprintf(r->rec.token, sizeof(r->rec.token), "%s", c->token);
 	r->rec.expires_ms = c->expires_ms;
+	r->is_kept = !c->is_new && c->state == REMOTE_READY &&
+		     !r->source->backend->ops->catalog_is_job;
 	if (c->is_new)
 		restore_happens(r, EV_ACCEPTED);
 	else

@@ -529,6 +529,34 @@ static void stopped_at_any_turn_a_faster_tier_is_booked_as_paid(void **state)
 
 /* ---- more days ---- */
 
+/* Somebody else's copy is there once it has been looked for. */
+static void restored_after_the_look(void)
+{
+	if (object->is_restored || !store->calls[BACKEND_FIND])
+		return;
+	object->is_restored = true;
+	object->ready_ms = 1;
+	object->expires_ms = store->seen_ms + HOURS;
+}
+
+/* S24, S73 */
+static void a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that(
+	void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+
+	store->calls[BACKEND_FIND] = 0;
+	memory_changed = restored_after_the_look;
+	read_whole(rig, ino, 0);
+	memory_changed = NULL;
+	assert_int_equal(object->restores, 0);
+	assert_int_equal(object->extensions, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "storage").lines, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 0);
+}
+
 /* S73 */
 static void a_copy_that_would_lapse_before_all_is_here_is_kept_longer(void **state)
 {
@@ -581,6 +609,7 @@ int main(void)
 		TEST(a_faster_tier_that_is_refused_leaves_the_restore_as_it_is),
 		TEST(somebody_elses_restore_is_not_made_faster),
 		TEST(stopped_at_any_turn_a_faster_tier_is_booked_as_paid),
+		TEST(a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that),
 		TEST(a_copy_that_would_lapse_before_all_is_here_is_kept_longer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

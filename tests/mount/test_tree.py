@@ -82,9 +82,10 @@ def test_dot_thaw_is_found_but_not_listed(mount):
     """S5"""
     assert ".thaw" not in os.listdir(mount.path / "lab/runs")
     assert ".thaw" not in os.listdir(mount.path)
-    assert set(os.listdir(mount.path / "lab/runs/.thaw")) == {"summary", "request"}
+    assert set(os.listdir(mount.path / "lab/runs/.thaw")) == {"summary", "request", "plan"}
     assert set(os.listdir(mount.path / ".thaw")) == {
-        "summary", "request", "queue", "failed", "ledger.csv", "metrics"}
+        "summary", "request", "plan", "queue", "failed", "storms", "ledger.csv", "ledger.json",
+        "metrics"}
     assert os.stat(mount.path / "lab/runs/.thaw/..").st_ino == \
         os.stat(mount.path / "lab/runs").st_ino
     with pytest.raises(FileNotFoundError):

@@ -47,7 +47,7 @@ static int batch_add(void *arg, const struct entry *e)
 	return ++b->n == BATCH;
 }
 
-static int walk_dir(const struct tree_walk *w, struct stack *todo, uint64_t dir_ino)
+static int walk_dir(const struct tree_walk *w, struct stack *dirs, uint64_t dir_ino)
 {
 	struct batch b;
 	uint64_t after = 0;
@@ -65,7 +65,7 @@ static int walk_dir(const struct tree_walk *w, struct stack *todo, uint64_t dir_
 			if (!b.of[i].is_dir)
 				r = w->file(w->arg, after);
 			else if (!w->is_flat)
-				r = stack_push(todo, after);
+				r = stack_push(dirs, after);
 			if (r)
 				return r;
 		}
@@ -75,15 +75,15 @@ static int walk_dir(const struct tree_walk *w, struct stack *todo, uint64_t dir_
 
 int tree_walk(const struct tree_walk *w, uint64_t dir_ino)
 {
-	_cleanup_(stack_done) struct stack todo = { 0 };
+	_cleanup_(stack_done) struct stack dirs = { 0 };
 	int r = 0;
 
 	if (dir_ino != MOUNT_ROOT_INO)
-		r = stack_push(&todo, dir_ino);
+		r = stack_push(&dirs, dir_ino);
 	else if (!w->is_flat)
 		for (size_t i = w->mount->n_sources; i && !r; i--)
-			r = stack_push(&todo, w->mount->sources[i - 1].root_ino);
-	while (!r && todo.n)
-		r = walk_dir(w, &todo, todo.inos[--todo.n]);
+			r = stack_push(&dirs, w->mount->sources[i - 1].root_ino);
+	while (!r && dirs.n)
+		r = walk_dir(w, &dirs, dirs.inos[--dirs.n]);
 	return r;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admit - whether a wish may go on: what policy, breaker, cache and budgets say of it, in this
  * order. All of it is free of charge. */
+#include "admit.h"
 #include "guard.h"
 #include "log.h"
+#include "notes.h"
 #include "policy.h"
 #include "private.h"
+#include "steps.h"
 #include "storm.h"
 #include "subtree.h"
 #include <errno.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* board - what other threads may look at without asking the engine: copies, under one leaf lock. */
+#include "board.h"
 #include "json.h"
 #include "pace.h"
 #include "private.h"
+#include "steps.h"
 #include "storm.h"
 #include <errno.h>
 

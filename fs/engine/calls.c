@@ -2,7 +2,10 @@
 /* calls - the control calls, each in its turn: what somebody waits for before what nobody does, the
  * users one after another, and no faster than service and configuration allow. Some of the places
  * are kept for what somebody waits for, so that it leaves at once whatever else is asked. */
+#include "calls.h"
 #include "private.h"
+#include "sources.h"
+#include "steps.h"
 #include <errno.h>
 
 /* What a service takes a second, of one account in one region. S3: 1000 restores, 5500 HEADs (AWS

@@ -3,6 +3,7 @@
  * line is ever changed, and budgets, of periods long gone, stay as they are. */
 #include "log.h"
 #include "private.h"
+#include "waiters.h"
 #include <errno.h>
 
 struct correction {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cost - what a wish would cost: the one place where the engine asks the prices. */
+#include "admit.h"
 #include "pace.h"
 #include "private.h"
+#include "steps.h"
 
 const char *source_price_region(const struct source *s)
 {

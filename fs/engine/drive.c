@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drive - does what the edges of restore.c say. Each action starts one thing and returns; its answer
  * comes back as an event. */
+#include "board.h"
+#include "calls.h"
 #include "json.h"
 #include "log.h"
+#include "notes.h"
 #include "private.h"
+#include "sources.h"
+#include "steps.h"
+#include "transfers.h"
+#include "waiters.h"
 #include <errno.h>
 
 void restore_free(struct restore *r)

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine.h"
 
+#include "board.h"
+#include "calls.h"
 #include "log.h"
 #include "private.h"
+#include "sources.h"
+#include "steps.h"
 #include "storm.h"
+#include "transfers.h"
+#include "waiters.h"
+#include "wave.h"
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>

@@ -7,6 +7,8 @@
  * removal: the store's one writer keeps their order. */
 #include "log.h"
 #include "private.h"
+#include "steps.h"
+#include "waiters.h"
 #include <errno.h>
 
 struct eviction {

@@ -8,9 +8,14 @@
  *	vault			a second job, beside the first
  */
 #include "extra.h"
+#include "admit.h"
+#include "calls.h"
 #include "guard.h"
 #include "log.h"
+#include "notes.h"
 #include "pace.h"
+#include "steps.h"
+#include "transfers.h"
 #include <errno.h>
 
 /* Paid calls of this kind under way at once, over all sources. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How an extra begins: because somebody asks for a faster tier, because a copy would lapse before
  * all of it is here, or because an earlier run has left one open. */
+#include "admit.h"
 #include "extra.h"
 #include "log.h"
+#include "notes.h"
 #include "pace.h"
 #include "policy.h"
+#include "steps.h"
 #include <errno.h>
 
 static struct extra *extra_new(struct restore *r, enum request_kind kind)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "facts.h"
 
+#include "admit.h"
 #include "pace.h"
 #include "private.h"
+#include "steps.h"
 #include "subtree.h"
 #include <errno.h>
 

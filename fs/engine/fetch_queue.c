@@ -8,6 +8,7 @@
  * file that can start nothing now (all its transfers are under way, or it pauses after a failure)
  * stays in its heap, behind all others. */
 #include "private.h"
+#include "transfers.h"
 
 #define HOUR_MS    ((int64_t)3600 * 1000)
 #define TURN_BITS  40

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* held - what waits for somebody to say yes, and what is let through although it was refused. */
+#include "admit.h"
 #include "guard.h"
 #include "log.h"
+#include "notes.h"
 #include "private.h"
+#include "steps.h"
 #include "storm.h"
+#include "waiters.h"
 #include <errno.h>
 
 void held_stands(struct restore *r)

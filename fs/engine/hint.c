@@ -4,6 +4,7 @@
  * Nothing else follows from a notice. A lost one costs a poll's interval, a doubled or a forged
  * one a look; and since every start looks at all that is under way, a message may be deleted as
  * soon as it was handed over. Sources with the same queue share one reader of it. */
+#include "calls.h"
 #include "log.h"
 #include "notice.h"
 #include "private.h"

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* intent - what is durable before money leaves: the request with what it reserves in the budgets;
  * and the record of a wish that ended without one. */
+#include "admit.h"
 #include "guard.h"
 #include "log.h"
+#include "notes.h"
 #include "private.h"
+#include "steps.h"
+#include "waiters.h"
+#include "wave.h"
 #include <errno.h>
 
 /* A refusal like the last one is not written again within this time. */

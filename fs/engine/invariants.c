@@ -11,6 +11,7 @@
  *	          7. the calls counted are those under way
  */
 #include "private.h"
+#include "steps.h"
 #include <assert.h>
 
 #ifdef NDEBUG

@@ -9,6 +9,8 @@
 #include "log.h"
 #include "pace.h"
 #include "private.h"
+#include "steps.h"
+#include "transfers.h"
 #include <errno.h>
 
 /* How often it is paid for again. */

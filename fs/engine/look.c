@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* look - asks the service what it has of an object, and sends the paid call. */
+#include "calls.h"
 #include "log.h"
 #include "pace.h"
 #include "private.h"
+#include "steps.h"
+#include "waiters.h"
 #include <errno.h>
 
 /* ---- find ---- */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* meter - what catalogs cost. A little: 0.05 USD for a listing of ten million keys; metered,
  * outside any request, and shown where the names' age is. */
+#include "admit.h"
+#include "notes.h"
 #include "private.h"
+#include "sources.h"
 
 static void meter(struct source *s, const struct backend_call *c, struct cost_line line)
 {

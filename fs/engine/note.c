@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "calls.h"
 #include "guard.h"
 #include "log.h"
+#include "notes.h"
 #include "private.h"
+#include "steps.h"
 #include <errno.h>
 
 /* The journal could not be written: try again, money is waiting. */

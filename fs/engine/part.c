@@ -5,9 +5,12 @@
  * intent. What is wanted beyond is kept with it, in the journal once it has an intent, and asked
  * for as soon as it has ended well: by then a part of the file is here, so that a reader who goes
  * on gets the rest. */
+#include "admit.h"
 #include "log.h"
+#include "notes.h"
 #include "private.h"
 #include "range.h"
+#include "steps.h"
 #include <errno.h>
 
 /* More holes than these are taken for one. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "admit.h"
 #include "guard.h"
 #include "plan_parts.h"
+#include "steps.h"
 #include "subtree.h"
 
 struct plan *plan_new(struct engine *e, const struct plan_ask *ask)

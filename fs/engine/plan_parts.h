@@ -2,6 +2,7 @@
 /* plan_parts - what plan.c counts and plan_text.c shows. */
 #pragma once
 
+#include "admit.h"
 #include "facts.h"
 #include "plan.h"
 #include "policy.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan_text - what a plan's groups cost, added up in every way that is asked about, and shown. */
+#include "admit.h"
 #include "json.h"
 #include "pace.h"
 #include "plan_parts.h"

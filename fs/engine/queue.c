@@ -4,9 +4,12 @@
  * There may be a hundred thousand: a few are written in each turn of the loop, and when all are
  * the whole takes the place of the last one. So a line is always right in itself, and of some
  * moment since the copy before. */
+#include "board.h"
 #include "json.h"
+#include "notes.h"
 #include "pace.h"
 #include "private.h"
+#include "steps.h"
 #include "subtree.h"
 
 /* The copy is at least this much older than the next one; of a long queue more, so that writing it

@@ -14,10 +14,13 @@
  *
  * Source: AWS protocol reference 2.6 (2026-09).
  */
+#include "board.h"
 #include "log.h"
 #include "pace.h"
 #include "private.h"
 #include "s3_report.h"
+#include "sources.h"
+#include "steps.h"
 #include <errno.h>
 
 /* Of a data file, fetched at a time. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* saved - an inventory that somebody already has, instead of the one that takes hours. It is read
  * by the catalog's writer; only who asked for it waits. */
+#include "board.h"
 #include "inventory.h"
 #include "log.h"
 #include "private.h"
+#include "sources.h"
 #include <fcntl.h>
 
 /* Real time between looks whether who asked is still there. */

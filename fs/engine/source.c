@@ -3,13 +3,19 @@
  *
  * An S3 source is listed. A vault's catalog is the output of an inventory job: a restore like any
  * other (journal, budget, adoption), whose bytes go into an import instead of the store. */
+#include "admit.h"
 #include "advice.h"
+#include "board.h"
+#include "calls.h"
 #include "inventory.h"
 #include "json.h"
 #include "log.h"
+#include "notes.h"
 #include "overrides.h"
 #include "pace.h"
 #include "private.h"
+#include "sources.h"
+#include "steps.h"
 #include <errno.h>
 
 /* Service time before a vault's inventory is asked for again after a failure. */

@@ -4,8 +4,14 @@
  * A fixed set of transfers, each with a buffer of one chunk, is shared by all files that are being
  * fetched, in the order of fetch_queue.c: memory stays bounded whatever is asked. What a waiter
  * needs comes first, then the file from its start. A buffer is busy until its bytes are on disk. */
+#include "admit.h"
 #include "log.h"
+#include "notes.h"
 #include "private.h"
+#include "sources.h"
+#include "steps.h"
+#include "transfers.h"
+#include "waiters.h"
 #include <errno.h>
 
 int transfers_init(struct engine *e)

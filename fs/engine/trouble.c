@@ -3,6 +3,7 @@
 #include "log.h"
 #include "pace.h"
 #include "private.h"
+#include "steps.h"
 #include <errno.h>
 #include <stdarg.h>
 

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "calls.h"
 #include "log.h"
+#include "notes.h"
 #include "private.h"
+#include "sources.h"
+#include "steps.h"
 #include "storm.h"
+#include "transfers.h"
+#include "waiters.h"
+#include "wave.h"
 #include <errno.h>
 
 /* Asks of a directory's taken in one turn of the loop. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watch - looks at the service now and then until what was asked for is ready. */
+#include "calls.h"
+#include "notes.h"
 #include "pace.h"
 #include "private.h"
+#include "steps.h"
 #include <errno.h>
 
 void watch_fires(struct timer *t)

@@ -7,9 +7,11 @@
  * wished for in the order in which the service got the files: archives stored together are
  * retrieved together. Nobody waits for such a wish, and no budget is asked twice: one that says
  * no ends the wave of that user without a word. */
+#include "wave.h"
 #include "ahead.h"
 #include "log.h"
 #include "private.h"
+#include "steps.h"
 #include "subtree.h"
 #include <errno.h>
 

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wish - how a restore begins: somebody wants a file, or an earlier run left it open. */
+#include "admit.h"
+#include "calls.h"
 #include "log.h"
+#include "notes.h"
 #include "pace.h"
 #include "policy.h"
 #include "private.h"
+#include "sources.h"
+#include "steps.h"
 #include "subtree.h"
+#include "transfers.h"
+#include "waiters.h"
 #include <errno.h>
 
 static struct restore *restore_of(struct ino_item *item)

@@ -3,9 +3,12 @@
  * 48-hour restore takes milliseconds. */
 #pragma once
 
+#include "calls.h"
 #include "clock.h"
 #include "memory_backend.h"
 #include "private.h"
+#include "steps.h"
+#include "transfers.h"
 
 #define RIG_START_MS ((int64_t)1767225600000) /* 2026-01-01T00:00:00Z */
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admit - whether a wish may go on, and what it would cost: admit.c, cost.c.
+ *
+ * Thread: the engine's, but where something else is said.
+ */
+#pragma once
+
+#include "private.h"
+
+/* ---- admit.c ---- */
+struct policy_verdict;
+/* The path of a file as rules name it; "" where no rule names one. */
+#define RULE_PATH_MAX 8192 /* SUBTREE_PATH_MAX */
+void rule_path(struct engine *e, uint64_t ino, char ret[RULE_PATH_MAX]);
+void restore_policy(struct engine *e, const struct wish *wish,
+		    struct policy_verdict *ret);
+/* The budgets `r` draws on: their number or -errno. */
+int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX]);
+/* A budget says no: sets the outcome, and gives the event that says so: EV_REFUSED or EV_HELD. */
+enum restore_event restore_refuse(struct restore *r, const struct budget_draw *draw,
+				  const struct budget_use *use);
+/* What of it the cache does not hold yet. */
+uint64_t restore_bytes_to_come(const struct restore *r);
+/* Whether the cache has room for it, which is then promised; else sets the outcome. */
+bool cache_can_hold(struct restore *r);
+/* What can be decided without asking anybody: EV_WANTED, or EV_REFUSED or EV_HELD with the outcome
+ * set. The caller makes it happen. */
+enum restore_event restore_admit(struct restore *r, const struct wish *wish,
+				 const struct entry *entry,
+				 const struct policy_verdict *v);
+
+/* ---- cost.c ---- */
+/* What is wanted of one file. */
+struct cost_wish {
+	const struct storage_class *storage_class;
+	enum tier tier;
+	uint32_t days;
+	uint64_t size_bytes;
+	uint64_t off, len; /* len 0: all of it */
+	bool needs_restore;
+};
+/* The region whose prices count. */
+const char *source_price_region(const struct source *s);
+/* Whether any price is known there. */
+bool cost_is_known(const struct source *s);
+/* Any thread. The prices that count for a source. */
+void cost_tariff(const struct source *s, const char *storage_class, enum tier tier,
+		 struct tariff *ret);
+/* Any thread. `w` in the words of prices.h. */
+void cost_ask(const struct source *s, const struct cost_wish *w,
+	      struct estimate_ask *ret);
+/* Any thread. What `w` would cost now, and the prices it is made of. */
+void cost_estimate(const struct source *s, const struct cost_wish *w,
+		   struct tariff *ret_tariff, struct estimate *ret);
+/* Of the calls a catalog is made of. */
+void cost_of_catalog(const struct source *s, struct tariff *ret);
+/* Looks up the prices of a restore whose `rec` is filled. */
+void restore_price(struct restore *r);
+/* Of its range, at the prices it began with. */
+void restore_estimate(const struct restore *r, bool needs_restore, struct estimate *ret);

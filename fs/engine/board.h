@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* board - what others may look at: counters, states of sources, `.thaw/queue`.
+ *
+ * Thread: the engine's.
+ */
+#pragma once
+
+#include "private.h"
+
+/* ---- board.c ---- */
+void board_publish(struct engine *e, int64_t lag_ms);
+void board_source(struct source *s, enum source_state state, const char *error);
+/* A refresh has begun: shown at once, not only when the board is published next. */
+void board_progress(struct source *s);
+
+/* ---- queue.c ---- */
+/* A few lines more. */
+void queue_write(struct engine *e);
+/* Before a restore leaves the engine's table. */
+void queue_leave(struct restore *r);

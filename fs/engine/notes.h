@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* notes - what the journal is told before money leaves, and after.
+ *
+ * Thread: the engine's.
+ */
+#pragma once
+
+#include "private.h"
+
+/* ---- intent.c ---- */
+/* Writes the intent of the phase: the answer is EV_COMMITTED, EV_REFUSED or EV_FAILED. */
+void intent_begin(struct restore *r);
+/* Writes the wish that must be approved; the answer is EV_COMMITTED or EV_FAILED. */
+void intent_hold(struct restore *r);
+/* Writes why a wish without an intent ended; the answer is EV_COMMITTED, never at once. */
+void intent_refused(struct restore *r);
+/* How many bytes the cache will have to take for `r` yet. */
+void restore_promise(struct restore *r, uint64_t bytes);
+
+/* ---- note.c ---- */
+/* The path of a restore's object in ledger lines. */
+void restore_resource(const struct restore *r, char *ret, size_t room);
+/* A line of `rec`, which is the restore's or its extra's. */
+void charge_fill(struct charge *c, const struct restore *r, const struct request *rec,
+		 const struct cost_line *line, const char *remote_id);
+/* Writes rec as it is now, with `lines` as charges (may be none) and what was metered. The
+ * answer is EV_NOTED. */
+void note_step(struct restore *r, const struct cost_line *lines, size_t n,
+	       const char *remote_id);
+/* Writes the outcome; the answer is EV_COMMITTED. */
+void note_end(struct restore *r);
+/* Writes what was metered since the last step, if it costs anything: into the request, or outside
+ * any where there is none. */
+void note_metered(struct restore *r);
+/* Gives up what the journal would not take: at stop. */
+void notes_abandon(struct engine *e);
+/* A charge outside any request. */
+void note_source_charge(struct source *s, const struct cost_line *line,
+			const char *remote_id);

@@ -115,12 +115,16 @@ class Mount:
         """What the ledger has of restores: (operation, component) -> quantity."""
         return restores(self.ledger())
 
+    def wait_booked(self):
+        """A charge is written down while its file is read already: until all of them are."""
+        until(lambda: self.booked() == restores(self.sim.bill()["lines"]), 10,
+              f"{self.booked()} being the bill {self.sim.bill()['lines']}")
+
     def end(self):
         """At the end of a test, however it went: what was billed is booked."""
         try:
             if not self.is_stopped and is_mounted(self.path):
-                until(lambda: self.booked() == restores(self.sim.bill()["lines"]), 10,
-                      f"{self.booked()} being the bill {self.sim.bill()['lines']}")
+                self.wait_booked()
             if not self.is_stopped:
                 self.stop()
         finally:

@@ -131,6 +131,7 @@ money = 1000
     total = sum(Decimal(line["amount"]) for lines in billed.values() for line in lines)
     assert abs(total - Decimal(nano(sum(amount(b) for b in billed.values())))) < Decimal("1e-6")
 
+    mount.wait_booked()
     # The tier that was priced is the tier that was sent, once, and the ledger says the same.
     sent = {}
     for r in sim.requests("RestoreObject") + sim.requests("InitiateJob"):

@@ -201,6 +201,7 @@ egress = 7
     assert "prices: 2026-11, our own service" in mount.of(mount.path / NOTES, "cost")
     mount.ask(mount.path / NOTES, "get\n")
     mount.wait_state(mount.path / NOTES, "cached")
+    mount.wait_booked()
     assert [r["price"] for r in mount.ledger() if r["operation"] == "RestoreObject"
             and r["component"] == "request"] == ["0.5000000000"]
 

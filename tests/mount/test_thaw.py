@@ -28,6 +28,7 @@ def test_get_wait_brings_a_tree_here_for_one_restore_each(mount):
     for name, data in OBJECTS.items():
         read = (mount.path / "lab" / name).read_bytes()
         assert hashlib.sha256(read).digest() == hashlib.sha256(data).digest(), name
+    mount.wait_booked()
     restores = [x for x in mount.ledger() if x["operation"] == "RestoreObject"
                 and x["component"] == "request"]
     assert len(restores) == len(OBJECTS)

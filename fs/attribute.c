@@ -21,7 +21,7 @@ int attribute_get(struct mount *m, struct node node, const char *name,
 	struct facts f;
 
 	if (!key)
-		return -ENODATA;
+		return str_after(name, "user.") ? -ENODATA : -EOPNOTSUPP;
 	int r = facts_of_file(m, node, &f);
 	if (r < 0)
 		return r;

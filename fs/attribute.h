@@ -11,7 +11,10 @@
 /* The one that is written: the same words as the request file. */
 #define ATTRIBUTE_REQUEST "user.thaw.request"
 
-/* 0 or -ENODATA. */
+/* 0, -ENODATA, or -EOPNOTSUPP outside of `user`: there are no labels, capabilities and access lists
+ * here. The kernel keeps no answer, but programs do that one: `ls -l` (coreutils 9.1, src/ls.c:
+ * getfilecon_cache(), file_has_acl_cache()) asks for a label and a list once for each file system
+ * that says so, else twice for each file. */
 int attribute_get(struct mount *m, struct node node, const char *name,
 		  const struct asker *who, struct buf *out);
 /* What listxattr shows: NUL-separated. */

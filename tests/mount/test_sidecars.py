@@ -42,6 +42,16 @@ def test_only_unchanging_attributes_are_listed(mount):
     assert refused.value.errno == errno.ENODATA
 
 
+@pytest.mark.parametrize("name", ["security.selinux", "security.capability", "trusted.thaw",
+                                  "system.posix_acl_access", "system.posix_acl_default"])
+def test_labels_and_access_lists_are_not_supported(mount, name):
+    """S128: which `ls -l` takes as the answer for all files."""
+    for path in (NOTES, "lab/runs", "lab"):
+        with pytest.raises(OSError) as refused:
+            os.getxattr(mount.path / path, name)
+        assert refused.value.errno == errno.EOPNOTSUPP
+
+
 def test_a_request_file_asks(mount):
     """S33"""
     mount.ask(mount.path / NOTES, "get tier=bulk days=2\n")

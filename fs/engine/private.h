@@ -9,7 +9,7 @@
  *	admit.h      may it, and at what cost            admit.c cost.c
  *	notes.h      steps into the journal              intent.c note.c
  *	waiters.h    who waits, who has asked            waiter.c evict.c correct.c
- *	transfers.h  ranges into chunks into the store   transfer.c fetch_queue.c
+ *	transfers.h  ranges into chunks into the store   transfer.c fetch_queue.c prove.c
  *	wave.h       recall-ahead                        wave.c
  *	sources.h    catalogs                            source.c saved.c report.c meter.c
  *	board.h      what others may look at             board.c queue.c

@@ -32,4 +32,6 @@ void fetch_begin(struct restore *r);
 void fetch_pump(struct engine *e);
 /* Takes the restore out of all transfers. */
 void fetch_drop(struct restore *r);
+
+/* ---- prove.c ---- */
 void prove_begin(struct restore *r);

@@ -19,6 +19,8 @@ import signal
 import subprocess
 import time
 
+import paid
+
 HERE = pathlib.Path(__file__).resolve().parent
 FOUND = HERE.parent / "data/campaign"
 
@@ -68,11 +70,14 @@ FILES = {
 }
 DATA = {name: random.Random(name).randbytes(size) for name, (size, _) in FILES.items()}
 HASHES = {name: hashlib.sha256(data).hexdigest() for name, data in DATA.items()}
+# Looks at the service, and how long one is waited for before time goes on all the same.
+LOOKS = ("DescribeJob", "ListJobs", "HeadObject", "ListObjectsV2")
+LOOK_SECONDS = 5
 
 # What the service may do wrong (docs/SIMULATOR.md, "Faults"). Words of the rule:
 #	calls	which it is for: `paid`, `look` (is it there, is it ready), `fetch`, `list`, `notify`
 #	ends	a wish may end with an errno
-#	again	and what was paid may be paid again by the next one: what was bought is gone
+#	again	what was paid by the call that met it is gone, and may be paid again
 CALLS = {
     "paid": ("InitiateJob", "RestoreObject"),
     "look": ("ListJobs", "DescribeJob", "HeadObject"),
@@ -271,6 +276,8 @@ class Run:
         self.failed = {}  # file: errno words of its last reader
         self.kills = 0
         self.others = []  # lines of the bill that are not ours
+        self.log = paid.RequestLog(self.sim)
+        self.advanced = None  # (lines of the log, real time) when service time was last moved
 
     def carry_out(self):
         rules = [rule for name, calls, nth in self.plan["faults"]
@@ -326,7 +333,8 @@ class Run:
 
     def drive(self, end, seconds):
         """Lets time pass until the daemon is dead, the instant has come, or nobody waits. Service
-        time goes on only where nothing but time is waited for, so no window lapses."""
+        time goes on only where nothing but time is waited for, so that no window lapses for want
+        of a moment to look."""
         limit = time.monotonic() + seconds
         while not self.daemon.is_dead():
             now = time.monotonic()
@@ -337,9 +345,8 @@ class Run:
             if now > limit:
                 raise Broken(f"after {seconds} s there are still readers, of "
                              f"{self.waiting()}; the queue: {self.queue()}")
-            if self.is_idle():
-                self.sim.advance("6h")
-                time.sleep(0.25)
+            if self.is_idle() and self.has_looked():
+                self.advance()
             time.sleep(0.03)
 
     def waiting(self):
@@ -355,7 +362,22 @@ class Run:
 
     def is_idle(self):
         queue = self.queue()
-        return queue and all(r["phase"] == "restoring" for r in queue)
+        return queue and all(r["phase"] == "restoring" and not r["trouble"] for r in queue)
+
+    def advance(self):
+        self.advanced = self.log.count(), time.monotonic()
+        self.sim.advance("6h")
+        time.sleep(0.25)  # the queue is as of a moment ago
+
+    def has_looked(self):
+        """The daemon has had an answer about all it waits for since time was moved."""
+        if not self.advanced or time.monotonic() > self.advanced[1] + LOOK_SECONDS:
+            return True
+        seen = {line["resource"] for line in self.log.since(self.advanced[0])
+                if line["operation"] in LOOKS + CALLS["paid"] and line["status"] < 300}
+        # Of the object itself, or a listing of the vault's jobs or of the bucket.
+        return all(r["resource"] in seen or r["resource"].split("/archives/")[0] in seen
+                   or r["resource"].split("/")[0] in seen for r in self.queue())
 
     def reap(self, of):
         """Every reader has ended: with the right bytes, or with a word why not."""
@@ -419,28 +441,25 @@ class Run:
     def check_restores(self, bill):
         """Each file's restore is paid once; more often only where what was bought was lost, or
         where somebody asked for a faster tier. Parts of an archive cost what they are."""
-        # A wish that ends after it was paid is read again only when all others have ended: what
-        # it had bought may have lapsed by then.
-        may_be_again = any(FAULTS[name].get("again") or
-                           (FAULTS[name].get("ends") and calls != "paid")
-                           for name, calls, _ in self.plan["faults"])
         has_parts = self.has_reader("range") or "ranges" in self.plan.get("options", {})
-        times = {}
+        may_fail = any(FAULTS[name].get("again") for name, _, _ in self.plan["faults"])
+        payments = {}
         for line in bill:
             if line["operation"] in CALLS["paid"] and line["component"] == "retrieval":
-                size = int(line["quantity"])
-                times[size] = times.get(size, 0) + 1
+                payments.setdefault(int(line["quantity"]), []).append(line)
         for name, (size, storage_class) in FILES.items():
             is_cold = storage_class != "STANDARD" and \
                 self.plan.get("restored") != name.split("/")[1]
-            n = times.pop(size, 0)
-            most = 1 + self.has_reader("upgrade", name) + (3 if may_be_again else 0)
+            lines = payments.pop(size, [])
+            most = 1 + self.has_reader("upgrade", name) + paid.losses(
+                self.log.since(0), lines, may_fail, size, storage_class, self.plan["days"])
             if not (is_cold or self.has_reader("upgrade", name)) or not self.was_asked(name):
                 most = 0
-            holds(n <= most, f"the restore of {name} was paid {n} times")
-            holds(n or has_parts or not is_cold or name not in self.plan["files"],
+            holds(len(lines) <= most, f"the restore of {name} was paid {len(lines)} times, and "
+                  f"{most} can be explained: {[line['time'] for line in lines]}")
+            holds(lines or has_parts or not is_cold or name not in self.plan["files"],
                   f"the restore of {name} was not paid, and it was read")
-        holds(not times or has_parts, f"retrievals of nobody's: {times}")
+        holds(not payments or has_parts, f"retrievals of nobody's: {sorted(payments)}")
 
     def has_reader(self, how, name=None):
         return any(h == how and (name is None or n == name)

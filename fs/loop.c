@@ -2,6 +2,7 @@
 #include "loop.h"
 #include "log.h"
 #include "lowlevel.h"
+#include "requests.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 
 struct loop {
 	struct fuse_session *session;
+	struct requests *counts;
 	int end_fd;
 	atomic_bool is_stopping;
 	atomic_int running;
@@ -43,6 +45,7 @@ static void *work(void *arg)
 			(void)eventfd_write(l->end_fd, 1);
 			break;
 		}
+		requests_count(l->counts, buf.mem, (size_t)r);
 		fuse_session_process_buf(l->session, &buf);
 	}
 	free(buf.mem);
@@ -66,7 +69,8 @@ static int start_one(struct loop *l)
 	return 0;
 }
 
-int loop_start(struct fuse_session *se, int end_fd, struct loop **ret)
+int loop_start(struct fuse_session *se, int end_fd, struct requests *counts,
+	       struct loop **ret)
 {
 	struct sigaction wake = { .sa_handler = on_wake };
 	sigset_t only, saved;
@@ -77,6 +81,7 @@ int loop_start(struct fuse_session *se, int end_fd, struct loop **ret)
 		return -ENOMEM;
 	l->session = se;
 	l->end_fd = end_fd;
+	l->counts = counts;
 	sigaction(WAKE_SIGNAL, &wake, NULL);
 	sigemptyset(&only);
 	sigaddset(&only, WAKE_SIGNAL);

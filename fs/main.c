@@ -191,7 +191,7 @@ static int start(struct program *p, struct buf *err)
 	if (!r)
 		r = session_new(p->mount, &p->session, err);
 	if (!r)
-		r = loop_start(p->session, p->end_fd, &p->loop);
+		r = loop_start(p->session, p->end_fd, p->mount->requests, &p->loop);
 	return r;
 }
 

@@ -2,6 +2,7 @@
 #include "metrics.h"
 #include "clock.h"
 #include "open.h"
+#include "requests.h"
 #include "store.h"
 #include "str.h"
 #include <inttypes.h>
@@ -98,5 +99,6 @@ int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct 
 				   name, member(&info, row->offset));
 		}
 	}
+	requests_text(m->requests, out);
 	return out->err;
 }

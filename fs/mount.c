@@ -6,6 +6,7 @@
 #include "known.h"
 #include "ledger.h"
 #include "open.h"
+#include "requests.h"
 #include <unistd.h>
 
 #define READERS 2
@@ -47,13 +48,14 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 		return r;
 	m->opens = open_table_new();
 	m->dir_cache = dir_cache_new();
+	m->requests = requests_new();
 	m->readers = worker_new("reader", READERS);
 	m->walker = worker_new("walker", 1);
 	m->namer = worker_new("namer", 1);
 	m->known = known_new();
 	m->ledger_sizes = ledger_sizes_new();
-	if (!m->opens || !m->dir_cache || !m->readers || !m->walker || !m->namer ||
-	    !m->known || !m->ledger_sizes)
+	if (!m->opens || !m->dir_cache || !m->requests || !m->readers || !m->walker ||
+	    !m->namer || !m->known || !m->ledger_sizes)
 		return -ENOMEM;
 	*ret = steal_ptr(m);
 	return 0;
@@ -83,6 +85,7 @@ void mount_free(struct mount *m)
 	known_free(m->known);
 	ledger_sizes_free(m->ledger_sizes);
 	dir_cache_free(m->dir_cache);
+	requests_free(m->requests);
 	free(m->sources);
 	free(m);
 }

@@ -16,6 +16,7 @@
 struct dir_cache;
 struct ledger_sizes;
 struct open_table;
+struct requests;
 struct fuse_session;
 
 /* The directory of the sources, where there are several. A catalog's numbers begin above. */
@@ -41,10 +42,11 @@ struct mount {
 
 	struct open_table *opens;
 	struct dir_cache *dir_cache;
-	struct worker *readers; /* answers reads whose bytes have arrived */
-	struct worker *walker;  /* walks subtrees */
-	struct worker *namer;   /* looks up users */
-	struct known *known;    /* what it has found */
+	struct requests *requests; /* how often, of each kind */
+	struct worker *readers;    /* answers reads whose bytes have arrived */
+	struct worker *walker;     /* walks subtrees */
+	struct worker *namer;      /* looks up users */
+	struct known *known;       /* what it has found */
 	struct ledger_sizes *ledger_sizes;
 
 	/* Changing: */

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -117,6 +118,30 @@ def test_deep_and_wide_trees_are_shown(mounted, tmp_path):
     assert (mount.path / "old/d").stat().st_nlink == 3
     wide = {e.name: e.stat().st_size for e in os.scandir(mount.path / "old/wide")}
     assert wide == {f"n{i}": i for i in range(20000)}
+
+
+def requests(mount):
+    """What the kernel has asked the daemon for so far."""
+    text = (mount.path / ".thaw/metrics").read_text()
+    return {op: int(n) for op, n in re.findall(r'requests_total{op="(\w+)"} +(\d+)', text)}
+
+
+def test_a_listing_is_not_asked_for_file_by_file(mounted, tmp_path):
+    """S129"""
+    sim, mount = mounted
+    root, count, dirs = mount.path / "old", 4000, 20
+    refresh(root, inventory(tmp_path / "i", {f"A{i}": (f"d{i % dirs}/n{i}", 5000 + i)
+                                             for i in range(count)}))
+    # With a directory's first opening its names come by the page; then the kernel has them.
+    for command, most in ((f"find {root} -size +1k -type f", count / 100),
+                          (f"ls -lUnR {root}", count / 100),
+                          (f"ls -lnR --color=never {root}", count / 100)):
+        before = requests(mount)
+        lines = subprocess.run(command.split(), stdout=subprocess.PIPE, check=True).stdout
+        assert lines.count(b"/n" if "find" in command else b" n") == count
+        after = requests(mount)
+        asked = {op: after[op] - before[op] for op in ("lookup", "getattr", "getxattr")}
+        assert max(asked.values()) <= most, (command, asked)
 
 
 def test_what_is_gone_vanishes_and_what_is_in_use_stays(mounted, tmp_path):

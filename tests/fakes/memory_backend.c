@@ -18,32 +18,6 @@ static struct memory_store *store;
 static struct clock *now_clock;
 void (*memory_changed)(void);
 
-/* Eight bytes of an object depend on their place alone. */
-static uint64_t word_at(const struct memory_object *o, uint64_t word)
-{
-	uint64_t x = word * 0x9e3779b97f4a7c15u + o->seed;
-
-	x ^= x >> 29;
-	x *= 0xbf58476d1ce4e5b9u;
-	return x ^ x >> 32;
-}
-
-void memory_bytes(const struct memory_object *o, uint64_t off, void *ret, size_t len)
-{
-	uint8_t *to = ret;
-	uint64_t end = off + len;
-
-	while (off < end) {
-		uint64_t word = word_at(o, off >> 3);
-		size_t skip = off & 7;
-		size_t n = 8 - skip < end - off ? 8 - skip : (size_t)(end - off);
-
-		memcpy(to, (uint8_t *)&word + skip, n);
-		to += n;
-		off += n;
-	}
-}
-
 /* The slot an id is in, or would be. */
 static uint32_t *slot_of(const char *id)
 {
@@ -111,30 +85,6 @@ static struct memory_bill *bill_of(const struct backend_call *c)
 	return !c->object || c->object->has_tree_hash ? &store->vault : &store->bucket;
 }
 
-/* A part is a node of the hash tree of `size` bytes. */
-static bool is_node(uint64_t off, uint64_t len, uint64_t size)
-{
-	return off % MIB == 0 &&
-	       treehash_is_aligned(off / MIB, treehash_leaf_count(len),
-				   treehash_leaf_count(size)) &&
-	       (len % MIB == 0 || off + len == size);
-}
-
-static struct node_hash hash_of(const struct memory_object *o, uint64_t off, uint64_t len)
-{
-	char *bytes = malloc(len + 1);
-	struct node_hash *leaves = calloc(treehash_leaf_count(len), sizeof(*leaves));
-
-	if (!bytes || !leaves)
-		abort();
-	memory_bytes(o, off, bytes, len);
-	treehash_leaves(bytes, len, leaves);
-	struct node_hash root = treehash_fold(leaves, treehash_leaf_count(len));
-	free(leaves);
-	free(bytes);
-	return root;
-}
-
 static void job_fill(const struct memory_object *o, struct backend_call *c)
 {
 	uint64_t size = o->object.size_bytes;
@@ -142,10 +92,10 @@ static void job_fill(const struct memory_object *o, struct backend_call *c)
 	c->job_off = o->job_off;
 	c->job_len = o->job_len ? o->job_len : size;
 	if (c->verb == BACKEND_FETCH || !o->object.has_tree_hash ||
-	    store->has_no_job_hashes || !is_node(c->job_off, c->job_len, size))
+	    store->has_no_job_hashes || !memory_is_node(c->job_off, c->job_len, size))
 		return;
 	c->has_tree_hash = true;
-	c->tree_hash = hash_of(o, c->job_off, c->job_len);
+	c->tree_hash = memory_hash(o, c->job_off, c->job_len);
 }
 
 static void state_fill(struct memory_object *o, struct backend_call *c)
@@ -182,7 +132,7 @@ static bool is_about(const struct memory_object *o, const struct backend_call *c
 	if (c->len == 0 || c->off < o->job_off || c->off + c->len > end)
 		return false;
 	return (c->off == o->job_off && c->len == o->job_len) ||
-	       is_node(o->job_off, o->job_len, o->object.size_bytes);
+	       memory_is_node(o->job_off, o->job_len, o->object.size_bytes);
 }
 
 static void proof_fill(const struct memory_object *o, struct backend_call *c)
@@ -288,9 +238,10 @@ static int do_fetch(struct memory_object *o, struct backend_call *c,
 		abort(); /* no client asks for what the job has not brought */
 	memory_bytes(o, o->job_off + c->off, bytes, len);
 	if (o->object.has_tree_hash && !store->has_no_chunk_hashes &&
-	    is_node(o->job_off, job, size) && is_node(c->off, c->len, job)) {
+	    memory_is_node(o->job_off, job, size) &&
+	    memory_is_node(c->off, c->len, job)) {
 		c->has_tree_hash = true;
-		c->tree_hash = hash_of(o, o->job_off + c->off, len);
+		c->tree_hash = memory_hash(o, o->job_off + c->off, len);
 	}
 	if (mishap == MISHAP_CORRUPT)
 		bytes[len / 2] ^= 0x10;

@@ -87,6 +87,10 @@ struct memory_object *memory_add(const char *id, const char *storage_class,
 struct memory_object *memory_find(const char *id);
 /* The bytes of an object, as they should be read. */
 void memory_bytes(const struct memory_object *o, uint64_t off, void *ret, size_t len);
+/* The tree hash of a range of them. */
+struct node_hash memory_hash(const struct memory_object *o, uint64_t off, uint64_t len);
+/* A part is a node of the hash tree of `size` bytes. */
+bool memory_is_node(uint64_t off, uint64_t len, uint64_t size);
 /* Answers what waits; not where the store is prompt. True if there was anything. */
 bool memory_pump(void);
 /* Called when a call has taken effect, before its answer. NULL: nobody looks. */

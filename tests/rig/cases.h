@@ -47,3 +47,25 @@ static __attribute__((unused)) void read_whole(struct rig *rig, uint64_t ino,
 	assert_int_equal(reader.result, expected);
 	rig_settle(rig);
 }
+
+static __attribute__((unused)) uint64_t request_id(struct rig *rig, uint64_t ino)
+{
+	struct request rec;
+
+	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
+	return rec.id;
+}
+
+/* Up to the moment when one chunk of it is here and others are on their way. */
+static __attribute__((unused)) void fetch_one_chunk(struct rig *rig, uint64_t ino)
+{
+	rig_settle(rig);
+	clock_advance(rig->clock, 10 * HOURS);
+	rig_go_to(rig, ino, PHASE_FETCHING);
+	while (restore_find(rig->engine, ino)->n_transfers < 3)
+		engine_turn(rig->engine, 1);
+	memory_pump();
+	while (rig->engine->n_ops)
+		engine_turn(rig->engine, 1);
+	assert_int_equal(rig_phase(rig, ino), PHASE_FETCHING);
+}

@@ -243,6 +243,24 @@ bool rig_is_answered(void *reader)
 	return ((struct rig_reader *)reader)->is_answered;
 }
 
+static void asked_done(struct ask *a, int r)
+{
+	struct rig_asked *asked = container_of(a, struct rig_asked, ask);
+
+	asked->answers++;
+	asked->result = r;
+}
+
+void rig_ask(struct rig *rig, struct rig_asked *asked, enum ask_verb verb, uint64_t ino)
+{
+	asked->answers = 0;
+	asked->ask.verb = verb;
+	asked->ask.ino = ino;
+	asked->ask.uid = 1000;
+	asked->ask.done = asked_done;
+	engine_ask(rig->engine, &asked->ask);
+}
+
 bool rig_is_right(struct rig *rig, uint64_t ino, const struct memory_object *o)
 {
 	uint64_t size = o->object.size_bytes;

@@ -34,6 +34,13 @@ struct rig_reader {
 	int result;
 };
 
+/* A request without a process. */
+struct rig_asked {
+	struct ask ask; /* what is asked beside verb and inode is the caller's */
+	unsigned int answers;
+	int result;
+};
+
 /* Makes the directory and the default configuration: 10 USD a day, 5 a user. */
 void rig_init(struct rig *rig);
 /* Opens everything at service time `now_ms`, with the catalogs in place. */
@@ -57,6 +64,8 @@ uint64_t rig_ino(struct rig *rig, const char *source, const char *name);
 void rig_read(struct rig *rig, struct rig_reader *reader, uint64_t ino, uint64_t off,
 	      uint64_t len);
 bool rig_is_answered(void *reader);
+/* As user 1000. */
+void rig_ask(struct rig *rig, struct rig_asked *asked, enum ask_verb verb, uint64_t ino);
 /* Compares what the cache holds with the object's bytes; true if equal. */
 bool rig_is_right(struct rig *rig, uint64_t ino, const struct memory_object *o);
 /* Ledger lines of a component: their number, the sum of their quantities. */

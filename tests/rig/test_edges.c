@@ -36,26 +36,11 @@ static void reopen(struct rig *rig, int64_t later_ms)
 	rig_open(rig, now + later_ms);
 }
 
-struct asked {
-	struct ask ask;
-	unsigned int answers;
-	int result;
-};
-
-static void ask_done(struct ask *a, int r)
+static void ask(struct rig *rig, struct rig_asked *asked, enum ask_verb verb,
+		uint64_t ino)
 {
-	struct asked *asked = container_of(a, struct asked, ask);
-
-	asked->answers++;
-	asked->result = r;
-}
-
-static void ask(struct rig *rig, struct asked *asked, enum ask_verb verb, uint64_t ino)
-{
-	*asked = (struct asked){ .ask.verb = verb, .ask.ino = ino };
-	asked->ask.uid = 1000;
-	asked->ask.done = ask_done;
-	engine_ask(rig->engine, &asked->ask);
+	*asked = (struct rig_asked){ .answers = 0 };
+	rig_ask(rig, asked, verb, ino);
 }
 
 static void restored_by_somebody(struct memory_object *o)
@@ -128,7 +113,7 @@ static void what_was_paid_is_written_though_the_request_has_ended_meanwhile(void
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get, cancel;
+	struct rig_asked get, cancel;
 	struct request rec;
 
 	ask(rig, &get, ASK_GET, ino);
@@ -151,7 +136,7 @@ static void what_was_paid_but_not_written_is_found_by_the_next_run(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get;
+	struct rig_asked get;
 
 	ask(rig, &get, ASK_GET, ino);
 	accept_unwritten(rig, ino);
@@ -165,7 +150,7 @@ static void a_stop_while_the_journal_takes_nothing_comes_to_an_end(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get;
+	struct rig_asked get;
 
 	ask(rig, &get, ASK_GET, ino);
 	rig_go_to(rig, ino, PHASE_SENDING);
@@ -196,7 +181,7 @@ static void polls_are_in_the_ledger_but_for_one(void **state)
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
 	uint64_t before = looks(), heads = heads_charged(rig);
-	struct asked get;
+	struct rig_asked get;
 
 	store->restore_ms = 40 * HOURS;
 	ask(rig, &get, ASK_GET, ino);
@@ -266,7 +251,7 @@ static void an_open_request_is_taken_up_and_never_doubled(void **state)
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "vault", "archive");
 	struct request first, second;
-	struct asked get;
+	struct rig_asked get;
 
 	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
 	store->mishaps[BACKEND_RESTORE] = 1;
@@ -311,7 +296,7 @@ static void what_is_here_in_part_is_not_counted_twice(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked cancel;
+	struct rig_asked cancel;
 	struct rig_reader reader;
 
 	restored_by_somebody(object);
@@ -356,7 +341,7 @@ static void proof_that_is_required_since_the_restart_is_required(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get;
+	struct rig_asked get;
 	struct fill fill;
 
 	store->has_no_checksums = true;
@@ -387,7 +372,7 @@ static void an_answer_for_a_cancelled_restore_is_not_taken_for_the_next_ones(voi
 	uint64_t ino = rig_ino(rig, "bucket", "object");
 	struct held held = { .forget.ino = INO_MAX, .forget.op.msg.run = hold_writer };
 	struct rig_reader first, second;
-	struct asked cancel;
+	struct rig_asked cancel;
 
 	restored_by_somebody(object);
 	sem_init(&held.go, 0, 0);
@@ -414,7 +399,7 @@ static void wanted_again_after_a_cancel_it_goes_on(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get, cancel, again;
+	struct rig_asked get, cancel, again;
 
 	store->mishap[BACKEND_RESTORE] = MISHAP_BUSY;
 	store->mishaps[BACKEND_RESTORE] = 3;
@@ -434,7 +419,7 @@ static void a_get_that_is_cancelled_at_once_is_told_so_and_once(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get, cancel;
+	struct rig_asked get, cancel;
 
 	ask(rig, &get, ASK_GET, ino);
 	engine_turn(rig->engine, 0);
@@ -485,7 +470,7 @@ static void a_vault_says_when_its_inventory_is_expected(void **state)
 {
 	struct rig *rig = *state;
 	struct source_status status;
-	struct asked refresh;
+	struct rig_asked refresh;
 
 	clock_advance(rig->clock, 40 * HOURS); /* the last one has lapsed */
 	rig_settle(rig);
@@ -513,7 +498,7 @@ static void a_stop_while_an_inventory_comes_in_leaves_nothing_behind(void **stat
 {
 	struct rig *rig = *state;
 	struct source_status status;
-	struct asked refresh;
+	struct rig_asked refresh;
 
 	engine_source_status(rig->engine, "vault", &status);
 	ask(rig, &refresh, ASK_REFRESH, status.root_ino);
@@ -526,7 +511,7 @@ static void a_catalog_that_could_not_be_written_is_listed_again(void **state)
 {
 	struct rig *rig = *state;
 	struct source_status status;
-	struct asked refresh;
+	struct rig_asked refresh;
 
 	memory_add("new", "DEEP_ARCHIVE", 100);
 	engine_source_status(rig->engine, "bucket", &status);

@@ -27,42 +27,23 @@ static int setup_parts(void **state)
 	return 0;
 }
 
-struct asked {
-	struct ask ask;
-	int answers, result;
-};
-
-static void ask_done(struct ask *a, int r)
-{
-	struct asked *asked = container_of(a, struct asked, ask);
-
-	asked->answers++;
-	asked->result = r;
-}
-
 static bool is_done(void *asked)
 {
-	return ((struct asked *)asked)->answers > 0;
+	return ((struct rig_asked *)asked)->answers > 0;
 }
 
-static void get(struct rig *rig, struct asked *a, uint64_t ino, uint64_t off,
+static void get(struct rig *rig, struct rig_asked *a, uint64_t ino, uint64_t off,
 		uint64_t len)
 {
-	*a = (struct asked){ .ask = { .verb = ASK_GET,
-				      .ino = ino,
-				      .off = off,
-				      .len = len,
-				      .uid = 1000,
-				      .gid = 1000,
-				      .done = ask_done } };
-	engine_ask(rig->engine, &a->ask);
+	*a = (struct rig_asked){ .ask = { .off = off, .len = len, .gid = 1000 } };
+	rig_ask(rig, a, ASK_GET, ino);
 }
 
 /* Asks, and lets it come. */
 static void get_now(struct rig *rig, uint64_t ino, uint64_t off, uint64_t len,
 		    int expected)
 {
-	struct asked a;
+	struct rig_asked a;
 
 	get(rig, &a, ino, off, len);
 	assert_true(rig_run(rig, is_done, &a, HOURS));
@@ -245,7 +226,7 @@ static void what_is_asked_for_beyond_is_durable_when_the_write_returns(void **st
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "vault", "large");
-	struct asked head;
+	struct rig_asked head;
 
 	get(rig, &head, ino, 0, 10);
 	rig_go_to(rig, ino, PHASE_RESTORING);
@@ -458,7 +439,7 @@ static void a_part_is_made_faster_as_a_part(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "vault", "large");
-	struct asked slow, fast;
+	struct rig_asked slow, fast;
 
 	get(rig, &slow, ino, 0, 10);
 	rig_go_to(rig, ino, PHASE_RESTORING);

@@ -6,51 +6,11 @@
 #include "facts.h"
 #include <errno.h>
 
-struct asked {
-	struct ask ask;
-	unsigned int answers;
-	int result;
-};
-
-static void ask_done(struct ask *a, int r)
+static void ask(struct rig *rig, struct rig_asked *asked, enum ask_verb verb,
+		uint64_t ino)
 {
-	struct asked *asked = container_of(a, struct asked, ask);
-
-	asked->answers++;
-	asked->result = r;
-}
-
-static void ask(struct rig *rig, struct asked *asked, enum ask_verb verb, uint64_t ino)
-{
-	asked->answers = 0;
-	asked->ask.verb = verb;
-	asked->ask.ino = ino;
-	asked->ask.uid = 1000;
-	asked->ask.done = ask_done;
-	engine_ask(rig->engine, &asked->ask);
+	rig_ask(rig, asked, verb, ino);
 	rig_settle(rig);
-}
-
-static uint64_t request_id(struct rig *rig, uint64_t ino)
-{
-	struct request rec;
-
-	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
-	return rec.id;
-}
-
-/* Up to the moment when one chunk of it is here and others are on their way. */
-static void fetch_one_chunk(struct rig *rig, uint64_t ino)
-{
-	rig_settle(rig);
-	clock_advance(rig->clock, 10 * HOURS);
-	rig_go_to(rig, ino, PHASE_FETCHING);
-	while (restore_find(rig->engine, ino)->n_transfers < 3)
-		engine_turn(rig->engine, 1);
-	memory_pump();
-	while (rig->engine->n_ops)
-		engine_turn(rig->engine, 1);
-	assert_int_equal(rig_phase(rig, ino), PHASE_FETCHING);
 }
 
 static void lapses_halfway(struct rig *rig, const char *source, struct memory_object *o,
@@ -116,7 +76,7 @@ static void what_was_asked_for_is_asked_again_without_a_reader(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "vault", "archive");
-	struct asked get = { .answers = 0 };
+	struct rig_asked get = { .answers = 0 };
 
 	ask(rig, &get, ASK_GET, ino);
 	fetch_one_chunk(rig, ino);
@@ -240,7 +200,7 @@ static void turn_until_stored(struct rig *rig)
 /* Asks for all three, to lapse after so many hours, up to where all are being fetched. */
 static void fetch_three(struct rig *rig, const int lapse_hours[3])
 {
-	struct asked gets[3] = { { .answers = 0 } };
+	struct rig_asked gets[3] = { { .answers = 0 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(three); i++)
 		ask(rig, &gets[i], ASK_GET, rig_ino(rig, "bucket", three[i]->object.id));
@@ -328,262 +288,6 @@ static void the_order_is_by_hours_then_by_turns(void **state)
 	assert_true(fetch_order(INT64_MAX, 1) < fetch_order(0, 2));
 }
 
-/* ---- a faster tier ---- */
-
-static void ask_tier(struct rig *rig, struct asked *asked, enum tier tier, uint64_t ino)
-{
-	*asked = (struct asked){ .ask.tier = tier };
-	ask(rig, asked, ASK_GET, ino);
-	assert_int_equal(asked->answers, 1);
-}
-
-static void is_raised(struct rig *rig, const char *source, struct memory_object *o,
-		      const char *operation)
-{
-	uint64_t ino = rig_ino(rig, source, o->object.id);
-	struct asked get;
-	struct request rec;
-	struct rig_reader reader;
-
-	ask_tier(rig, &get, TIER_BULK, ino);
-	assert_int_equal(get.result, 0);
-	uint64_t id = request_id(rig, ino);
-	ask_tier(rig, &get, TIER_STANDARD, ino);
-	assert_int_equal(get.result, 0);
-	rig_read(rig, &reader, ino, 0, 100);
-	assert_true(rig_run(rig, rig_is_answered, &reader, 2 * HOURS));
-	assert_int_equal(reader.result, 0);
-	rig_settle(rig);
-	assert_true(rig_is_right(rig, ino, o));
-	assert_int_equal(o->restores, 2);
-	assert_int_equal(rig_ledger(rig, operation, "retrieval").lines, 2);
-	assert_int_equal(rig_ledger(rig, operation, "retrieval").quantity, 2 * BIG);
-	assert_int_equal(request_id(rig, ino), id);
-	/* Its own request, that holds nothing any more. */
-	assert_int_equal(journal_request(rig->state->journal, id + 1, &rec), 0);
-	assert_int_equal(rec.kind, REQUEST_RAISE);
-	assert_int_equal(rec.state, REQUEST_DONE);
-	assert_true(rec.reserved == 0 && rec.charged > 0);
-}
-
-/* S72 */
-static void a_running_restore_is_made_faster_and_charged_once_more(void **state)
-{
-	is_raised(*state, "vault", archive, "InitiateJob");
-	is_raised(*state, "bucket", object, "RestoreObject");
-}
-
-static void a_lost_answer_to_it(struct rig *rig, const char *source,
-				struct memory_object *o, enum memory_mishap mishap)
-{
-	uint64_t ino = rig_ino(rig, source, o->object.id);
-	struct asked get;
-
-	ask_tier(rig, &get, TIER_BULK, ino);
-	store->mishap[BACKEND_RESTORE] = mishap;
-	store->mishaps[BACKEND_RESTORE] = 1;
-	ask_tier(rig, &get, TIER_STANDARD, ino);
-	assert_int_equal(get.result, 0);
-	read_whole(rig, ino, 0);
-	assert_int_equal(o->restores, 2);
-	assert_int_equal(rig_ledger(rig, o == archive ? "InitiateJob" : "RestoreObject",
-				    "retrieval")
-				 .lines,
-			 2);
-}
-
-/* S23 */
-static void a_lost_answer_to_a_faster_tier_is_looked_for(void **state)
-{
-	a_lost_answer_to_it(*state, "vault", archive, MISHAP_LOST_AFTER);
-	a_lost_answer_to_it(*state, "bucket", object, MISHAP_LOST_AFTER);
-}
-
-static void a_faster_tier_that_never_arrived_is_asked_for_again(void **state)
-{
-	a_lost_answer_to_it(*state, "vault", archive, MISHAP_LOST_BEFORE);
-	a_lost_answer_to_it(*state, "bucket", object, MISHAP_LOST_BEFORE);
-}
-
-static unsigned int looks_before;
-
-static unsigned int looks(void)
-{
-	return store->calls[BACKEND_FIND] + store->calls[BACKEND_PROBE];
-}
-
-/* The look for a lost second call still finds it restoring. */
-static void ready_after_the_look(void)
-{
-	if (store->calls[BACKEND_RESTORE] == 2 && looks() > looks_before)
-		object->ready_ms = 1;
-}
-
-/* S12, S23: between the look and the second try it became ready. */
-static void a_faster_tier_nobody_can_tell_of_any_more_is_booked(void **state)
-{
-	struct rig *rig = *state;
-	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get;
-
-	store->calls[BACKEND_RESTORE] = 0;
-	ask_tier(rig, &get, TIER_BULK, ino);
-	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
-	store->mishaps[BACKEND_RESTORE] = 1;
-	looks_before = looks();
-	memory_changed = ready_after_the_look;
-	ask_tier(rig, &get, TIER_STANDARD, ino);
-	read_whole(rig, ino, 0);
-	memory_changed = NULL;
-	assert_int_equal(store->calls[BACKEND_RESTORE], 3);
-	assert_int_equal(object->restores, 2);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 2);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 3);
-}
-
-/* S24, S72 */
-static void a_faster_tier_that_is_refused_leaves_the_restore_as_it_is(void **state)
-{
-	struct rig *rig = *state;
-	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get;
-	struct facts facts;
-
-	ask_tier(rig, &get, TIER_BULK, ino);
-	rig->budgets[1].money = 1;
-	ask_tier(rig, &get, TIER_STANDARD, ino);
-	assert_int_equal(get.result, -EDQUOT);
-	assert_int_equal(facts_of(rig->engine, ino, &facts), 0);
-	assert_int_equal(facts.state, FILE_RESTORING);
-	assert_non_null(strstr(facts.why, "not made faster: budget default/uid=1000"));
-	rig->budgets[1].money = 5 * MONEY_PER_USD;
-	store->mishap[BACKEND_RESTORE] = MISHAP_DENIED;
-	store->mishaps[BACKEND_RESTORE] = 1;
-	ask_tier(rig, &get, TIER_STANDARD, ino);
-	assert_int_equal(get.result, 0);
-	ask_tier(rig, &get, TIER_EXPEDITED, ino);
-	assert_int_equal(get.result, -EINVAL); /* the class does not have it */
-	ask_tier(rig, &get, TIER_BULK, ino);
-	assert_int_equal(get.result, 0); /* nothing to do */
-	read_whole(rig, ino, 0);
-	assert_int_equal(object->restores, 1);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 1);
-}
-
-static void somebody_elses_restore_is_not_made_faster(void **state)
-{
-	struct rig *rig = *state;
-	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct asked get;
-
-	object->is_restored = true;
-	object->ready_ms = RIG_START_MS + 20 * HOURS;
-	object->expires_ms = RIG_START_MS + 200 * HOURS;
-	ask_tier(rig, &get, TIER_BULK, ino);
-	assert_int_equal(get.result, 0);
-	ask_tier(rig, &get, TIER_STANDARD, ino);
-	assert_int_equal(get.result, -EOPNOTSUPP);
-	assert_int_equal(object->restores, 0);
-}
-
-/* A stop at every turn of it: the next run finishes, and the ledger has what was paid. */
-static void stopped_at_any_turn_a_faster_tier_is_booked_as_paid(void **state)
-{
-	struct rig *rig = *state;
-	unsigned int paid = 0;
-
-	for (int i = 0; i < 16; i++) {
-		struct memory_object *o = i % 2 ? object : archive;
-		uint64_t ino = rig_ino(rig, i % 2 ? "bucket" : "vault", o->object.id);
-		struct asked get;
-
-		o->restores = 0;
-		o->is_restored = false;
-		ask_tier(rig, &get, TIER_BULK, ino);
-		store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
-		store->mishaps[BACKEND_RESTORE] = (unsigned int)i % 4 / 2;
-		get.ask.tier = TIER_STANDARD;
-		engine_ask(rig->engine, &get.ask);
-		for (int turn = 0; turn < i / 2; turn++) {
-			engine_turn(rig->engine, 1);
-			memory_pump();
-			if (turn > 3)
-				clock_advance(rig->clock, 1000);
-		}
-		int64_t now = clock_service_ms(rig->clock);
-		rig_close(rig);
-		store->mishaps[BACKEND_RESTORE] = 0;
-		rig_open(rig, now + 60000);
-		read_whole(rig, ino, 0);
-		ask(rig, &get, ASK_EVICT, ino);
-		assert_int_equal(get.result, 0);
-		paid += o->restores;
-		assert_true(o->restores == 1 || o->restores == 2);
-		assert_int_equal(
-			rig_ledger(rig, "RestoreObject", "retrieval").lines +
-				rig_ledger(rig, "InitiateJob", "retrieval").lines,
-			paid);
-	}
-	assert_true(paid > 20);
-}
-
-/* ---- more days ---- */
-
-/* Somebody else's copy is there once it has been looked for. */
-static void restored_after_the_look(void)
-{
-	if (object->is_restored || !store->calls[BACKEND_FIND])
-		return;
-	object->is_restored = true;
-	object->ready_ms = 1;
-	object->expires_ms = store->seen_ms + HOURS;
-}
-
-/* S24, S73 */
-static void a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that(
-	void **state)
-{
-	struct rig *rig = *state;
-	uint64_t ino = rig_ino(rig, "bucket", "object");
-
-	store->calls[BACKEND_FIND] = 0;
-	memory_changed = restored_after_the_look;
-	read_whole(rig, ino, 0);
-	memory_changed = NULL;
-	assert_int_equal(object->restores, 0);
-	assert_int_equal(object->extensions, 1);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 1);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "storage").lines, 1);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 0);
-}
-
-/* S73 */
-static void a_copy_that_would_lapse_before_all_is_here_is_kept_longer(void **state)
-{
-	struct rig *rig = *state;
-	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct rig_reader reader;
-
-	rig_read(rig, &reader, ino, 0, BIG);
-	fetch_one_chunk(rig, ino); /* at once: its pace is not known */
-	assert_int_equal(object->extensions, 0);
-	object->expires_ms = clock_service_ms(rig->clock) + 26 * HOURS;
-	restore_find(rig->engine, ino)->rec.expires_ms = object->expires_ms;
-	clock_advance(rig->clock, 26 * HOURS - 600000);
-	memory_pump();
-	while (rig->engine->n_ops)
-		engine_turn(rig->engine, 1);
-	assert_true(rig_run(rig, rig_is_answered, &reader, HOURS));
-	assert_int_equal(reader.result, 0);
-	rig_settle(rig);
-	assert_int_equal(object->extensions, 1);
-	assert_int_equal(object->restores, 1);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 1);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 2);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "storage").lines, 2);
-	assert_true(object->added_days > 0);
-}
-
 #define TEST(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define THREE(f) cmocka_unit_test_setup_teardown(f, setup_three, teardown)
 
@@ -602,15 +306,6 @@ int main(void)
 		THREE(of_what_lapses_at_once_it_is_the_one_somebody_waits_for),
 		THREE(a_reader_gets_a_share_whatever_lapses_before),
 		cmocka_unit_test(the_order_is_by_hours_then_by_turns),
-		TEST(a_running_restore_is_made_faster_and_charged_once_more),
-		TEST(a_lost_answer_to_a_faster_tier_is_looked_for),
-		TEST(a_faster_tier_that_never_arrived_is_asked_for_again),
-		TEST(a_faster_tier_nobody_can_tell_of_any_more_is_booked),
-		TEST(a_faster_tier_that_is_refused_leaves_the_restore_as_it_is),
-		TEST(somebody_elses_restore_is_not_made_faster),
-		TEST(stopped_at_any_turn_a_faster_tier_is_booked_as_paid),
-		TEST(a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that),
-		TEST(a_copy_that_would_lapse_before_all_is_here_is_kept_longer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

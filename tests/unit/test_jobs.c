@@ -1,54 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jobs.h"
 
+#include "fake_walk.h"
 #include "str.h"
-#include "test.h"
 #include <errno.h>
 #include <stdio.h>
 
 #define FINDS 10
 
-static struct clock *test_clock;
-static struct backends *backends;
-static struct backend vault;
 static struct jobs *jobs;
-
-static struct backend_call *walking; /* the walk under way */
-static unsigned int walks, describes, dones;
 
 static void walk(struct backend *b, struct backend_call *c)
 {
 	(void)b;
-	assert_null(walking);
-	walking = c;
-	walks++;
+	walk_begins(c);
 }
 
 static void describe(struct backend *b, struct backend_call *c)
 {
 	(void)b;
-	c->operation = "DescribeJob";
-	c->requests = 1;
-	describes++;
+	single_begins(c, "DescribeJob");
 }
 
 static const struct jobs_ops jobs_ops = { walk, describe };
 
-static void on_done(struct backend_call *c)
-{
-	(void)c;
-	dones++;
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	test_clock = clock_new_virtual(1000000000);
-	backends = backends_new(test_clock);
-	vault = (struct backend){ .all = backends };
-	jobs = jobs_new(&vault, &jobs_ops);
-	walking = NULL;
-	walks = describes = dones = 0;
+	fake_walk_init();
+	jobs = jobs_new(&asked, &jobs_ops);
 	return jobs ? 0 : -1;
 }
 
@@ -56,18 +36,8 @@ static int teardown(void **state)
 {
 	(void)state;
 	jobs_free(jobs);
-	backends_free(backends);
-	clock_free(test_clock);
+	fake_walk_done();
 	return 0;
-}
-
-/* Gives the gathering its time. */
-static void gather(void)
-{
-	for (int i = 0; i < 8; i++) {
-		clock_advance(test_clock, 10);
-		backends_wait(backends, 10);
-	}
 }
 
 static void see(const char *id, enum remote_state state)
@@ -192,14 +162,14 @@ static void probes_are_answered_from_a_walk_for_five_seconds(void **state)
 	assert_string_equal(p[1].fault.text, "said");
 
 	probe(&p[2], "job-c", true); /* a notice came: now */
-	assert_int_equal(describes, 1);
+	assert_int_equal(singles, 1);
 	probe(&p[2], "job-x", false); /* no walk has shown it */
 	gather();
-	assert_int_equal(describes, 2);
+	assert_int_equal(singles, 2);
 	clock_advance(test_clock, 5000);
 	probe(&p[2], "job-a", false);
 	gather();
-	assert_int_equal(describes, 3);
+	assert_int_equal(singles, 3);
 	assert_int_equal(walks, 1);
 }
 
@@ -228,7 +198,7 @@ static void probes_are_walked_where_that_takes_fewer_requests(void **state)
 	see("a", REMOTE_RESTORING);
 	walk_ends(0);
 	assert_int_equal(dones, 1);
-	assert_int_equal(describes, 1); /* the other was not in the list */
+	assert_int_equal(singles, 1); /* the other was not in the list */
 }
 
 static void a_walk_that_fails_fails_all_that_share_it(void **state)
@@ -247,7 +217,7 @@ static void a_walk_that_fails_fails_all_that_share_it(void **state)
 	assert_int_equal(calls[1].fault.kind, FAULT_BUSY);
 	probe(&p, "job-a", false); /* half a walk proves nothing */
 	gather();
-	assert_int_equal(describes, 1);
+	assert_int_equal(singles, 1);
 }
 
 static void what_is_taken_back_is_not_answered(void **state)

@@ -1,58 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "s3_status.h"
 
+#include "fake_walk.h"
 #include "str.h"
-#include "test.h"
 #include <errno.h>
 #include <stdio.h>
 
 #define KEYS 40
 
-static struct clock *test_clock;
-static struct backends *backends;
-static struct backend bucket;
 static struct s3_status *status;
 
-static struct backend_call *walking; /* the page under way */
-static char behind[OBJECT_ID_MAX + 1];
-static unsigned int pages, heads, dones;
+static char behind[OBJECT_ID_MAX + 1]; /* where the page under way begins */
 static struct object objects[KEYS];
 static struct backend_call calls[KEYS];
 
 static void page(struct backend *b, struct backend_call *c, const char *after)
 {
 	(void)b;
-	assert_null(walking);
-	walking = c;
+	walk_begins(c);
 	snprintf(behind, sizeof(behind), "%s", after);
-	pages++;
 }
 
 static void head(struct backend *b, struct backend_call *c)
 {
 	(void)b;
-	c->operation = "HeadObject";
-	c->requests = 1;
-	heads++;
+	single_begins(c, "HeadObject");
 }
 
 static const struct s3_status_ops status_ops = { page, head };
 
-static void on_done(struct backend_call *c)
-{
-	(void)c;
-	dones++;
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	test_clock = clock_new_virtual(1000000000);
-	backends = backends_new(test_clock);
-	bucket = (struct backend){ .all = backends };
-	status = s3_status_new(&bucket, &status_ops);
-	walking = NULL;
-	pages = heads = dones = 0;
+	fake_walk_init();
+	status = s3_status_new(&asked, &status_ops);
 	return status ? 0 : -1;
 }
 
@@ -63,8 +44,7 @@ static int teardown(void **state)
 	if (walking)
 		walking->done(walking);
 	s3_status_free(status);
-	backends_free(backends);
-	clock_free(test_clock);
+	fake_walk_done();
 	return 0;
 }
 
@@ -79,15 +59,6 @@ static void ask(int from, int to)
 						  .object = &objects[i],
 						  .done = on_done };
 		s3_status_ask(status, &calls[i]);
-	}
-}
-
-/* Gives the gathering its time. */
-static void gather(void)
-{
-	for (int i = 0; i < 8; i++) {
-		clock_advance(test_clock, 10);
-		backends_wait(backends, 10);
 	}
 }
 
@@ -114,11 +85,11 @@ static void many_probes_of_neighbours_share_one_page(void **state)
 	(void)state;
 	ask(0, 30);
 	gather();
-	assert_int_equal(pages, 1);
+	assert_int_equal(walks, 1);
 	assert_string_equal(behind, "dir/file000");
 	list(0, 30, 0, true);
 	assert_int_equal(dones, 30);
-	assert_int_equal(heads, 0);
+	assert_int_equal(singles, 0);
 	unsigned int lists = 0;
 	for (int i = 0; i < 30; i++) {
 		assert_int_equal(calls[i].state, REMOTE_RESTORING);
@@ -133,8 +104,8 @@ static void few_probes_are_cheaper_by_head(void **state)
 	(void)state;
 	ask(0, 12);
 	gather();
-	assert_int_equal(pages, 0);
-	assert_int_equal(heads, 12);
+	assert_int_equal(walks, 0);
+	assert_int_equal(singles, 12);
 	assert_false(s3_status_page_pays(12));
 	assert_true(s3_status_page_pays(13));
 }
@@ -147,14 +118,14 @@ static void who_comes_a_little_later_is_answered_from_the_page(void **state)
 	list(0, KEYS, 2000000000000, false);
 	ask(20, 22);
 	gather();
-	assert_int_equal(pages, 1);
+	assert_int_equal(walks, 1);
 	assert_int_equal(dones, 22);
 	assert_int_equal(calls[21].state, REMOTE_READY);
 	assert_true(calls[21].expires_ms == 2000000000000);
 	clock_advance(test_clock, 6000);
 	ask(22, 23);
 	gather();
-	assert_int_equal(heads, 1); /* it is too old now */
+	assert_int_equal(singles, 1); /* it is too old now */
 }
 
 static void what_a_page_does_not_tell_is_asked_by_head(void **state)
@@ -164,7 +135,7 @@ static void what_a_page_does_not_tell_is_asked_by_head(void **state)
 	gather();
 	list(0, 15, 0, false);
 	assert_int_equal(dones, 15);
-	assert_int_equal(heads, 5);
+	assert_int_equal(singles, 5);
 }
 
 static void another_etag_is_another_object(void **state)
@@ -186,7 +157,7 @@ static void what_is_ready_without_its_proof_is_asked_by_head(void **state)
 	calls[3].is_proof_wanted = true;
 	gather();
 	list(0, 20, 2000000000000, false);
-	assert_int_equal(heads, 1);
+	assert_int_equal(singles, 1);
 	assert_int_equal(dones, 19);
 }
 
@@ -198,14 +169,14 @@ static void a_page_that_answers_few_is_not_tried_again_for_a_while(void **state)
 	list(0, 5, 0, true); /* a thousand others lie between */
 	gather();
 	assert_int_equal(dones, 5);
-	assert_int_equal(heads, 15);
+	assert_int_equal(singles, 15);
 	ask(0, 20);
 	gather();
-	assert_int_equal(pages, 1);
+	assert_int_equal(walks, 1);
 	clock_advance(test_clock, (int64_t)16 * 60 * 1000);
 	ask(0, 20);
 	gather();
-	assert_int_equal(pages, 2);
+	assert_int_equal(walks, 2);
 }
 
 static void a_service_that_never_tells_is_found_out(void **state)
@@ -214,7 +185,7 @@ static void a_service_that_never_tells_is_found_out(void **state)
 	ask(0, 20);
 	gather();
 	list(0, 0, 0, false);
-	assert_int_equal(heads, 20);
+	assert_int_equal(singles, 20);
 	for (int i = 0; i < 3; i++) {
 		calls[i].state = REMOTE_RESTORING;
 		s3_status_head_told(status, &calls[i]);
@@ -222,8 +193,8 @@ static void a_service_that_never_tells_is_found_out(void **state)
 	clock_advance(test_clock, (int64_t)16 * 60 * 1000);
 	ask(0, 20);
 	gather();
-	assert_int_equal(pages, 1);
-	assert_int_equal(heads, 40);
+	assert_int_equal(walks, 1);
+	assert_int_equal(singles, 40);
 }
 
 static void a_page_that_fails_leaves_it_to_heads(void **state)
@@ -236,7 +207,7 @@ static void a_page_that_fails_leaves_it_to_heads(void **state)
 	c->result = -EIO;
 	c->done(c);
 	gather();
-	assert_int_equal(heads, 20);
+	assert_int_equal(singles, 20);
 }
 
 static void what_is_taken_back_is_not_answered(void **state)

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A second paid call for a restore under way: a faster tier, more days for its copy. Promises are
+ * cited by number (docs/SEMANTICS.md). */
+#include "cases.h"
+
+#include "facts.h"
+#include <errno.h>
+
+static void ask(struct rig *rig, struct rig_asked *asked, enum ask_verb verb,
+		uint64_t ino)
+{
+	rig_ask(rig, asked, verb, ino);
+	rig_settle(rig);
+}
+
+/* ---- a faster tier ---- */
+
+static void ask_tier(struct rig *rig, struct rig_asked *asked, enum tier tier,
+		     uint64_t ino)
+{
+	*asked = (struct rig_asked){ .ask.tier = tier };
+	ask(rig, asked, ASK_GET, ino);
+	assert_int_equal(asked->answers, 1);
+}
+
+static void is_raised(struct rig *rig, const char *source, struct memory_object *o,
+		      const char *operation)
+{
+	uint64_t ino = rig_ino(rig, source, o->object.id);
+	struct rig_asked get;
+	struct request rec;
+	struct rig_reader reader;
+
+	ask_tier(rig, &get, TIER_BULK, ino);
+	assert_int_equal(get.result, 0);
+	uint64_t id = request_id(rig, ino);
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	assert_int_equal(get.result, 0);
+	rig_read(rig, &reader, ino, 0, 100);
+	assert_true(rig_run(rig, rig_is_answered, &reader, 2 * HOURS));
+	assert_int_equal(reader.result, 0);
+	rig_settle(rig);
+	assert_true(rig_is_right(rig, ino, o));
+	assert_int_equal(o->restores, 2);
+	assert_int_equal(rig_ledger(rig, operation, "retrieval").lines, 2);
+	assert_int_equal(rig_ledger(rig, operation, "retrieval").quantity, 2 * BIG);
+	assert_int_equal(request_id(rig, ino), id);
+	/* Its own request, that holds nothing any more. */
+	assert_int_equal(journal_request(rig->state->journal, id + 1, &rec), 0);
+	assert_int_equal(rec.kind, REQUEST_RAISE);
+	assert_int_equal(rec.state, REQUEST_DONE);
+	assert_true(rec.reserved == 0 && rec.charged > 0);
+}
+
+/* S72 */
+static void a_running_restore_is_made_faster_and_charged_once_more(void **state)
+{
+	is_raised(*state, "vault", archive, "InitiateJob");
+	is_raised(*state, "bucket", object, "RestoreObject");
+}
+
+static void a_lost_answer_to_it(struct rig *rig, const char *source,
+				struct memory_object *o, enum memory_mishap mishap)
+{
+	uint64_t ino = rig_ino(rig, source, o->object.id);
+	struct rig_asked get;
+
+	ask_tier(rig, &get, TIER_BULK, ino);
+	store->mishap[BACKEND_RESTORE] = mishap;
+	store->mishaps[BACKEND_RESTORE] = 1;
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	assert_int_equal(get.result, 0);
+	read_whole(rig, ino, 0);
+	assert_int_equal(o->restores, 2);
+	assert_int_equal(rig_ledger(rig, o == archive ? "InitiateJob" : "RestoreObject",
+				    "retrieval")
+				 .lines,
+			 2);
+}
+
+/* S23 */
+static void a_lost_answer_to_a_faster_tier_is_looked_for(void **state)
+{
+	a_lost_answer_to_it(*state, "vault", archive, MISHAP_LOST_AFTER);
+	a_lost_answer_to_it(*state, "bucket", object, MISHAP_LOST_AFTER);
+}
+
+static void a_faster_tier_that_never_arrived_is_asked_for_again(void **state)
+{
+	a_lost_answer_to_it(*state, "vault", archive, MISHAP_LOST_BEFORE);
+	a_lost_answer_to_it(*state, "bucket", object, MISHAP_LOST_BEFORE);
+}
+
+static unsigned int looks_before;
+
+static unsigned int looks(void)
+{
+	return store->calls[BACKEND_FIND] + store->calls[BACKEND_PROBE];
+}
+
+/* The look for a lost second call still finds it restoring. */
+static void ready_after_the_look(void)
+{
+	if (store->calls[BACKEND_RESTORE] == 2 && looks() > looks_before)
+		object->ready_ms = 1;
+}
+
+/* S12, S23: between the look and the second try it became ready. */
+static void a_faster_tier_nobody_can_tell_of_any_more_is_booked(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_asked get;
+
+	store->calls[BACKEND_RESTORE] = 0;
+	ask_tier(rig, &get, TIER_BULK, ino);
+	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
+	store->mishaps[BACKEND_RESTORE] = 1;
+	looks_before = looks();
+	memory_changed = ready_after_the_look;
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	read_whole(rig, ino, 0);
+	memory_changed = NULL;
+	assert_int_equal(store->calls[BACKEND_RESTORE], 3);
+	assert_int_equal(object->restores, 2);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 2);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 3);
+}
+
+/* S24, S72 */
+static void a_faster_tier_that_is_refused_leaves_the_restore_as_it_is(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_asked get;
+	struct facts facts;
+
+	ask_tier(rig, &get, TIER_BULK, ino);
+	rig->budgets[1].money = 1;
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	assert_int_equal(get.result, -EDQUOT);
+	assert_int_equal(facts_of(rig->engine, ino, &facts), 0);
+	assert_int_equal(facts.state, FILE_RESTORING);
+	assert_non_null(strstr(facts.why, "not made faster: budget default/uid=1000"));
+	rig->budgets[1].money = 5 * MONEY_PER_USD;
+	store->mishap[BACKEND_RESTORE] = MISHAP_DENIED;
+	store->mishaps[BACKEND_RESTORE] = 1;
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	assert_int_equal(get.result, 0);
+	ask_tier(rig, &get, TIER_EXPEDITED, ino);
+	assert_int_equal(get.result, -EINVAL); /* the class does not have it */
+	ask_tier(rig, &get, TIER_BULK, ino);
+	assert_int_equal(get.result, 0); /* nothing to do */
+	read_whole(rig, ino, 0);
+	assert_int_equal(object->restores, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 1);
+}
+
+static void somebody_elses_restore_is_not_made_faster(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_asked get;
+
+	object->is_restored = true;
+	object->ready_ms = RIG_START_MS + 20 * HOURS;
+	object->expires_ms = RIG_START_MS + 200 * HOURS;
+	ask_tier(rig, &get, TIER_BULK, ino);
+	assert_int_equal(get.result, 0);
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	assert_int_equal(get.result, -EOPNOTSUPP);
+	assert_int_equal(object->restores, 0);
+}
+
+/* A stop at every turn of it: the next run finishes, and the ledger has what was paid. */
+static void stopped_at_any_turn_a_faster_tier_is_booked_as_paid(void **state)
+{
+	struct rig *rig = *state;
+	unsigned int paid = 0;
+
+	for (int i = 0; i < 16; i++) {
+		struct memory_object *o = i % 2 ? object : archive;
+		uint64_t ino = rig_ino(rig, i % 2 ? "bucket" : "vault", o->object.id);
+		struct rig_asked get;
+
+		o->restores = 0;
+		o->is_restored = false;
+		ask_tier(rig, &get, TIER_BULK, ino);
+		store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
+		store->mishaps[BACKEND_RESTORE] = (unsigned int)i % 4 / 2;
+		get.ask.tier = TIER_STANDARD;
+		engine_ask(rig->engine, &get.ask);
+		for (int turn = 0; turn < i / 2; turn++) {
+			engine_turn(rig->engine, 1);
+			memory_pump();
+			if (turn > 3)
+				clock_advance(rig->clock, 1000);
+		}
+		int64_t now = clock_service_ms(rig->clock);
+		rig_close(rig);
+		store->mishaps[BACKEND_RESTORE] = 0;
+		rig_open(rig, now + 60000);
+		read_whole(rig, ino, 0);
+		ask(rig, &get, ASK_EVICT, ino);
+		assert_int_equal(get.result, 0);
+		paid += o->restores;
+		assert_true(o->restores == 1 || o->restores == 2);
+		assert_int_equal(
+			rig_ledger(rig, "RestoreObject", "retrieval").lines +
+				rig_ledger(rig, "InitiateJob", "retrieval").lines,
+			paid);
+	}
+	assert_true(paid > 20);
+}
+
+/* ---- more days ---- */
+
+/* Somebody else's copy is there once it has been looked for. */
+static void restored_after_the_look(void)
+{
+	if (object->is_restored || !store->calls[BACKEND_FIND])
+		return;
+	object->is_restored = true;
+	object->ready_ms = 1;
+	object->expires_ms = store->seen_ms + HOURS;
+}
+
+/* S24, S73 */
+static void a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that(
+	void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+
+	store->calls[BACKEND_FIND] = 0;
+	memory_changed = restored_after_the_look;
+	read_whole(rig, ino, 0);
+	memory_changed = NULL;
+	assert_int_equal(object->restores, 0);
+	assert_int_equal(object->extensions, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "storage").lines, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 0);
+}
+
+/* S73 */
+static void a_copy_that_would_lapse_before_all_is_here_is_kept_longer(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_reader reader;
+
+	rig_read(rig, &reader, ino, 0, BIG);
+	fetch_one_chunk(rig, ino); /* at once: its pace is not known */
+	assert_int_equal(object->extensions, 0);
+	object->expires_ms = clock_service_ms(rig->clock) + 26 * HOURS;
+	restore_find(rig->engine, ino)->rec.expires_ms = object->expires_ms;
+	clock_advance(rig->clock, 26 * HOURS - 600000);
+	memory_pump();
+	while (rig->engine->n_ops)
+		engine_turn(rig->engine, 1);
+	assert_true(rig_run(rig, rig_is_answered, &reader, HOURS));
+	assert_int_equal(reader.result, 0);
+	rig_settle(rig);
+	assert_int_equal(object->extensions, 1);
+	assert_int_equal(object->restores, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 1);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 2);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "storage").lines, 2);
+	assert_true(object->added_days > 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_running_restore_is_made_faster_and_charged_once_more),
+		TEST(a_lost_answer_to_a_faster_tier_is_looked_for),
+		TEST(a_faster_tier_that_never_arrived_is_asked_for_again),
+		TEST(a_faster_tier_nobody_can_tell_of_any_more_is_booked),
+		TEST(a_faster_tier_that_is_refused_leaves_the_restore_as_it_is),
+		TEST(somebody_elses_restore_is_not_made_faster),
+		TEST(stopped_at_any_turn_a_faster_tier_is_booked_as_paid),
+		TEST(a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that),
+		TEST(a_copy_that_would_lapse_before_all_is_here_is_kept_longer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -3,9 +3,9 @@
 #include "clock.h"
 #include "journal.h"
 #include "json.h"
+#include "page_sizes.h"
 #include "str.h"
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 
 bool ledger_is_manager(const struct config *cfg, uid_t uid, const char *names)
@@ -355,75 +355,6 @@ int ledger_open(struct mount *m, enum node_kind kind, const struct asker *who,
 	return 0;
 }
 
-/* ---- how long it is ---- */
-
-#define SIZES_MAX 16
-
-struct ledger_sizes {
-	pthread_mutex_t mu; /* all below */
-	struct size {
-		bool sees_all, is_json;
-		uid_t uid; /* unless he sees all */
-		struct pages_mark end;
-		uint64_t used; /* by `clock`; 0 free */
-	} of[SIZES_MAX];
-	uint64_t clock;
-};
-
-struct ledger_sizes *ledger_sizes_new(void)
-{
-	struct ledger_sizes *s = calloc(1, sizeof(*s));
-	if (s)
-		pthread_mutex_init(&s->mu, NULL);
-	return s;
-}
-
-void ledger_sizes_free(struct ledger_sizes *s)
-{
-	if (!s)
-		return;
-	pthread_mutex_destroy(&s->mu);
-	free(s);
-}
-
-/* With the lock. His row, or the one unused for longest, made his. */
-static struct size *size_of(struct ledger_sizes *s, const struct reader *r)
-{
-	struct size *oldest = &s->of[0];
-
-	for (size_t i = 0; i < SIZES_MAX; i++) {
-		struct size *row = &s->of[i];
-		if (row->used && row->is_json == r->is_json &&
-		    row->sees_all == r->sees_all && (r->sees_all || row->uid == r->uid))
-			return row;
-		if (row->used < oldest->used)
-			oldest = row;
-	}
-	*oldest = (struct size){ r->sees_all, r->is_json, r->uid, { 0 }, 0 };
-	return oldest;
-}
-
-static struct pages_mark size_known(struct ledger_sizes *s, const struct reader *r)
-{
-	pthread_mutex_lock(&s->mu);
-	struct size *row = size_of(s, r);
-	row->used = ++s->clock;
-	struct pages_mark end = row->end;
-	pthread_mutex_unlock(&s->mu);
-	return end;
-}
-
-static void size_keep(struct ledger_sizes *s, const struct reader *r,
-		      struct pages_mark end)
-{
-	pthread_mutex_lock(&s->mu);
-	struct size *row = size_of(s, r);
-	row->used = ++s->clock;
-	if (end.line > row->end.line)
-		row->end = end;
-	pthread_mutex_unlock(&s->mu);
-}
-
 int ledger_size(struct mount *m, enum node_kind kind, const struct asker *who,
 		uint64_t *ret)
 {
@@ -431,11 +362,6 @@ int ledger_size(struct mount *m, enum node_kind kind, const struct asker *who,
 	int r = reader_init(&reader, m, kind, who);
 	if (r < 0)
 		return r;
-	struct pages_mark end = size_known(m->ledger_sizes, &reader);
-	r = pages_measure(feed_lines, &reader, &end);
-	if (r < 0)
-		return r;
-	size_keep(m->ledger_sizes, &reader, end);
-	*ret = end.off;
-	return 0;
+	struct page_reader whose = { kind, reader.sees_all, reader.uid };
+	return page_size(m->page_sizes, &whose, feed_lines, &reader, ret);
 }

@@ -12,11 +12,6 @@
 /* Whether he manages one of the budgets that `names` lists, with a comma between. */
 bool ledger_is_manager(const struct config *cfg, uid_t uid, const char *names);
 
-/* How long it is for those who have looked lately: what is added is measured, and no more. */
-struct ledger_sizes; /* opaque */
-struct ledger_sizes *ledger_sizes_new(void);
-void ledger_sizes_free(struct ledger_sizes *s);
-
 /* NODE_LEDGER is CSV with a head, NODE_LEDGER_JSON JSON lines. What an open shows ends with the
  * newest line of then. 0 or -errno. */
 int ledger_size(struct mount *m, enum node_kind kind, const struct asker *who,

@@ -4,8 +4,8 @@
 #include "clock.h"
 #include "dir_cache.h"
 #include "known.h"
-#include "ledger.h"
 #include "open.h"
+#include "page_sizes.h"
 #include "requests.h"
 #include <unistd.h>
 
@@ -53,9 +53,9 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	m->walker = worker_new("walker", 1);
 	m->namer = worker_new("namer", 1);
 	m->known = known_new();
-	m->ledger_sizes = ledger_sizes_new();
+	m->page_sizes = page_sizes_new();
 	if (!m->opens || !m->dir_cache || !m->requests || !m->readers || !m->walker ||
-	    !m->namer || !m->known || !m->ledger_sizes)
+	    !m->namer || !m->known || !m->page_sizes)
 		return -ENOMEM;
 	*ret = steal_ptr(m);
 	return 0;
@@ -83,7 +83,7 @@ void mount_free(struct mount *m)
 	mount_end_reads(m);
 	open_table_free(m->opens);
 	known_free(m->known);
-	ledger_sizes_free(m->ledger_sizes);
+	page_sizes_free(m->page_sizes);
 	dir_cache_free(m->dir_cache);
 	requests_free(m->requests);
 	free(m->sources);

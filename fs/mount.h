@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 struct dir_cache;
-struct ledger_sizes;
+struct page_sizes;
 struct open_table;
 struct requests;
 struct fuse_session;
@@ -47,7 +47,7 @@ struct mount {
 	struct worker *walker;     /* walks subtrees */
 	struct worker *namer;      /* looks up users */
 	struct known *known;       /* what it has found */
-	struct ledger_sizes *ledger_sizes;
+	struct page_sizes *page_sizes;
 
 	/* Changing: */
 	_Atomic uint64_t next_waiter;

@@ -33,6 +33,8 @@ struct handle {
 	uint64_t poll_id;             /* names its poller to the engine; constant */
 	_Atomic uint64_t at;          /* where its last read ended, or was refused */
 	atomic_bool is_polled;        /* ever */
+	atomic_bool was_read;         /* bytes were given */
+	atomic_bool has_waited;       /* a read was not answered at once */
 };
 
 /* What one open of a sidecar shows. */

@@ -54,6 +54,10 @@ int read_open(struct mount *m, uint64_t ino, struct fuse_file_info *fi)
 
 void read_close(struct mount *m, uint64_t ino, const struct fuse_file_info *fi)
 {
+	const struct handle *h = read_handle(fi);
+
+	if (atomic_load(&h->was_read))
+		engine_used(m->engine, atomic_load(&h->has_waited));
 	poller_release(m, read_handle(fi));
 	open_handle_free(m->opens, read_handle(fi));
 	open_remove(m->opens, ino);
@@ -105,6 +109,7 @@ static void answer_data(const struct parked *p, const struct data_file *data)
 		return;
 	}
 	atomic_store(&p->handle->at, off + len);
+	atomic_store(&p->handle->was_read, true);
 	(void)fuse_reply_buf(p->req, bytes, len);
 }
 
@@ -186,6 +191,7 @@ static void park(struct parked *p)
 	struct mount *m = p->mount;
 	uint64_t id = atomic_fetch_add(&m->next_waiter, 1) + 1;
 
+	atomic_store(&p->handle->has_waited, true);
 	p->waiter.ops = &waiter_ops;
 	p->waiter.id = id;
 	p->waiter.how = (p->flags & O_NONBLOCK) ? WAIT_NEVER

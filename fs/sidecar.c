@@ -3,6 +3,7 @@
 #include "facts.h"
 #include "failed.h"
 #include "guard.h"
+#include "history.h"
 #include "ledger.h"
 #include "metrics.h"
 #include "planner.h"
@@ -123,6 +124,7 @@ static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
 }
 
 static const struct sidecar_pages ledger_pages = { ledger_size, ledger_open };
+static const struct sidecar_pages history_pages = { history_size, history_open };
 
 static const struct sidecar sidecars[] = {
 	{ NODE_STATUS, SIDECAR_OF_FILE, ".status", false, false, status_sidecar, NULL,
@@ -145,6 +147,10 @@ static const struct sidecar sidecars[] = {
 	  &ledger_pages },
 	{ NODE_LEDGER_JSON, SIDECAR_OF_ROOT, "ledger.json", false, false, NULL, NULL,
 	  &ledger_pages },
+	{ NODE_REQUESTS, SIDECAR_OF_ROOT, "requests.json", false, false, NULL, NULL,
+	  &history_pages },
+	{ NODE_USAGE, SIDECAR_OF_ROOT, "usage.json", false, false, usage_text, NULL,
+	  NULL },
 	{ NODE_STORMS, SIDECAR_OF_ROOT, "storms", false, true, storms_sidecar, NULL,
 	  NULL },
 	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL,

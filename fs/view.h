@@ -32,6 +32,8 @@ enum node_kind {
 	NODE_PLAN = 13,
 	NODE_STORMS = 14,
 	NODE_LEDGER_JSON = 15,
+	NODE_REQUESTS = 16,
+	NODE_USAGE = 17,
 	NODE_KINDS,
 };
 

@@ -18,3 +18,7 @@ void board_progress(struct source *s);
 void queue_write(struct engine *e);
 /* Before a restore leaves the engine's table. */
 void queue_leave(struct restore *r);
+
+/* ---- usage.c ---- */
+/* Every second, and at the end: what was counted goes to the journal once a minute. */
+void usage_write(struct engine *e, bool is_end);

@@ -63,6 +63,7 @@ static void sweep_fires(struct timer *t)
 
 	waiters_sweep(e, now);
 	engine_invariants(e);
+	usage_write(e, false);
 	timers_arm(&e->real, &e->sweep, now + 1000);
 }
 
@@ -141,6 +142,7 @@ void engine_end(struct engine *e)
 	asks_abandon(e);
 	restores_abandon(e);
 	waiters_abandon(e);
+	usage_write(e, true);
 }
 
 static void *engine_main(void *arg)

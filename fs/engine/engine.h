@@ -162,6 +162,9 @@ void engine_wait(struct engine *e, struct waiter *w);
  * still waits. Unknown numbers are ignored. */
 void engine_interrupt(struct engine *e, uint64_t waiter_id);
 
+/* Any thread. A handle that was read has been closed: did a read of it have to wait? */
+void engine_used(struct engine *e, bool has_waited);
+
 /* ---- requests ---- */
 
 enum ask_verb {

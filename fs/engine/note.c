@@ -5,6 +5,7 @@
 #include "notes.h"
 #include "private.h"
 #include "steps.h"
+#include "subtree.h"
 #include <errno.h>
 
 /* The journal could not be written: try again, money is waiting. */
@@ -84,6 +85,7 @@ static bool heads_line(struct restore *r, struct cost_line *ret)
 static void note_free(struct note *n)
 {
 	free(n->step.charges);
+	free(n->step.path);
 	free(n);
 }
 
@@ -147,6 +149,15 @@ static void *must_alloc(size_t n, size_t size)
 	return p;
 }
 
+/* As it is called now: a refresh may take its name away. NULL where that is not known. */
+static char *path_of(const struct restore *r)
+{
+	char path[SUBTREE_PATH_MAX];
+
+	subtree_path(r->engine, r->ino, path);
+	return strdup(path);
+}
+
 static void note(struct restore *r, const struct cost_line *lines, size_t n,
 		 const char *remote_id, bool is_end)
 {
@@ -157,6 +168,7 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 	note->engine = r->engine;
 	note->restore = r;
 	note->is_end = is_end;
+	note->step.path = is_end ? path_of(r) : NULL;
 	note->again.fire = note_again;
 	note->step.rec = r->rec;
 	struct charge *charges = must_alloc(n + 1, sizeof(*charges));

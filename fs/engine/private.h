@@ -12,7 +12,7 @@
  *	transfers.h  ranges into chunks into the store   transfer.c fetch_queue.c prove.c
  *	wave.h       recall-ahead                        wave.c
  *	sources.h    catalogs                            source.c saved.c report.c meter.c
- *	board.h      what others may look at             board.c queue.c
+ *	board.h      what others may look at             board.c queue.c usage.c
  *
  * Pure, and without these records: restore.h, guard.h, policy.h, storm.h, plan.h, range.h, ahead.h.
  *
@@ -262,6 +262,9 @@ struct engine {
 	size_t n_transfers;
 	uint64_t promised_bytes; /* of the cache, to all that is under way */
 	uint32_t noise;
+	_Atomic uint64_t used[2]; /* handles read, by whether they had to wait */
+	uint64_t used_written[2]; /* of these, what the journal was told */
+	int64_t used_due_ms;      /* real: when it is told next */
 
 	/* Lock: a leaf. Protects what follows and each source's `status` and `is_settled`. */
 	pthread_mutex_t board_mu;

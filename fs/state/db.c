@@ -215,6 +215,25 @@ int db_delete(MDB_txn *txn, MDB_dbi dbi, MDB_val key)
 	return r == -ENOENT ? 0 : r;
 }
 
+int db_last_number(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret)
+{
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key = { 0 }, val = { 0 };
+	int r = db_cursor(txn, dbi, &c);
+	if (r == 0)
+		r = db_move(c, &key, &val, MDB_LAST);
+	if (r == -ENOENT) {
+		*ret = 0;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (key.mv_size != 8)
+		return -EBADMSG;
+	*ret = key_get_u64(key.mv_data);
+	return 0;
+}
+
 int db_get_number(MDB_txn *txn, MDB_dbi dbi, const char *key, uint64_t fallback,
 		  uint64_t *ret)
 {

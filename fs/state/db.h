@@ -35,6 +35,8 @@ enum db_kind {
 	KIND_REQUEST = 17,
 	KIND_CHARGE = 18,
 	KIND_BUDGET = 19,
+	KIND_EVENT = 20,
+	KIND_USAGE = 21,
 	KIND_ENTRY = 32,
 	KIND_SOURCE = 33,
 	KIND_FILL = 48,
@@ -94,6 +96,9 @@ int db_put(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val val);
 int db_put_record(MDB_txn *txn, MDB_dbi dbi, MDB_val key, struct buf *b);
 /* 0 also when it was not there. */
 int db_delete(MDB_txn *txn, MDB_dbi dbi, MDB_val key);
+
+/* The last key of a table whose keys are numbers; 0 if it is empty. */
+int db_last_number(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret);
 
 /* Counters: absent is `fallback`. */
 int db_get_number(MDB_txn *txn, MDB_dbi dbi, const char *key, uint64_t fallback,

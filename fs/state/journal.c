@@ -29,25 +29,6 @@ static int draws_check(const struct budget_draw *draws, size_t n)
 	return 0;
 }
 
-static int last_key(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret)
-{
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
-	int r = db_cursor(txn, dbi, &c);
-	if (r == 0)
-		r = db_move(c, &key, &val, MDB_LAST);
-	if (r == -ENOENT) {
-		*ret = 0;
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	if (key.mv_size != 8)
-		return -EBADMSG;
-	*ret = key_get_u64(key.mv_data);
-	return 0;
-}
-
 static int newest_put(struct journal *j, MDB_txn *txn, uint64_t ino, uint64_t id)
 {
 	_buf_ struct buf b;
@@ -110,7 +91,7 @@ static int reserve_number(struct journal *j, MDB_txn *txn, const struct reserve_
 	int r;
 
 	if (!op->rec.id || op->replaces) {
-		r = last_key(txn, j->request, &last);
+		r = db_last_number(txn, j->request, &last);
 		if (r == 0)
 			*ret = last + 1;
 		return r;
@@ -267,6 +248,9 @@ static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 	row.rec.reserved_files = old.reserved_files + (uint64_t)moved.reserved_files;
 	row.rec.charged = old.charged + total;
 	r = request_put(j, txn, &row);
+	if (r == 0 && is_final && !request_is_final(old.state) &&
+	    request_budget_files(&old))
+		r = event_ended(j, txn, &row.rec, op->path);
 	if (r == 0)
 		op->rec = row.rec;
 	return r;
@@ -277,6 +261,7 @@ void step_op_free(struct step_op *op)
 	if (!op)
 		return;
 	free(op->charges);
+	free(op->path);
 	free(op);
 }
 
@@ -349,6 +334,7 @@ int journal_open(const char *dir, uint64_t map_bytes, struct journal **ret)
 		{ "meta", &j->meta },     { "request", &j->request },
 		{ "newest", &j->newest }, { "open", &j->open },
 		{ "ledger", &j->ledger }, { "budget", &j->budget },
+		{ "event", &j->event },   { "usage", &j->usage },
 	};
 	int r = db_open(&j->db, dir, "journal", map_bytes, tables, ARRAY_SIZE(tables));
 	if (r < 0) {

@@ -191,6 +191,8 @@ struct step_op {
 	struct charge *charges; /* owned: freed with the operation by step_op_free() */
 	size_t n_charges;
 	bool is_counted; /* something of the file itself is paid */
+	char *path; /* owned likewise; of the file, where the state is final: for the event that
+		       is written with it (journal_event.h); may be NULL */
 };
 void journal_step_post(struct journal *j, struct step_op *op);
 void step_op_free(struct step_op *op);

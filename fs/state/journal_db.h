@@ -20,6 +20,10 @@ struct journal {
 	MDB_dbi ledger;
 	/* budget key -> spent, reserved */
 	MDB_dbi budget;
+	/* event's number -> event */
+	MDB_dbi event;
+	/* day -> usage */
+	MDB_dbi usage;
 	struct writer *writer;
 };
 
@@ -44,6 +48,12 @@ bool request_is_final(enum request_state s);
 
 /* Gives the charge its number and writes it. */
 int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge);
+
+/* ---- journal_event.c ---- */
+
+/* `rec` has ended. `path` may be NULL. */
+int event_ended(struct journal *j, MDB_txn *txn, const struct request *rec,
+		const char *path);
 
 /* ---- journal_budget.c ---- */
 

@@ -355,18 +355,13 @@ int journal_each_failed(struct journal *j, size_t most,
 int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
 {
 	_buf_ struct buf b;
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
 	uint8_t seq[8];
-	buf_init(&b, DB_VALUE_MAX);
-	int r = db_cursor(txn, j->ledger, &c);
-	if (r == 0)
-		r = db_move(c, &key, &val, MDB_LAST);
-	if (r < 0 && r != -ENOENT)
+	uint64_t last;
+	int r = db_last_number(txn, j->ledger, &last);
+	if (r < 0)
 		return r;
-	if (r == 0 && key.mv_size != 8)
-		return -EBADMSG;
-	charge->seq = r == 0 ? key_get_u64(key.mv_data) + 1 : 1;
+	buf_init(&b, DB_VALUE_MAX);
+	charge->seq = last + 1;
 	key_put_u64(seq, charge->seq);
 
 	record_begin(&b, KIND_CHARGE, DB_VERSION);
@@ -471,17 +466,6 @@ int journal_each_charge(struct journal *j, uint64_t after,
 int journal_last_charge(struct journal *j, uint64_t *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
 	int r = db_read(&j->db, &txn);
-	if (r == 0)
-		r = db_cursor(txn, j->ledger, &c);
-	if (r == 0)
-		r = db_move(c, &key, &val, MDB_LAST);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (r == 0 && key.mv_size != 8)
-		return -EBADMSG;
-	*ret = r == 0 ? key_get_u64(key.mv_data) : 0;
-	return 0;
+	return r < 0 ? r : db_last_number(txn, j->ledger, ret);
 }

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "journal_event.h"
+#include "journal_db.h"
+#include "str.h"
+
+/* ---- events ---- */
+
+static enum event_kind event_of(enum request_state state)
+{
+	return state == REQUEST_DONE     ? EVENT_DONE
+	       : state == REQUEST_FAILED ? EVENT_FAILED
+					 : EVENT_CANCELLED;
+}
+
+int event_ended(struct journal *j, MDB_txn *txn, const struct request *rec,
+		const char *path)
+{
+	_buf_ struct buf b;
+	uint8_t key[8];
+	uint64_t last;
+	size_t len = path ? strlen(path) : 0;
+
+	int r = db_last_number(txn, j->event, &last);
+	if (r < 0)
+		return r;
+	if (len >= EVENT_PATH_MAX)
+		path += len - (EVENT_PATH_MAX - 1);
+	buf_init(&b, DB_VALUE_MAX);
+	key_put_u64(key, last + 1);
+	record_begin(&b, KIND_EVENT, DB_VERSION);
+	record_u64(&b, last + 1);
+	record_u8(&b, (uint8_t)event_of(rec->state));
+	record_i64(&b, rec->ended_ms);
+	record_u64(&b, rec->id);
+	record_str(&b, path);
+	return db_put_record(txn, j->event, db_val(key, sizeof(key)), &b);
+}
+
+static int event_decode(MDB_val key, MDB_val val, struct event *ret)
+{
+	struct record rec;
+	int r = record_open(&rec, val.mv_data, val.mv_size, KIND_EVENT, DB_VERSION);
+	if (r < 0)
+		return r;
+	ret->seq = record_get_u64(&rec);
+	ret->kind = record_get_u8(&rec);
+	ret->time_ms = record_get_i64(&rec);
+	ret->request_id = record_get_u64(&rec);
+	record_get_str(&rec, ret->path, sizeof(ret->path));
+	if (rec.err)
+		return rec.err;
+	return key.mv_size == 8 && key_get_u64(key.mv_data) == ret->seq ? 0 : -EBADMSG;
+}
+
+int journal_each_event(struct journal *j, uint64_t after,
+		       int (*each)(void *arg, const struct event *e), void *arg)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *c = NULL;
+	uint8_t from[8] = { 0 };
+	MDB_val key = db_val(from, sizeof(from)), val = { 0 };
+	struct event event;
+
+	key_put_u64(from, after == UINT64_MAX ? after : after + 1);
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, j->event, &c);
+	if (r < 0)
+		return r;
+	r = db_move(c, &key, &val, MDB_SET_RANGE);
+	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+		r = event_decode(key, val, &event);
+		if (r == 0)
+			r = each(arg, &event);
+		if (r != 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+int journal_last_event(struct journal *j, uint64_t *ret)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	int r = db_read(&j->db, &txn);
+	return r < 0 ? r : db_last_number(txn, j->event, ret);
+}
+
+/* ---- what the cache was worth ---- */
+
+static int usage_decode(struct record *rec, struct usage *ret)
+{
+	struct usage u = { .day = record_get_u32(rec) };
+	u.from_cache = record_get_u64(rec);
+	u.waited = record_get_u64(rec);
+	if (!rec->err)
+		*ret = u;
+	return rec->err;
+}
+
+static int usage_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	struct journal *j = target;
+	struct usage_op *op = container_of(base, struct usage_op, op);
+	struct usage u = { .day = op->by.day };
+	struct record rec;
+	_buf_ struct buf b;
+	uint8_t key[8];
+
+	buf_init(&b, DB_VALUE_MAX);
+	key_put_u64(key, u.day);
+	int r = db_get_record(txn, j->usage, db_val(key, sizeof(key)), KIND_USAGE, &rec);
+	if (r == 0)
+		r = usage_decode(&rec, &u);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	record_begin(&b, KIND_USAGE, DB_VERSION);
+	record_u32(&b, u.day);
+	record_u64(&b, u.from_cache + op->by.from_cache);
+	record_u64(&b, u.waited + op->by.waited);
+	return db_put_record(txn, j->usage, db_val(key, sizeof(key)), &b);
+}
+
+static const struct op_kind usage_kind = { .apply = usage_apply };
+
+void journal_usage_post(struct journal *j, struct usage_op *op)
+{
+	writer_post(j->writer, &usage_kind, &op->op);
+}
+
+int journal_each_usage(struct journal *j, int (*each)(void *arg, const struct usage *u),
+		       void *arg)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key = { 0 }, val = { 0 };
+
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, j->usage, &c);
+	if (r < 0)
+		return r;
+	r = db_move(c, &key, &val, MDB_FIRST);
+	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+		struct record rec;
+		struct usage u;
+		r = record_open(&rec, val.mv_data, val.mv_size, KIND_USAGE, DB_VERSION);
+		if (r == 0)
+			r = usage_decode(&rec, &u);
+		if (r == 0)
+			r = each(arg, &u);
+		if (r != 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}

@@ -44,6 +44,10 @@ static const struct flag {
 	{ 'e', "endpoint", "URL", "of another service than Amazon's own" },
 	{ 'P', "profile", "NAME", "AWS profile, with --api; else the usual chain" },
 	{ 'A', "api", NULL, "ask GetProducts, which needs credentials" },
+	{ 'm', "month", "MONTH", "2026-10; else the one before this" },
+	{ 'k', "by", "WHAT", "group (else), user, project, source, tier or program" },
+	{ 'v', "csv", NULL, "print comma-separated lines" },
+	{ 'H', "html", "FILE", "write a page with charts; -: to standard output" },
 	{ 'o', "older", "TIME", "what counts as old; else 365d" },
 	{ 'h', "help", NULL, "this text" },
 };
@@ -102,6 +106,27 @@ static bool flag_find_apply(int letter, const char *value, struct settings *set)
 	set->is_clash = set->is_clash || letter == 'C';
 	set->is_null = set->is_null || letter == '0';
 	return letter == 'C' || letter == '0';
+}
+
+/* What `report` shows. True if the letter is one of its. */
+static bool flag_report_apply(int letter, const char *value, struct settings *set)
+{
+	const struct {
+		int letter;
+		const char **to;
+	} rows[] = {
+		{ 'm', &set->month },
+		{ 'k', &set->by },
+		{ 'H', &set->html },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].letter == letter) {
+			*rows[i].to = value;
+			return true;
+		}
+	set->is_csv = set->is_csv || letter == 'v';
+	return letter == 'v';
 }
 
 /* Words of a tier are the mount's to judge: a new one needs no new command. */
@@ -167,7 +192,8 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 			return value_refuse(verb, f, value);
 		return 0;
 	default:
-		if (flag_find_apply(f->letter, value, set))
+		if (flag_find_apply(f->letter, value, set) ||
+		    flag_report_apply(f->letter, value, set))
 			return 0;
 		help_print(verb);
 		return 1;
@@ -251,7 +277,7 @@ int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *r
 	}
 	static char here[] = ".", *in_here[] = { here };
 	size_t n = (size_t)(argc - optind);
-	bool is_here = (set.is_retry || set.bill) && n == 0;
+	bool is_here = (set.is_retry || set.bill || verb->is_optional) && n == 0;
 	if (!is_here && paths_check(verb, &set, n) < 0)
 		return -EINVAL;
 	*ret_set = set;

@@ -42,6 +42,9 @@ struct settings {
 	bool is_api;
 	const char *bill; /* correct: an export; NULL: one amount */
 	bool is_yes;
+	/* report; NULL: the default */
+	const char *month, *by, *html;
+	bool is_csv;
 };
 
 struct verb {
@@ -53,6 +56,7 @@ struct verb {
 	const char *paths;   /* "PATH..." */
 	const char *more;    /* what else its own help says, with an example */
 	bool is_single;      /* exactly one path */
+	bool is_optional;    /* without a path: the current directory */
 };
 
 int status_run(const struct settings *set, char **paths, size_t n);
@@ -66,6 +70,7 @@ int evict_run(const struct settings *set, char **paths, size_t n);
 int top_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);
 int plan_run(const struct settings *set, char **paths, size_t n);
+int report_run(const struct settings *set, char **paths, size_t n);
 int prices_run(const struct settings *set, char **paths, size_t n);
 
 /* Reads the options of `verb` (argv[0] is its name). 0 and settings and paths, or -EINVAL after

@@ -112,6 +112,20 @@ int files_dir(const char *path, char **ret)
 	return 0;
 }
 
+void files_root(char *dir)
+{
+	for (;;) {
+		char *slash = strrchr(dir, '/');
+		if (!slash || slash == dir)
+			return;
+		*slash = '\0';
+		if (dir_is_ours(dir))
+			continue;
+		*slash = '/';
+		return;
+	}
+}
+
 /* An unreadable listing: a source whose first catalog is on its way, or an error. */
 static void dir_fail(struct walk *w, const char *real, const char *shown, int r)
 {

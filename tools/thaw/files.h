@@ -50,6 +50,10 @@ bool dir_is_ours(const char *dir);
  * -errno. */
 int files_dir(const char *path, char **ret);
 
+/* Cuts `dir` (a real path) where the mount begins: at the topmost directory above it that is of a
+ * thawfs mount. */
+void files_root(char *dir);
+
 /* Reads DIR/.thaw/NAME at most BUF_TEXT_MAX long; 0 or -errno. */
 int sidecar_read(const char *dir, const char *name, const char *suffix, struct buf *out);
 /* Writes one line; 0 or -errno (what the daemon answered). */

@@ -139,6 +139,19 @@ static const struct verb verbs[] = {
 		true,
 	},
 	{
+		"report",
+		report_run,
+		"what a month has cost and brought, by group, user, project, ...",
+		"mkHvj",
+		"[DIR]",
+		"A table; --csv and --json for programs; --html is a page with charts in one\n"
+		"file, which needs nothing else and can be mailed or printed. Of others' lines\n"
+		"administrators see all, managers those of their budgets.\n\n"
+		"example: thaw report --month 2026-10 --html october.html /mnt/archive\n",
+		true,
+		true,
+	},
+	{
 		"refresh",
 		refresh_run,
 		"ask the service again what files there are",

@@ -35,21 +35,6 @@ struct planning {
 
 /* ---- asking ---- */
 
-/* The topmost directory above `dir` that is of the same mount: cuts `dir` there. */
-static void root_find(char *dir)
-{
-	for (;;) {
-		char *slash = strrchr(dir, '/');
-		if (!slash || slash == dir)
-			return;
-		*slash = '\0';
-		if (dir_is_ours(dir))
-			continue;
-		*slash = '/';
-		return;
-	}
-}
-
 static struct question *question_of(struct planning *p, const char *dir)
 {
 	for (struct question *q = p->first; q; q = q->next) {
@@ -65,7 +50,7 @@ static struct question *question_of(struct planning *p, const char *dir)
 		free(q);
 		return NULL;
 	}
-	root_find(q->root);
+	files_root(q->root);
 	buf_init(&q->text, QUERY_MAX);
 	if (p->set->tier)
 		buf_printf(&q->text, "tier=%s\n", p->set->tier);

@@ -162,25 +162,6 @@ static int queue_read(const char *dir, struct top *t)
 	return r;
 }
 
-/* Shortens `dir` to where the mount's queue is. 0 or -errno. */
-static int root_find(char *dir)
-{
-	for (;;) {
-		FILE *f = NULL;
-		int r = queue_open(dir, &f);
-		if (r == 0) {
-			(void)fclose(f);
-			return 0;
-		}
-		char *slash = strrchr(dir, '/');
-		if (r != -ENOENT || !slash || slash == dir)
-			return r;
-		*slash = '\0';
-		if (!dir_is_ours(dir))
-			return r;
-	}
-}
-
 /* ---- showing ---- */
 
 /* Those somebody waits for, who waits longest first; then what comes first. */
@@ -323,10 +304,11 @@ int top_run(const struct settings *set, char **paths, size_t n)
 	(void)n;
 	if (files_dir(paths[0], &dir) < 0)
 		return EXIT_FAILED;
-	int r = root_find(dir);
-	if (r == 0 && !set->is_json && is_terminal(STDOUT_FILENO))
+	files_root(dir);
+	int r;
+	if (!set->is_json && is_terminal(STDOUT_FILENO))
 		r = top_watch(dir);
-	else if (r == 0)
+	else
 		r = top_once(dir, set->is_json);
 	if (r < 0) {
 		fprintf(stderr, "thaw: %s: %s\n", paths[0],

@@ -151,6 +151,18 @@ void backend_close(struct backend *b)
 	free(b);
 }
 
+void backend_look(const struct backend *b, struct backend_seen *ret)
+{
+	const struct site *site = b->ops->site ? b->ops->site(b) : NULL;
+
+	*ret = (struct backend_seen){ .has_skew = site && site->has_seen_skew };
+	if (!site)
+		return;
+	ret->skew_ms = site->seen_skew_ms;
+	snprintf(ret->credentials, sizeof(ret->credentials), "%s",
+		 site->creds ? creds_origin(site->creds) : "");
+}
+
 /* "https://HOST:PORT/" without scheme, port and path. */
 static void host_only(struct buf *out, const char *endpoint)
 {
@@ -189,6 +201,7 @@ void backend_start(struct backend *b, struct backend_call *c)
 	c->proof = (struct proof_offer){ .kind = DIGEST_NONE };
 	c->job_off = c->job_len = 0;
 	c->has_tree_hash = false;
+	c->wiring = WIRING_UNKNOWN;
 	c->request_id[0] = '\0';
 	c->operation = "";
 	c->requests = 0;

@@ -119,13 +119,23 @@ enum backend_verb {
 	BACKEND_FIND, /* what is the object's state now, is a restore under way: by anyone */
 	BACKEND_RESTORE, /* ask for a restore: paid */
 	BACKEND_PROBE,   /* how is the restore `token` doing */
+	BACKEND_WIRING,  /* who is told when a restore ends: no object */
 	BACKEND_FETCH,   /* bytes [off, off + len) of the restored range */
+};
+
+/* Whether the service tells anybody of restores that have ended. */
+enum backend_wiring {
+	WIRING_UNKNOWN,
+	WIRING_NONE,     /* nobody is told of anything */
+	WIRING_OTHER,    /* of other things */
+	WIRING_RESTORES, /* of restores */
 };
 
 #define RESTORE_TOKEN_MAX 256
 #define RESTORE_TAG_MAX   96
 
 struct backend;
+struct site;
 
 /* One call. Zero-initialise, fill the first part, keep it alive until `done`. */
 struct backend_call {
@@ -174,7 +184,8 @@ struct backend_call {
 	 * brings. */
 	bool has_tree_hash;
 	struct node_hash tree_hash;
-	char request_id[80]; /* of the last answer, for the ledger */
+	enum backend_wiring wiring; /* WIRING */
+	char request_id[80];        /* of the last answer, for the ledger */
 	/* For metering, filled on failure too: what was sent, as the API names it, how often, and
 	 * the body bytes of its successful answers received. */
 	const char *operation;
@@ -210,6 +221,8 @@ struct backend_ops {
 	void (*close)(struct backend *b);
 	void (*call)(struct backend *b, struct backend_call *c);
 	void (*cancel)(struct backend *b, struct backend_call *c);
+	/* Where its requests go; NULL: not over HTTP. */
+	struct site *(*site)(const struct backend *b);
 };
 
 struct backends;
@@ -244,6 +257,14 @@ int backend_open(struct backends *bs, const struct backend_cfg *cfg, struct back
 		 struct buf *err);
 void backend_close(struct backend *b);
 DEFINE_CLEANUP(struct backend, backend_close)
+
+/* What its last requests have shown. */
+struct backend_seen {
+	char credentials[256]; /* where they came from, for people; "": nowhere yet */
+	bool has_skew;
+	int64_t skew_ms; /* the service's clock minus the machine's */
+};
+void backend_look(const struct backend *b, struct backend_seen *ret);
 
 /* The stable name of what a URL points at, for identities: "glacier://us-east-1/photos",
  * "s3://bucket" (no prefix), with "@HOST" (no port) behind it for an endpoint of its own. */

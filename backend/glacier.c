@@ -63,6 +63,39 @@ static int check_answered(struct op *op)
 	return 0;
 }
 
+static int wiring_ask(struct op *op)
+{
+	return path_set(op, "/notification-configuration", "", "");
+}
+
+/* {"SNSTopic":"...","Events":["ArchiveRetrievalCompleted",...]} (AWS protocol reference 1.10, 2026-09) */
+static int wiring_answered(struct op *op)
+{
+	struct json_object *list;
+	size_t n;
+
+	_cleanup_(json_freep) struct json_object *doc =
+		json_parse(op->x.answer.data ? op->x.answer.data : "", op->x.answer.len);
+	if (!doc || json_array(doc, "Events", &list, &n) < 0)
+		return bad_answer(op, "GetVaultNotifications answered without Events");
+	op->call->wiring = WIRING_OTHER;
+	for (size_t i = 0; i < n; i++) {
+		const char *event = json_text(json_at(list, i));
+		if (event && streq(event, "ArchiveRetrievalCompleted"))
+			op->call->wiring = WIRING_RESTORES;
+	}
+	return 0;
+}
+
+/* A vault without any is answered like one that is not there: CHECK tells which. */
+static int wiring_refused(struct op *op, int r)
+{
+	if (op->x.fault.kind != FAULT_NOT_FOUND)
+		return r;
+	op->call->wiring = WIRING_NONE;
+	return 0;
+}
+
 static int walk_ask(struct op *op)
 {
 	buf_reset(&op->x.query);
@@ -234,6 +267,8 @@ static const struct op_verb verbs[] = {
 			    probe_refused },
 	[BACKEND_FETCH] = { "GetJobOutput", false, fetch_ask, op_fetch_answered,
 			    fetch_refused },
+	[BACKEND_WIRING] = { "GetVaultNotifications", false, wiring_ask, wiring_answered,
+			     wiring_refused },
 };
 
 static void glacier_op(struct backend *b, struct backend_call *c)
@@ -344,6 +379,11 @@ static void glacier_close(struct backend *b)
 	free(g);
 }
 
+static struct site *glacier_site(const struct backend *b)
+{
+	return &((struct glacier *)b->priv)->site;
+}
+
 const struct backend_ops glacier_ops = {
 	.scheme = "glacier",
 	.catalog_is_job = true,
@@ -353,4 +393,5 @@ const struct backend_ops glacier_ops = {
 	.close = glacier_close,
 	.call = glacier_call,
 	.cancel = glacier_cancel,
+	.site = glacier_site,
 };

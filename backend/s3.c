@@ -199,6 +199,24 @@ static int fetch_ask(struct op *op)
 }
 
 /* BACKEND_LIST is more than one call: s3_list.c. */
+static int wiring_ask(struct op *op)
+{
+	buf_reset(&op->x.query);
+	buf_puts(&op->x.query, "notification=");
+	return s3_path_set(op, "");
+}
+
+static int wiring_answered(struct op *op)
+{
+	const struct buf *answer = &op->x.answer;
+
+	if (s3_wiring_parse(answer->data ? answer->data : "", answer->len,
+			    &op->call->wiring) == 0)
+		return 0;
+	return exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
+			     "a bucket's notifications were answered by something else");
+}
+
 const struct op_verb s3_verbs[] = {
 	[BACKEND_CHECK] = { "ListObjectsV2", false, s3_check_ask, s3_check_answered,
 			    NULL },
@@ -207,6 +225,8 @@ const struct op_verb s3_verbs[] = {
 			      restore_refused },
 	[BACKEND_PROBE] = { "HeadObject", false, find_ask, find_answered, NULL },
 	[BACKEND_FETCH] = { "GetObject", false, fetch_ask, op_fetch_answered, NULL },
+	[BACKEND_WIRING] = { "GetBucketNotificationConfiguration", false, wiring_ask,
+			     wiring_answered, NULL },
 };
 
 static void probe_head(struct backend *b, struct backend_call *c)
@@ -383,6 +403,11 @@ static void s3_close(struct backend *b)
 	free(s);
 }
 
+static struct site *s3_site(const struct backend *b)
+{
+	return &((struct s3 *)b->priv)->site;
+}
+
 const struct backend_ops s3_ops = {
 	.scheme = "s3",
 	.catalog_is_job = false,
@@ -392,4 +417,5 @@ const struct backend_ops s3_ops = {
 	.close = s3_close,
 	.call = s3_call,
 	.cancel = s3_cancel,
+	.site = s3_site,
 };

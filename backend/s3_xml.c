@@ -253,6 +253,66 @@ int s3_list_parse(const char *data, size_t len, struct s3_page *ret,
 	return pass_run(&p, data, len);
 }
 
+/* <Event> of each target, and <EventBridgeConfiguration>, which is told of everything (AWS protocol
+ * reference 3.1, 2026-09). */
+static int wiring_end(struct pass *p, const char *name, const char *parent)
+{
+	enum backend_wiring *wiring = p->arg;
+	bool is_bridge = p->depth == 1 && streq(name, "EventBridgeConfiguration");
+
+	(void)parent;
+	if (is_bridge || (p->depth == 2 && streq(name, "Event") &&
+			  str_after(text_of(p), "s3:ObjectRestore:")))
+		*wiring = WIRING_RESTORES;
+	else if (p->depth == 1 && *wiring == WIRING_NONE)
+		*wiring = WIRING_OTHER;
+	return 0;
+}
+
+static int wiring_begin(struct pass *p, const char *name)
+{
+	return p->depth == 1 && !streq(name, "NotificationConfiguration") ? -EBADMSG : 0;
+}
+
+int s3_wiring_parse(const char *data, size_t len, enum backend_wiring *ret)
+{
+	enum backend_wiring wiring = WIRING_NONE;
+	struct pass p = { .begin = wiring_begin, .end = wiring_end, .arg = &wiring };
+
+	int r = pass_run(&p, data, len);
+	if (r == 0)
+		*ret = wiring;
+	return r;
+}
+
+struct text_pass {
+	const char *name;
+	char *text;
+	size_t room;
+	bool is_found;
+};
+
+static int text_end(struct pass *p, const char *name, const char *parent)
+{
+	struct text_pass *t = p->arg;
+
+	(void)parent;
+	if (t->is_found || !streq(name, t->name))
+		return 0;
+	snprintf(t->text, t->room, "%s", text_of(p));
+	t->is_found = true;
+	return 0;
+}
+
+int s3_xml_text(const char *data, size_t len, const char *name, char *ret, size_t room)
+{
+	struct text_pass t = { .name = name, .text = ret, .room = room };
+	struct pass p = { .end = text_end, .arg = &t };
+
+	int r = pass_run(&p, data, len);
+	return r < 0 || t.is_found ? r : -ENOENT;
+}
+
 /* The text of a member of <Error>, by name. */
 static int error_end(struct pass *p, const char *name, const char *parent)
 {

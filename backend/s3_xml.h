@@ -28,6 +28,13 @@ struct s3_list_taker {
 int s3_list_parse(const char *data, size_t len, struct s3_page *ret,
 		  const struct s3_list_taker *taker);
 
+/* NotificationConfiguration. 0, -EBADMSG or -ENOMEM. */
+int s3_wiring_parse(const char *data, size_t len, enum backend_wiring *ret);
+
+/* The text of the first element `name`, whatever it is in, cut to fit; -ENOENT: there is none. 0,
+ * -EBADMSG or -ENOMEM. */
+int s3_xml_text(const char *data, size_t len, const char *name, char *ret, size_t room);
+
 /* An <Error> document; another root leaves `ret` as it is. */
 void s3_error_parse(const char *data, size_t len, struct site_error *ret);
 

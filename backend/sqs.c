@@ -10,6 +10,9 @@
 /* AWS protocol reference 3.4 (2026-09): ten messages at a time, twenty seconds at most. */
 #define RECEIVE_WORDS \
 	",\"MaxNumberOfMessages\":10,\"WaitTimeSeconds\":20,\"VisibilityTimeout\":60}"
+/* Seen by others again at once. */
+#define LOOK_WORDS \
+	",\"MaxNumberOfMessages\":1,\"WaitTimeSeconds\":0,\"VisibilityTimeout\":0}"
 #define MESSAGES_MAX 10
 /* Ten bodies of 1 MiB, and as JSON strings. */
 #define ANSWER_MAX ((size_t)24 << 20)
@@ -27,6 +30,7 @@ struct sqs {
 	int64_t asked_ms; /* real */
 	unsigned int failures;
 	bool is_working;
+	bool is_looking; /* sqs_look() waits */
 };
 
 static void receive(struct sqs *q);
@@ -309,6 +313,26 @@ void sqs_stop(struct sqs *q)
 	http_timer_disarm(q->site.http, &q->again);
 	ask_end(q);
 	q->is_working = false;
+}
+
+static void looked(struct exchange *x)
+{
+	sqs_of(x)->is_looking = false;
+}
+
+int sqs_look(struct sqs *q, struct fault *ret)
+{
+	ask_begin(q, "AmazonSQS.ReceiveMessage");
+	buf_puts(&q->x.body, LOOK_WORDS);
+	q->x.done = looked;
+	q->is_looking = true;
+	exchange_start(&q->x);
+	while (q->is_looking)
+		http_wait(q->site.http, 1000);
+	int r = q->x.result;
+	*ret = q->x.fault;
+	ask_end(q);
+	return r;
 }
 
 bool sqs_is_working(const struct sqs *q)

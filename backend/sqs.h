@@ -41,5 +41,8 @@ void sqs_close(struct sqs *q);
 /* Reads until it is stopped. */
 void sqs_start(struct sqs *q);
 void sqs_stop(struct sqs *q);
+/* Before sqs_start(): is it there, may we read it? One message is looked at and left where it is.
+ * Runs the loop until that is known. 0 or -errno with its fault. A paid request. */
+int sqs_look(struct sqs *q, struct fault *ret);
 /* The last thing it was asked it answered. */
 bool sqs_is_working(const struct sqs *q);

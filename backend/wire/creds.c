@@ -192,7 +192,8 @@ static int plan(struct creds *c, struct buf *err)
 static void give(const struct creds *c, struct creds_key *ret)
 {
 	*ret = (struct creds_key){ c->found.id, c->found.secret, c->found.token,
-				   c->has_plan ? c->plan.values[PLAN_ORIGIN] : "" };
+				   c->has_plan ? c->plan.values[PLAN_ORIGIN] : "",
+				   c->found.expires_ms };
 }
 
 /* What an instance serves may be stale while its own service is down: better than nothing. */
@@ -241,8 +242,14 @@ int creds_get(struct creds *c, struct creds_key *ret, struct buf *err)
 		return fetched_get(c, ret, err);
 	*ret = (struct creds_key){ c->plan.values[PLAN_ID], c->plan.values[PLAN_SECRET],
 				   c->plan.values[PLAN_TOKEN],
-				   c->plan.values[PLAN_ORIGIN] };
+				   c->plan.values[PLAN_ORIGIN], 0 };
 	return 0;
+}
+
+const char *creds_origin(const struct creds *c)
+{
+	return c->has_plan && c->plan.values[PLAN_ORIGIN] ? c->plan.values[PLAN_ORIGIN]
+							  : "";
 }
 
 void creds_wait(struct creds *c, struct creds_waiter *w)

@@ -26,6 +26,7 @@ struct creds_key {
 	const char *token; /* session token, NULL if none */
 	const char *
 		origin; /* for people: "environment", "/root/.aws/credentials [default]" */
+	int64_t expires_ms; /* UTC; 0: never, or nobody says */
 };
 
 /* Who waits for credentials that are being fetched; embedded in its owner. */
@@ -56,6 +57,10 @@ int creds_get(struct creds *c, struct creds_key *ret, struct buf *err);
 void creds_wait(struct creds *c, struct creds_waiter *w);
 /* Also where it does not wait. */
 void creds_unwait(struct creds_waiter *w);
+
+/* Where the last ones came from, for people: borrowed until the next call; "": none yet. Looks at
+ * nothing. */
+const char *creds_origin(const struct creds *c);
 
 /* The service said the credentials have expired: look everything up anew at the next get. */
 void creds_expire(struct creds *c);

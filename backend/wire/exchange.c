@@ -252,12 +252,24 @@ static void broken(struct exchange *x, const struct http_result *res)
 	finish(x, r);
 }
 
+static void skew_see(struct exchange *x)
+{
+	const char *date = exchange_answer_header(x, "date");
+	int64_t server_ms;
+
+	if (!date || time_parse_http(date, &server_ms) < 0)
+		return;
+	x->site->seen_skew_ms = server_ms - utc_ms();
+	x->site->has_seen_skew = true;
+}
+
 static void on_done(void *arg, const struct http_result *res)
 {
 	struct exchange *x = arg;
 	struct site_error e = { .code = "" };
 
 	x->transfer = NULL;
+	skew_see(x);
 	if (x->stop) {
 		finish(x, x->stop);
 		return;

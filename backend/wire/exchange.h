@@ -31,9 +31,11 @@ struct site {
 	int path_mode;       /* sigv4.h */
 	bool is_hash_sent;   /* S3: x-amz-content-sha256 */
 	char region[64];
-	char host[320];   /* as in the Host header, port included */
-	char origin[340]; /* "https://HOST" */
-	int64_t skew_ms;  /* service's clock minus ours, once it was seen to matter */
+	char host[320];       /* as in the Host header, port included */
+	char origin[340];     /* "https://HOST" */
+	int64_t skew_ms;      /* service's clock minus ours, once it was seen to matter */
+	int64_t seen_skew_ms; /* the same, of the last answer with a date */
+	bool has_seen_skew;
 	/* Reads an error document, `ret` is zeroed. Also asked about the body of a success, where
 	 * some services put one. */
 	void (*error_parse)(const char *body, size_t len, struct site_error *ret);

@@ -353,6 +353,7 @@ static int run(const struct backend *b, struct backend_call *c, enum memory_mish
 		return do_fetch(o, c, mishap);
 	case BACKEND_CHECK:
 	case BACKEND_LIST:
+	case BACKEND_WIRING:
 		break;
 	}
 	return -EPROTO;

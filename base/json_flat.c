@@ -31,10 +31,34 @@ static bool take(struct scan *s, char c)
 	return true;
 }
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Some byte is a backslash or a control character; eight at a time (exact for whether, not for
+ * which: "Bit Twiddling Hacks", S. E. Anderson, "Determine if a word has a zero byte"). */
+static bool is_special(const char *s, size_t len)
+{
+	uint64_t found = 0, word;
+	for (; len >= sizeof(word); s += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, s, sizeof(word));
+		uint64_t backslash = word ^ EACH_BYTE('\\');
+		found |= (word - EACH_BYTE(0x20)) & ~word;
+		found |= (backslash - EACH_BYTE(1)) & ~backslash;
+	}
+	bool is = found & EACH_BYTE(0x80);
+	for (; len > 0; s++, len--)
+		is = is || *s == '\\' || (unsigned char)*s < 0x20;
+	return is;
+}
+
 /* Behind the opening quote; gives the text, whose end is the closing one. */
 static bool string(struct scan *s, char **ret, bool *ret_is_escaped)
 {
+	char *quote = memchr(s->at, '"', (size_t)(s->end - s->at));
 	*ret = s->at;
+	if (quote && !is_special(s->at, (size_t)(quote - s->at))) {
+		s->at = quote + 1;
+		return true;
+	}
 	for (; s->at < s->end && *s->at != '"'; s->at++) {
 		if ((unsigned char)*s->at < 0x20)
 			return false;

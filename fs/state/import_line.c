@@ -107,6 +107,14 @@ static int key_get(const struct sorted *rec, struct line *ret)
 	return ret->id && ret->version && ret->etag ? 0 : -EBADMSG;
 }
 
+uint64_t line_seq(const struct sorted *rec)
+{
+	uint64_t seq = 0;
+	if (rec->data_len >= sizeof(seq))
+		memcpy(&seq, rec->data + rec->data_len - sizeof(seq), sizeof(seq));
+	return seq;
+}
+
 int line_decode(const struct sorted *rec, struct line *ret)
 {
 	struct fixed f;

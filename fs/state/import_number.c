@@ -23,6 +23,21 @@ static int ident_next(struct merge *m, uint64_t base, struct ident *ret)
 	return 1;
 }
 
+/* The answers are many and looked at all over: each is on its way before it is looked at. */
+static void ident_foresee(void *arg, const struct sorted *rec)
+{
+	const uint64_t *answers = arg;
+	if (rec->key_len == sizeof(struct identity_key) + 8)
+		__builtin_prefetch(
+			&answers[key_get_u64(rec->key + sizeof(struct identity_key))]);
+}
+
+static void line_foresee(void *arg, const struct sorted *rec)
+{
+	const uint64_t *answers = arg;
+	__builtin_prefetch(&answers[line_seq(rec)]);
+}
+
 static bool is_same(const struct ident *a, const struct ident *b)
 {
 	return memcmp(a->key.bytes, b->key.bytes, sizeof(a->key.bytes)) == 0;
@@ -68,7 +83,10 @@ static int merge_of_ids(struct import *im, struct merge **ret)
 	struct sorter *from[COLLECTORS_MAX];
 	for (size_t i = 0; i < im->n_collectors; i++)
 		from[i] = im->collectors[i]->ids;
-	return merge_open(from, im->n_collectors, ret);
+	int r = merge_open(from, im->n_collectors, ret);
+	if (r == 0)
+		merge_foresee(*ret, ident_foresee, import_answers(im));
+	return r;
 }
 
 int import_lines(struct import *im, struct merge **ret)
@@ -76,7 +94,10 @@ int import_lines(struct import *im, struct merge **ret)
 	struct sorter *from[COLLECTORS_MAX];
 	for (size_t i = 0; i < im->n_collectors; i++)
 		from[i] = im->collectors[i]->lines;
-	return merge_open(from, im->n_collectors, ret);
+	int r = merge_open(from, im->n_collectors, ret);
+	if (r == 0)
+		merge_foresee(*ret, line_foresee, import_answers(im));
+	return r;
 }
 
 int import_number_files(struct import *im)

@@ -60,6 +60,8 @@ int line_encode(const struct raw *raw, const struct buf *path,
 		struct buf *data);
 /* 0 or -EBADMSG. */
 int line_decode(const struct sorted *rec, struct line *ret);
+/* Its place alone; 0 of what is no line. */
+uint64_t line_seq(const struct sorted *rec);
 /* Appends the path of a directory. */
 void line_dir_path(const char *dir, size_t len, struct buf *out);
 

@@ -17,12 +17,19 @@ struct head {
 };
 
 struct slot {
-	uint64_t first; /* the key's first bytes, as a number */
+	uint64_t first; /* the key's first bytes behind the prefix, as a number */
 	size_t at;      /* of the head, in the buffer */
 };
 
 struct run {
 	uint64_t from, to; /* in the file */
+};
+
+/* What all of many keys begin with: paths have much in common, and numbers their zeros. */
+struct prefix {
+	uint8_t bytes[64];
+	size_t len;
+	bool is_set;
 };
 
 /* The buffer fills from both ends: records from the front, slots from the back. */
@@ -31,16 +38,32 @@ struct sorter {
 	char *buf;
 	size_t room, used, n;
 	bool is_sorted;
+	struct prefix prefix; /* of all keys that were ever added */
 	struct run *runs;
 	size_t n_runs, room_runs;
 	uint64_t written;
 };
 
-static uint64_t first_of(const uint8_t *key, size_t len)
+static void prefix_note(struct prefix *p, const uint8_t *key, size_t len)
+{
+	if (!p->is_set) {
+		p->len = len < sizeof(p->bytes) ? len : sizeof(p->bytes);
+		memcpy(p->bytes, key, p->len);
+		p->is_set = true;
+	}
+	if (len >= p->len && memcmp(p->bytes, key, p->len) == 0)
+		return;
+	for (size_t n = 0; n < p->len; n++)
+		if (n == len || p->bytes[n] != key[n])
+			p->len = n;
+}
+
+static uint64_t first_of(const struct prefix *p, const struct sorted *rec)
 {
 	uint8_t bytes[8] = { 0 };
 	uint64_t first = 0;
-	memcpy(bytes, key, len < 8 ? len : 8);
+	size_t len = rec->key_len - p->len;
+	memcpy(bytes, rec->key + p->len, len < 8 ? len : 8);
 	for (size_t i = 0; i < 8; i++)
 		first = first << 8 | bytes[i];
 	return first;
@@ -120,6 +143,11 @@ static int slot_order(const void *a, const void *b, void *arg)
 
 static void sort(struct sorter *s)
 {
+	for (size_t i = 0; !s->is_sorted && i < s->n; i++) {
+		struct sorted rec;
+		record_at(s->buf + slots(s)[i].at, &rec);
+		slots(s)[i].first = first_of(&s->prefix, &rec);
+	}
 	if (!s->is_sorted && s->n)
 		qsort_r(slots(s), s->n, sizeof(struct slot), slot_order, s->buf);
 	s->is_sorted = true;
@@ -212,7 +240,8 @@ int sorter_add(struct sorter *s, const void *key, size_t key_len, const void *da
 	if (data_len)
 		memcpy(to + sizeof(h) + key_len, data, data_len);
 	s->n++;
-	slots(s)[0] = (struct slot){ first_of(key, key_len), s->used };
+	slots(s)[0] = (struct slot){ .at = s->used };
+	prefix_note(&s->prefix, key, key_len);
 	s->used += len;
 	s->is_sorted = false;
 	return 0;
@@ -243,6 +272,9 @@ struct reader {
 struct merge {
 	size_t n, room, read_bytes;
 	bool is_begun;
+	struct prefix prefix; /* of all keys */
+	void (*ahead)(void *arg, const struct sorted *rec);
+	void *arg;
 	char *bufs;
 	size_t bufs_bytes;
 	struct reader *readers;
@@ -268,7 +300,7 @@ static int refill(struct merge *m, struct reader *r)
 }
 
 /* 1, 0 at its end, or -errno. */
-static int reader_next(struct merge *m, struct reader *r)
+static int reader_read(struct merge *m, struct reader *r)
 {
 	if (r->in_memory) {
 		const struct sorter *s = r->in_memory;
@@ -276,7 +308,6 @@ static int reader_next(struct merge *m, struct reader *r)
 			return 0;
 		const struct slot *slot = &slots(s)[r->at++];
 		record_at(s->buf + slot->at, &r->now);
-		r->first = slot->first;
 		return 1;
 	}
 	struct head h = { 0 };
@@ -291,8 +322,18 @@ static int reader_next(struct merge *m, struct reader *r)
 	if (r->at == r->len)
 		return 0;
 	r->at += record_at(r->buf + r->at, &r->now);
-	r->first = first_of(r->now.key, r->now.key_len);
 	return 1;
+}
+
+static int reader_next(struct merge *m, struct reader *r)
+{
+	int n = reader_read(m, r);
+	if (n <= 0)
+		return n;
+	r->first = first_of(&m->prefix, &r->now);
+	if (m->ahead)
+		m->ahead(m->arg, &r->now);
+	return n;
 }
 
 static bool is_before(const struct merge *m, uint32_t a, uint32_t b)
@@ -323,8 +364,12 @@ static void sift_down(struct merge *m, size_t i)
 static int readers_make(struct merge *m, struct sorter *const *from, size_t n)
 {
 	size_t k = 0, n_files = 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		n_files += from[i]->n_runs;
+		if (from[i]->prefix.is_set)
+			prefix_note(&m->prefix, from[i]->prefix.bytes,
+				    from[i]->prefix.len);
+	}
 	m->read_bytes = n_files ? READ_ALL / n_files : READ_MAX;
 	if (m->read_bytes > READ_MAX)
 		m->read_bytes = READ_MAX;
@@ -389,6 +434,13 @@ int merge_open(struct sorter *const *from, size_t n, struct merge **ret)
 	if (r == 0)
 		*ret = steal_ptr(m);
 	return r;
+}
+
+void merge_foresee(struct merge *m, void (*ahead)(void *arg, const struct sorted *rec),
+		   void *arg)
+{
+	m->ahead = ahead;
+	m->arg = arg;
 }
 
 int merge_next(struct merge *m, struct sorted *ret)

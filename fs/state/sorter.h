@@ -37,6 +37,10 @@ struct merge; /* opaque */
 /* Reads all of several sorters in order; they stay as they are, and may be read again. Nothing
  * may be added meanwhile. */
 int merge_open(struct sorter *const *from, size_t n, struct merge **ret);
+/* Before the first is read. `ahead` (or NULL) is called with each record some time before it comes,
+ * about as many records as there are runs: to have at hand what it leads to. */
+void merge_foresee(struct merge *m, void (*ahead)(void *arg, const struct sorted *rec),
+		   void *arg);
 /* 1, 0 at the end, or -errno. */
 int merge_next(struct merge *m, struct sorted *ret);
 void merge_free(struct merge *m);

@@ -37,6 +37,13 @@ void record_i64(struct buf *b, int64_t v)
 	record_u64(b, (uint64_t)v);
 }
 
+void record_var(struct buf *b, uint64_t v)
+{
+	for (; v > 0x7f; v >>= 7)
+		record_u8(b, (uint8_t)(v | 0x80));
+	record_u8(b, (uint8_t)v);
+}
+
 void record_i128(struct buf *b, __int128 v)
 {
 	unsigned __int128 bits = (unsigned __int128)v;
@@ -131,6 +138,22 @@ uint64_t record_get_u64(struct record *r)
 int64_t record_get_i64(struct record *r)
 {
 	return (int64_t)record_get_u64(r);
+}
+
+uint64_t record_get_var(struct record *r)
+{
+	uint64_t v = 0;
+	uint8_t byte = 0x80;
+
+	for (unsigned int shift = 0; byte & 0x80; shift += 7) {
+		byte = record_get_u8(r);
+		if (shift > 63 || (shift == 63 && byte > 1))
+			r->err = -EBADMSG;
+		if (r->err < 0)
+			return 0;
+		v |= (uint64_t)(byte & 0x7f) << shift;
+	}
+	return v;
 }
 
 __int128 record_get_i128(struct record *r)

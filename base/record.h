@@ -16,6 +16,8 @@ void record_u8(struct buf *b, uint8_t v);
 void record_u32(struct buf *b, uint32_t v);
 void record_u64(struct buf *b, uint64_t v);
 void record_i64(struct buf *b, int64_t v);
+/* As many bytes as it takes, seven bits each, the lowest first; the highest bit: more follow. */
+void record_var(struct buf *b, uint64_t v);
 void record_i128(struct buf *b, __int128 v);
 void record_str(struct buf *b, const char *s); /* NULL is written as empty */
 void record_blob(struct buf *b, const void *data, size_t len);
@@ -35,6 +37,7 @@ uint8_t record_get_u8(struct record *r);
 uint32_t record_get_u32(struct record *r);
 uint64_t record_get_u64(struct record *r);
 int64_t record_get_i64(struct record *r);
+uint64_t record_get_var(struct record *r);
 __int128 record_get_i128(struct record *r);
 /* Copies into `ret` of `room` bytes, NUL-terminated; longer is -EBADMSG. */
 void record_get_str(struct record *r, char *ret, size_t room);

@@ -47,8 +47,8 @@ size_t name_key(uint64_t parent, const char *name, size_t len,
 void value_put(uint8_t ret[VALUE_LEN], uint64_t v);
 #define PARENT_IS_DIR (UINT64_C(1) << 63)
 
-/* With which version the layout of an entry came; the one before was never released. */
-#define ENTRY_VERSION 2
+/* Of an entry's layout. The one before is read; those before it were never released. */
+#define ENTRY_VERSION 3
 
 /* Appends the value of an entry's row; its key is in the check sum. Ends the record. */
 int entry_encode(const struct entry *e, struct buf *b);

@@ -2,10 +2,12 @@
 #include "shelf.h"
 
 #include "digest.h"
+#include "sixbit.h"
 #include "str.h"
 
 /* What follows in an entry's row: bits of its first byte. */
 enum entry_part {
+	HAS_SHORT_ID = 1 << 0, /* in six bits a character */
 	HAS_TREE_HASH = 1 << 1,
 	IS_RESTORING = 1 << 2,
 	HAS_MTIME = 1 << 3, /* it is not the time of the object */
@@ -14,6 +16,10 @@ enum entry_part {
 	HAS_ETAG = 1 << 6,
 	IS_DIRECTORY = 1 << 7,
 };
+
+/* Sizes and times are of variable length since: */
+#define VAR_SINCE     3
+#define VERSION_LEAST 2
 
 /* Storage classes by number. Persisted: never change meaning. 0: the name follows. */
 static const char *const classes[] = {
@@ -83,6 +89,29 @@ static void text_get(struct record *rec, char *ret, size_t room)
 	rec->at += len;
 }
 
+static void id_put(struct buf *b, const char *id, const uint8_t *packed,
+		   ssize_t packed_len)
+{
+	if (packed_len < 0) {
+		text_put(b, id);
+		return;
+	}
+	record_u8(b, (uint8_t)strlen(id));
+	buf_add(b, packed, (size_t)packed_len);
+}
+
+static void short_id_get(struct record *rec, char ret[OBJECT_ID_MAX + 1])
+{
+	size_t len = record_get_u8(rec);
+	if (rec->err == 0 && (size_t)(rec->end - rec->at) < SIXBIT_LEN(len))
+		rec->err = -EBADMSG;
+	if (rec->err < 0)
+		len = 0;
+	sixbit_unpack(rec->at, len, ret);
+	ret[len] = 0;
+	rec->at += SIXBIT_LEN(len);
+}
+
 static void class_put(struct buf *b, const char *class)
 {
 	uint8_t i = 1;
@@ -123,7 +152,13 @@ static uint8_t parts_of(const struct entry *e)
 int entry_encode(const struct entry *e, struct buf *b)
 {
 	const struct object *o = &e->object;
-	uint8_t parts = parts_of(e);
+	uint8_t parts = parts_of(e), packed[SIXBIT_LEN(UINT8_MAX) + 3];
+	size_t id_len = strlen(o->id);
+	ssize_t packed_len = id_len && id_len <= UINT8_MAX
+				     ? sixbit_pack(o->id, id_len, packed)
+				     : -EINVAL;
+	if (packed_len >= 0)
+		parts |= HAS_SHORT_ID;
 	record_begin(b, KIND_ENTRY, ENTRY_VERSION);
 	record_u32(b, key_sum(e->parent, e->ino));
 	record_u8(b, parts);
@@ -133,10 +168,10 @@ int entry_encode(const struct entry *e, struct buf *b)
 		record_u32(b, e->n_dirs);
 		return record_end(b);
 	}
-	text_put(b, o->id);
+	id_put(b, o->id, packed, packed_len);
 	class_put(b, o->storage_class);
-	record_u64(b, o->size_bytes);
-	record_i64(b, o->modified_ms);
+	record_var(b, o->size_bytes);
+	record_var(b, (uint64_t)o->modified_ms);
 	if (parts & HAS_TREE_HASH)
 		buf_add(b, o->tree_hash.bytes, SHA256_LEN);
 	if (parts & HAS_MTIME)
@@ -153,10 +188,14 @@ int entry_encode(const struct entry *e, struct buf *b)
 static void object_get(struct record *rec, unsigned int parts, struct entry *ret)
 {
 	struct object *o = &ret->object;
-	text_get(rec, o->id, sizeof(o->id));
+	bool is_var = rec->version >= VAR_SINCE;
+	if (parts & HAS_SHORT_ID)
+		short_id_get(rec, o->id);
+	else
+		text_get(rec, o->id, sizeof(o->id));
 	class_get(rec, o->storage_class);
-	o->size_bytes = record_get_u64(rec);
-	o->modified_ms = record_get_i64(rec);
+	o->size_bytes = is_var ? record_get_var(rec) : record_get_u64(rec);
+	o->modified_ms = is_var ? (int64_t)record_get_var(rec) : record_get_i64(rec);
 	o->has_tree_hash = parts & HAS_TREE_HASH;
 	for (size_t i = 0; o->has_tree_hash && i < SHA256_LEN; i++)
 		o->tree_hash.bytes[i] = record_get_u8(rec);
@@ -176,7 +215,7 @@ int entry_decode(uint64_t parent, uint64_t ino, MDB_val val, struct entry *ret)
 	int r = record_open(&rec, val.mv_data, val.mv_size, KIND_ENTRY, ENTRY_VERSION);
 	if (r < 0)
 		return r;
-	if (rec.version != ENTRY_VERSION || record_get_u32(&rec) != key_sum(parent, ino))
+	if (rec.version < VERSION_LEAST || record_get_u32(&rec) != key_sum(parent, ino))
 		return -EBADMSG;
 	*ret = (struct entry){ .ino = ino, .parent = parent };
 	uint8_t parts = record_get_u8(&rec);

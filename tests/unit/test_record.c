@@ -64,6 +64,42 @@ static void the_bytes_are_the_same_on_every_machine(void **state)
 	assert_string_equal(hex, "010203000000feffffffffffffff0100000078");
 }
 
+static void a_number_takes_the_bytes_it_needs(void **state)
+{
+	static const struct {
+		uint64_t v;
+		size_t len;
+	} rows[] = { { 0, 1 },
+		     { 127, 1 },
+		     { 128, 2 },
+		     { 16383, 2 },
+		     { 16384, 3 },
+		     { INT64_MAX, 9 },
+		     { UINT64_MAX - 5, 10 } };
+	static const uint8_t too_long[] = {
+		255, 255, 255, 255, 255, 255, 255, 255, 255, 2
+	};
+	struct record r;
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_buf_ struct buf b;
+		buf_init(&b, BUF_TEXT_MAX);
+		record_begin(&b, KIND, VERSION);
+		record_var(&b, rows[i].v);
+		assert_int_equal(b.len - 2, rows[i].len);
+		assert_int_equal(record_end(&b), 0);
+		assert_int_equal(record_open(&r, b.data, b.len, KIND, VERSION), 0);
+		assert_true(record_get_var(&r) == rows[i].v);
+		assert_int_equal(r.err, 0);
+		assert_true(record_get_var(&r) == 0);
+		assert_int_equal(r.err, -EBADMSG);
+	}
+	r = (struct record){ .at = too_long, .end = too_long + sizeof(too_long) };
+	assert_true(record_get_var(&r) == 0);
+	assert_int_equal(r.err, -EBADMSG);
+}
+
 static void every_flipped_bit_is_noticed(void **state)
 {
 	_buf_ struct buf b;
@@ -186,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_back),
 		cmocka_unit_test(the_bytes_are_the_same_on_every_machine),
+		cmocka_unit_test(a_number_takes_the_bytes_it_needs),
 		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(every_truncation_is_noticed),
 		cmocka_unit_test(another_kind_or_a_newer_version_is_refused),

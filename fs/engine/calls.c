@@ -3,9 +3,11 @@
  * users one after another, and no faster than service and configuration allow. Some of the places
  * are kept for what somebody waits for, so that it leaves at once whatever else is asked. */
 #include "calls.h"
+#include "extra.h"
 #include "private.h"
 #include "sources.h"
 #include "steps.h"
+#include <assert.h>
 #include <errno.h>
 
 /* What a service takes a second, of one account in one region. S3: 1000 restores, 5500 HEADs (AWS
@@ -30,6 +32,7 @@ int service_join(struct source *s)
 
 	turns_init(&s->looks);
 	turns_init(&s->sends);
+	turns_init(&s->extras);
 	bucket_init(&s->requests, s->cfg.pace.requests, s->cfg.pace.requests, now);
 	bucket_init(&s->bytes, s->cfg.pace.bytes_a_day / 86400,
 		    s->cfg.pace.bytes_a_day / 24, engine_service_ms(e));
@@ -87,22 +90,37 @@ static void call_leave(struct call *c)
 	c->restore = NULL;
 }
 
+static void place_take(struct engine *e, struct place *p, bool is_bulk, bool is_shared)
+{
+	*p = (struct place){ .is_taken = true,
+			     .is_bulk = is_bulk,
+			     .is_shared = is_shared };
+	e->n_shared_calls += is_shared;
+	e->n_network_calls += !is_shared;
+	e->n_bulk_calls += !is_shared && is_bulk;
+}
+
+static void place_leave(struct engine *e, struct place *p)
+{
+	p->is_taken = false;
+	e->n_shared_calls -= p->is_shared;
+	e->n_network_calls -= !p->is_shared;
+	e->n_bulk_calls -= !p->is_shared && p->is_bulk;
+}
+
 static void call_end(struct call *c, struct engine *e)
 {
-	c->is_taken = false;
+	place_leave(e, &c->place);
 	e->next_call = (size_t)(c - e->calls); /* few are ever touched */
-	e->n_shared_calls -= c->is_shared;
-	e->n_network_calls -= !c->is_shared;
-	e->n_bulk_calls -= !c->is_shared && c->is_bulk;
 }
 
 /* It does less from now on, if it says that this is too much. */
-static void service_heed(const struct restore *r)
+static void service_heed(struct source *s, const struct backend_call *c)
 {
-	struct service *service = r->source->service;
-	int64_t now = engine_real_ms(r->engine);
+	struct service *service = s->service;
+	int64_t now = engine_real_ms(s->engine);
 
-	if (r->call->result >= 0 || r->call->fault.kind != FAULT_THROTTLED)
+	if (c->result >= 0 || c->fault.kind != FAULT_THROTTLED)
 		return;
 	bucket_slow(&service->looks, now);
 	bucket_slow(&service->sends, now);
@@ -116,7 +134,7 @@ static void call_done(struct backend_call *backend)
 
 	c->is_answered = true;
 	call_meter(r);
-	service_heed(r);
+	service_heed(r->source, backend);
 	part_heard(r);
 	r->answered(r); /* may queue its next call, or free the restore */
 	call_leave(c);
@@ -128,7 +146,6 @@ static void call_start(struct call *c, struct restore *r)
 {
 	if (r->call)
 		call_leave(container_of(r->call, struct call, backend));
-	c->is_taken = true;
 	c->is_answered = false;
 	c->restore = r;
 	r->call = &c->backend;
@@ -159,7 +176,7 @@ static struct call *call_free(struct engine *e)
 	for (size_t i = 0; i < CALLS_MAX; i++) {
 		struct call *c = &e->calls[(e->next_call + i) % CALLS_MAX];
 
-		if (c->is_taken)
+		if (c->place.is_taken)
 			continue;
 		e->next_call = (size_t)(c - e->calls);
 		return c;
@@ -188,17 +205,41 @@ static bool is_urgent(const struct restore *r)
 	return r->n_waiters && (r->verb != BACKEND_PROBE || r->is_fresh);
 }
 
+/* What waits in a source, and what it has to wait for besides a place. An extra does not wait for
+ * bytes: those were waited for when the restore was asked for, and a copy that lapses meanwhile is
+ * paid again. Its looks are few, and go at the pace of what they are about. */
+enum line {
+	LINE_EXTRAS,
+	LINE_SENDS,
+	LINE_LOOKS,
+	LINES,
+};
+
+static struct turns *turns_in(struct source *s, enum line line)
+{
+	switch (line) {
+	case LINE_EXTRAS:
+		return &s->extras;
+	case LINE_SENDS:
+		return &s->sends;
+	case LINE_LOOKS:
+	case LINES:
+		break;
+	}
+	return &s->looks;
+}
+
 /* Milliseconds of real time until the source may make such a call; 0: now. */
-static int64_t pace_wait_ms(struct source *s, bool is_paid_call)
+static int64_t pace_wait_ms(struct source *s, enum line line)
 {
 	struct engine *e = s->engine;
 	int64_t now = engine_real_ms(e);
-	struct bucket *b = is_paid_call ? &s->service->sends : &s->service->looks;
+	struct bucket *b = line == LINE_LOOKS ? &s->service->looks : &s->service->sends;
 	int64_t wait = bucket_wait_ms(b, now);
 	int64_t own = bucket_wait_ms(&s->requests, now);
 	int64_t bytes = 0;
 
-	if (is_paid_call)
+	if (line == LINE_SENDS)
 		bytes = bucket_wait_ms(&s->bytes, engine_service_ms(e));
 	/* Service time may run faster: a look every second, then, and nothing is lost. */
 	bytes = bytes > 1000 ? 1000 : bytes;
@@ -206,17 +247,19 @@ static int64_t pace_wait_ms(struct source *s, bool is_paid_call)
 	return wait > bytes ? wait : bytes;
 }
 
-static void pace_take(struct restore *r)
+/* `bytes`: how many the service is asked to restore. */
+static void pace_take(struct source *s, enum line line, uint64_t bytes)
 {
-	struct source *s = r->source;
 	int64_t now = engine_real_ms(s->engine);
 
-	bucket_take(is_paid(r) ? &s->service->sends : &s->service->looks, 1, now);
+	bucket_take(line == LINE_LOOKS ? &s->service->looks : &s->service->sends, 1, now);
 	bucket_take(&s->requests, 1, now);
-	if (is_paid(r))
-		bucket_take(&s->bytes,
-			    (double)(r->rec.len ? r->rec.len : r->rec.size_bytes),
-			    engine_service_ms(s->engine));
+	bucket_take(&s->bytes, (double)bytes, engine_service_ms(s->engine));
+}
+
+static uint64_t request_bytes(const struct request *rec)
+{
+	return rec->len ? rec->len : rec->size_bytes;
 }
 
 /* A look at a vault is hardly a call: one walk over its jobs answers all that wait. */
@@ -228,33 +271,51 @@ static bool has_room(const struct engine *e, bool urgent, bool is_shared)
 	       (urgent || e->n_bulk_calls < CALLS_BULK);
 }
 
+static void restore_start(struct source *s, struct turn *t, bool is_bulk, bool is_shared)
+{
+	struct restore *r = container_of(t, struct restore, turn);
+	struct call *c = call_free(s->engine);
+
+	assert(c); /* has_room() says so */
+	place_take(s->engine, &c->place, is_bulk, is_shared);
+	pace_take(s, is_paid(r) ? LINE_SENDS : LINE_LOOKS,
+		  is_paid(r) ? request_bytes(&r->rec) : 0);
+	call_start(c, r);
+}
+
+static void extra_start(struct source *s, struct turn *t, bool is_bulk)
+{
+	struct extra *x = container_of(t, struct extra, turn);
+	bool is_restored = x->call.verb == BACKEND_RESTORE && extra_is_raise(x);
+
+	if (!extra_turn_comes(x))
+		return;
+	place_take(s->engine, &x->place, is_bulk, false);
+	pace_take(s, LINE_EXTRAS, is_restored ? request_bytes(&x->rec) : 0);
+	backend_start(s->backend, &x->call);
+}
+
 /* Starts one call of the source; `ret_wait_ms` becomes less where one only has to wait. */
-static bool source_call(struct source *s, bool urgent, bool is_paid_call,
+static bool source_call(struct source *s, bool urgent, enum line line,
 			int64_t *ret_wait_ms)
 {
-	struct turns *ts = is_paid_call ? &s->sends : &s->looks;
-	struct turn_lane *lane = urgent ? &ts->urgent : &ts->bulk;
-	struct engine *e = s->engine;
+	struct turns *ts = turns_in(s, line);
+	bool is_shared = line == LINE_LOOKS && s->backend->ops->catalog_is_job;
 
-	if (!lane->n)
+	if (!(urgent ? &ts->urgent : &ts->bulk)->n)
 		return false;
-	int64_t wait = pace_wait_ms(s, is_paid_call);
+	int64_t wait = pace_wait_ms(s, line);
 	if (wait) {
 		*ret_wait_ms = wait < *ret_wait_ms ? wait : *ret_wait_ms;
 		return false;
 	}
-	bool is_shared = !is_paid_call && s->backend->ops->catalog_is_job;
-	struct call *c = has_room(e, urgent, is_shared) ? call_free(e) : NULL;
-	if (!c)
+	if (!has_room(s->engine, urgent, is_shared))
 		return false;
-	struct restore *r = container_of(turns_take(ts, urgent), struct restore, turn);
-	c->is_bulk = !urgent;
-	c->is_shared = is_shared;
-	e->n_shared_calls += c->is_shared;
-	e->n_network_calls += !c->is_shared;
-	e->n_bulk_calls += !c->is_shared && c->is_bulk;
-	pace_take(r);
-	call_start(c, r);
+	struct turn *t = turns_take(ts, urgent);
+	if (line == LINE_EXTRAS)
+		extra_start(s, t, !urgent);
+	else
+		restore_start(s, t, !urgent, is_shared);
 	return true;
 }
 
@@ -266,18 +327,14 @@ static void calls_next(struct engine *e)
 	while (has_moved) {
 		has_moved = false;
 		/* Paid calls first: who waits for them has waited longer. */
-		for (size_t i = 0; i < e->n_sources; i++) {
-			struct source *s = e->sources[i];
-
-			has_moved |= source_call(s, true, true, &wait);
-			has_moved |= source_call(s, true, false, &wait);
-		}
-		for (size_t i = 0; i < e->n_sources && !has_moved; i++) {
-			struct source *s = e->sources[i];
-
-			has_moved |= source_call(s, false, true, &wait);
-			has_moved |= source_call(s, false, false, &wait);
-		}
+		for (size_t i = 0; i < e->n_sources; i++)
+			for (enum line line = 0; line < LINES; line++)
+				has_moved |=
+					source_call(e->sources[i], true, line, &wait);
+		for (size_t i = 0; i < e->n_sources && !has_moved; i++)
+			for (enum line line = 0; line < LINES; line++)
+				has_moved |=
+					source_call(e->sources[i], false, line, &wait);
 	}
 	if (wait < INT64_MAX)
 		timers_arm(&e->real, &e->paced, engine_real_ms(e) + wait);
@@ -294,7 +351,7 @@ void call_queue(struct restore *r, enum backend_verb verb,
 	r->verb = verb;
 	r->is_fresh = r->is_hinted;
 	r->answered = answered;
-	turns_add(turns_of(r), &r->turn, r->rec.uid, is_urgent(r));
+	turns_add(turns_of(r), &r->turn, r->rec.gid, r->rec.uid, is_urgent(r));
 	calls_next(r->engine);
 }
 
@@ -331,4 +388,33 @@ void call_forget(struct restore *r)
 const char *call_request_id(const struct restore *r)
 {
 	return r->call ? r->call->request_id : NULL;
+}
+
+/* ---- of extras ---- */
+
+void extra_call_queue(struct extra *x)
+{
+	/* A copy that is to be kept is about to lapse. */
+	bool urgent = x->restore->n_waiters || !extra_is_raise(x);
+
+	turns_add(&x->restore->source->extras, &x->turn, x->rec.gid, x->rec.uid, urgent);
+	calls_next(x->engine);
+}
+
+void extra_call_over(struct extra *x)
+{
+	service_heed(x->restore->source, &x->call);
+	place_leave(x->engine, &x->place);
+	calls_next(x->engine);
+}
+
+void extra_call_drop(struct extra *x)
+{
+	struct source *s = x->restore->source;
+
+	turns_remove(&s->extras, &x->turn);
+	if (!x->place.is_taken)
+		return;
+	backend_cancel(s->backend, &x->call);
+	place_leave(x->engine, &x->place);
 }

@@ -14,6 +14,12 @@ void call_queue(struct restore *r, enum backend_verb verb,
 		void (*answered)(struct restore *r));
 /* Somebody waits for it now. */
 void call_promote(struct restore *r);
+/* Queues the extra's call, which is filled but for its time; its `done` runs, never from inside
+ * extra_call_queue(), and calls extra_call_over() first. */
+void extra_call_queue(struct extra *x);
+void extra_call_over(struct extra *x);
+/* It waits no more, or is cancelled. */
+void extra_call_drop(struct extra *x);
 void calls_paced(struct timer *t);
 /* The service the source is of: how fast it is asked is a matter of all its sources. 0 or -ENOMEM. */
 int service_join(struct source *s);

@@ -214,7 +214,6 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	e->clock = clock;
 	e->noise = (uint32_t)time(NULL) | 1;
 	e->paced.fire = calls_paced;
-	TAILQ_INIT(&e->extra_calls);
 	fetch_queue_init(e);
 	timers_init(&e->real);
 	timers_init(&e->service);

@@ -18,9 +18,7 @@
 #include "transfers.h"
 #include <errno.h>
 
-/* Paid calls of this kind under way at once, over all sources. */
-#define EXTRA_CALLS_MAX 8
-#define DAY_MS          ((int64_t)24 * 3600 * 1000)
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
 /* An extension with less than this left is not sent. */
 #define LEAST_LEFT_MS 60000
 /* The journal could not be written: try again, money is waiting. */
@@ -181,32 +179,14 @@ static void extra_retry(struct extra *x, void (*retry)(struct extra *x), bool ha
 
 /* ---- calls ---- */
 
-static void calls_next(struct engine *e);
-
 static void call_done(struct backend_call *c)
 {
 	struct extra *x = c->arg;
-	struct engine *e = x->engine;
 
-	x->is_calling = false;
-	e->n_extra_calls--;
 	if (c->verb != BACKEND_RESTORE)
 		x->restore->heads += c->requests;
-	calls_next(e);
+	extra_call_over(x);
 	x->answered(x);
-}
-
-static void calls_next(struct engine *e)
-{
-	struct extra *x;
-
-	while (e->n_extra_calls < EXTRA_CALLS_MAX && (x = TAILQ_FIRST(&e->extra_calls))) {
-		TAILQ_REMOVE(&e->extra_calls, x, in_queue);
-		x->is_queued = false;
-		x->is_calling = true;
-		e->n_extra_calls++;
-		backend_start(x->restore->source->backend, &x->call);
-	}
 }
 
 static void extra_call(struct extra *x, enum backend_verb verb,
@@ -225,20 +205,7 @@ static void extra_call(struct extra *x, enum backend_verb verb,
 	snprintf(x->call.tag, sizeof(x->call.tag), "thawfs:%s:%llx",
 		 x->engine->state->instance, (unsigned long long)x->rec.id);
 	x->answered = answered;
-	x->is_queued = true;
-	TAILQ_INSERT_TAIL(&x->engine->extra_calls, x, in_queue);
-	calls_next(x->engine);
-}
-
-static void extra_call_drop(struct extra *x)
-{
-	if (x->is_queued)
-		TAILQ_REMOVE(&x->engine->extra_calls, x, in_queue);
-	if (x->is_calling) {
-		backend_cancel(x->restore->source->backend, &x->call);
-		x->engine->n_extra_calls--;
-	}
-	x->is_queued = x->is_calling = false;
+	extra_call_queue(x);
 }
 
 /* ---- reserve ---- */
@@ -407,13 +374,25 @@ static bool is_pointless(const struct extra *x)
 	       engine_service_ms(x->engine) + LEAST_LEFT_MS > x->rec.expires_ms;
 }
 
+static void gain_nothing(struct extra *x)
+{
+	extra_fails(x, EALREADY, "there is nothing left to gain by it", 0);
+}
+
 static void extra_send(struct extra *x)
 {
-	if (!x->may_be_taken && is_pointless(x)) {
-		extra_fails(x, EALREADY, "there is nothing left to gain by it", 0);
-		return;
-	}
-	extra_call(x, BACKEND_RESTORE, sent);
+	if (!x->may_be_taken && is_pointless(x))
+		gain_nothing(x);
+	else
+		extra_call(x, BACKEND_RESTORE, sent);
+}
+
+bool extra_turn_comes(struct extra *x)
+{
+	if (x->call.verb != BACKEND_RESTORE || x->may_be_taken || !is_pointless(x))
+		return true;
+	extra_later(x, gain_nothing, 0);
+	return false;
 }
 
 /* ---- seek ---- */

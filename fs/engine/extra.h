@@ -38,11 +38,12 @@ struct extra {
 	bool is_taken;     /* it was; what it has brought is being looked at */
 	bool is_rechecked;
 
+	/* Its control call: waiting for its turn, under way, or answered. */
+	struct turn turn;
+	struct place place;
 	struct backend_call call;
 	struct object object;
-	bool is_queued, is_calling;
 	void (*answered)(struct extra *x);
-	TAILQ_ENTRY(extra) in_queue;
 
 	struct timer again; /* real */
 	void (*retry)(struct extra *x);
@@ -73,3 +74,5 @@ static inline bool extra_is_raise(const struct extra *x)
 void extra_happens(struct extra *x, enum restore_event ev);
 /* Its timer's. */
 void extra_fires(struct timer *t);
+/* Its call's turn has come. False: it has waited too long to be worth anything, and ends. */
+bool extra_turn_comes(struct extra *x);

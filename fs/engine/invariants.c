@@ -70,7 +70,7 @@ static void calls_check(const struct engine *e)
 		const struct call *c = &e->calls[i];
 
 		if (c->restore)
-			assert(c->is_taken && c->restore->call == &c->backend);
+			assert(c->place.is_taken && c->restore->call == &c->backend);
 	}
 }
 

@@ -71,7 +71,6 @@ LIST_HEAD(restore_list, restore);
 LIST_HEAD(note_list, note);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
-TAILQ_HEAD(extra_queue, extra);
 
 /* What one account's sources in one region share. Strings are borrowed from a source. */
 struct service {
@@ -103,7 +102,8 @@ struct source {
 	struct report_run *report; /* under way, owned */
 	bool is_asked;             /* the next refresh is somebody's wish */
 	struct service *service;   /* the engine's */
-	struct turns looks, sends; /* calls that wait */
+	struct turns looks, sends; /* calls that wait; `sends` pays */
+	struct turns extras;       /* likewise, of extras */
 	struct bucket requests;    /* of its own, a second of real time */
 	struct bucket bytes;       /* asked to be restored, in service time */
 	struct inbox *inbox;       /* its queue's, of the engine; NULL: none */
@@ -179,12 +179,18 @@ struct restore {
 	struct ino_item by_ino;
 };
 
+/* One of the places for control calls under way. */
+struct place {
+	bool is_taken, is_bulk, is_shared;
+};
+
 /* A control call under way. */
 struct call {
 	struct backend_call backend;
 	struct object object;
 	struct restore *restore; /* NULL: nobody waits for its answer any more */
-	bool is_taken, is_answered, is_bulk, is_shared;
+	struct place place;
+	bool is_answered;
 };
 
 enum transfer_state {
@@ -248,10 +254,8 @@ struct engine {
 	size_t next_call;             /* where to look for a free one */
 	struct turns backlog; /* asks of whole directories, taken a few at a time */
 	unsigned int n_network_calls, n_bulk_calls, n_shared_calls;
-	struct timer paced;             /* real: a call may leave again */
-	struct service_list services;   /* owned */
-	struct extra_queue extra_calls; /* of extras, waiting for a turn */
-	unsigned int n_extra_calls;
+	struct timer paced;           /* real: a call may leave again */
+	struct service_list services; /* owned */
 	struct timers fetching
 		[2]; /* by whether somebody waits for it; their order is no time */
 	uint64_t next_turn_no;

@@ -546,7 +546,7 @@ static void ask_taken(struct msg *m)
 	struct ask *a = container_of(m, struct ask, msg);
 
 	if (a->is_bulk && !a->engine->is_stopping)
-		turns_add(&a->engine->backlog, &a->turn, a->uid, false);
+		turns_add(&a->engine->backlog, &a->turn, a->gid, a->uid, false);
 	else
 		ask_take(a->engine, a);
 }

@@ -3,6 +3,7 @@
  * cited by number (docs/SEMANTICS.md). */
 #include "cases.h"
 
+#include "extra.h"
 #include "facts.h"
 #include <errno.h>
 
@@ -270,6 +271,38 @@ static void a_copy_that_would_lapse_before_all_is_here_is_kept_longer(void **sta
 	assert_true(object->added_days > 0);
 }
 
+/* S73: a copy that is gone when the call arrives would be restored anew, and paid. */
+static void more_days_whose_turn_comes_too_late_are_not_asked_for(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct source *bucket = rig->engine->sources[1];
+	struct rig_reader reader;
+
+	rig_read(rig, &reader, ino, 0, BIG);
+	fetch_one_chunk(rig, ino);
+	object->expires_ms = clock_service_ms(rig->clock) + 26 * HOURS;
+	restore_find(rig->engine, ino)->rec.expires_ms = object->expires_ms;
+	clock_advance(rig->clock, 26 * HOURS - 600000);
+	/* The next call may leave in a quarter of an hour. */
+	bucket_init(&bucket->requests, 1, 1, clock_real_ms(rig->clock));
+	bucket_take(&bucket->requests, 900, clock_real_ms(rig->clock));
+	memory_pump();
+	/* Nothing is answered from now on. */
+	struct restore *r = restore_find(rig->engine, ino);
+	while (!r->extra || r->extra->phase != EXTRA_SENDING)
+		engine_turn(rig->engine, 1);
+	unsigned int sent = store->calls[BACKEND_RESTORE];
+	clock_advance(rig->clock, 901 * 1000);
+	while (r->extra)
+		engine_turn(rig->engine, 1);
+	assert_int_equal(r->phase, PHASE_FETCHING);
+	assert_int_equal(store->calls[BACKEND_RESTORE], sent);
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(reader.result, 0);
+	assert_int_equal(object->extensions, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -284,6 +317,7 @@ int main(void)
 		TEST(stopped_at_any_turn_a_faster_tier_is_booked_as_paid),
 		TEST(a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that),
 		TEST(a_copy_that_would_lapse_before_all_is_here_is_kept_longer),
+		TEST(more_days_whose_turn_comes_too_late_are_not_asked_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,100 @@ static void a_service_that_throttles_is_asked_less(void **state)
 	end(rig);
 }
 
+/* Asks for all of them by a slow tier, until it is under way. */
+static void restore_slowly(struct rig *rig, unsigned int n)
+{
+	ask_for(rig, 0, n, ALICE);
+	seconds_for(rig, n);
+	clock_advance(rig->clock, 60000); /* the buckets are full again */
+	rig_settle(rig);
+	answered = 0;
+}
+
+static void hurry(struct rig *rig, size_t from, size_t to, uint32_t uid)
+{
+	for (size_t i = from; i < to; i++) {
+		asks[i] = (struct ask){ .verb = ASK_GET,
+					.tier = TIER_STANDARD,
+					.ino = inos[i],
+					.uid = uid,
+					.gid = uid,
+					.done = ask_done };
+		engine_ask(rig->engine, &asks[i]);
+	}
+}
+
+/* S114: a faster tier is a call like the first, but for the bytes, which were waited for. */
+static void a_second_paid_call_goes_at_the_pace_of_the_first(void **state)
+{
+	static const struct {
+		struct pace_cfg pace;
+		unsigned int files, throttled;
+		double least_s, most_s;
+	} rows[] = {
+		{ .files = 30, .most_s = 0.5 },
+		{ .pace.requests = 4, .files = 20, .least_s = 3.8, .most_s = 6 },
+		{ .pace.requests = 2, .files = 20, .least_s = 8.8, .most_s = 11 },
+		{ .pace.bytes_a_day = 24000, .files = 6, .most_s = 0.5 },
+		{ .files = 30, .throttled = 8, .least_s = 0.1, .most_s = 60 },
+	};
+	(void)state;
+
+	for (size_t row = 0; row < ARRAY_SIZE(rows); row++) {
+		unsigned int n = rows[row].files;
+		struct rig *rig = begin(NULL, n);
+		struct source *bucket = rig->engine->sources[1];
+		struct service *service = bucket->service;
+
+		rig->engine->sources[1]->cfg.tier = TIER_BULK;
+		restore_slowly(rig, n);
+		bucket_init(&bucket->requests, rows[row].pace.requests,
+			    rows[row].pace.requests, clock_real_ms(rig->clock));
+		bucket_init(&bucket->bytes, rows[row].pace.bytes_a_day / 86400,
+			    rows[row].pace.bytes_a_day / 24,
+			    clock_service_ms(rig->clock));
+		store->mishap[BACKEND_RESTORE] = MISHAP_THROTTLED;
+		store->mishaps[BACKEND_RESTORE] = rows[row].throttled;
+		hurry(rig, 0, n, ALICE);
+		int64_t began = clock_real_ms(rig->clock);
+		rig_settle(rig);
+		if (rows[row].throttled)
+			assert_true(service->sends.rate <= service->sends.full / 2);
+		for (int i = 0; i < 10000 && restored(0, n) < 2 * n; i++) {
+			clock_advance(rig->clock, 100);
+			rig_settle(rig);
+		}
+		double took = (double)(clock_real_ms(rig->clock) - began) / 1000;
+		print_message("row %zu: %.1f s\n", row, took);
+		assert_int_equal(restored(0, n), 2 * n);
+		assert_int_equal(answered, n);
+		assert_true(took >= rows[row].least_s && took <= rows[row].most_s);
+		end(rig);
+	}
+}
+
+/* S113 */
+static void one_who_hurries_few_does_not_wait_for_one_who_hurries_many(void **state)
+{
+	enum { N = 200, FEW = 4 };
+	struct rig *rig = begin(NULL, N);
+	struct source *bucket = rig->engine->sources[1];
+	(void)state;
+
+	bucket->cfg.tier = TIER_BULK;
+	restore_slowly(rig, N);
+	bucket_init(&bucket->requests, 8, 8, clock_real_ms(rig->clock));
+	hurry(rig, 0, N - FEW, ALICE);
+	hurry(rig, N - FEW, N, BOB);
+	for (int i = 0; i < 10000 && restored(N - FEW, N) < 2 * FEW; i++) {
+		rig_settle(rig);
+		clock_advance(rig->clock, 100);
+	}
+	assert_int_equal(restored(N - FEW, N), 2 * FEW);
+	assert_true(restored(0, N - FEW) <= N - FEW + 16 + 2 * FEW);
+	end(rig);
+}
+
 static bool everybody_is_gone(uint32_t pid, uint64_t started)
 {
 	return pid == 77 && started == 5;
@@ -317,6 +411,9 @@ int main(void)
 		cmocka_unit_test(a_source_is_asked_no_faster_than_it_was_said),
 		cmocka_unit_test(bytes_a_day_are_kept_to),
 		cmocka_unit_test(a_service_that_throttles_is_asked_less),
+		cmocka_unit_test(a_second_paid_call_goes_at_the_pace_of_the_first),
+		cmocka_unit_test(
+			one_who_hurries_few_does_not_wait_for_one_who_hurries_many),
 		cmocka_unit_test(who_waits_and_is_gone_is_let_go_of),
 		cmocka_unit_test(one_process_can_be_told_to_go),
 		cmocka_unit_test(the_queue_lists_everybody_who_waits),

@@ -16,40 +16,58 @@ static struct item *take(struct turns *ts, bool is_urgent)
 	return t ? container_of(t, struct item, turn) : NULL;
 }
 
-static void one_of_every_user_comes_in_turn(void **state)
+/* S113: who asks, a letter each, and whose turn it is then. */
+static void groups_come_in_turn_and_users_within_them(void **state)
 {
-	struct turns ts;
-	struct item many[100] = { 0 }, few[3] = { 0 };
+	static const struct {
+		const char *asks, *served;
+	} rows[] = {
+		{ "a", "a" },
+		/* In order of arrival. */
+		{ "aaa", "aaa" },
+		/* Two users of one group, however many the first has brought. */
+		{ "aaaaabb", "ababaaa" },
+		{ "aaabbbccc", "abcabcabc" },
+		/* Two groups, however many users the first has. */
+		{ "abcX", "aXbc" },
+		{ "aabbccXX", "aXbXcabc" },
+		/* Both: half of the turns are the other group's, and in it they alternate. */
+		{ "aaabbbXXY", "aXbYaXbab" },
+		/* Whose turn is over waits for the others', not for a moment without them. */
+		{ "aXXXX", "aXXXX" },
+	};
 	(void)state;
 
-	turns_init(&ts);
-	for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
-		many[i].uid = 1000;
-		turns_add(&ts, &many[i].turn, 1000, false);
+	for (size_t row = 0; row < ARRAY_SIZE(rows); row++) {
+		struct turns ts;
+		struct item items[16] = { 0 };
+		char served[17] = "";
+
+		turns_init(&ts);
+		for (size_t i = 0; rows[row].asks[i]; i++) {
+			char c = rows[row].asks[i];
+
+			items[i].uid = (uint32_t)c;
+			turns_add(&ts, &items[i].turn, c < 'a' ? 1 : 0, items[i].uid,
+				  false);
+		}
+		struct item *it;
+		for (size_t i = 0; (it = take(&ts, false)); i++)
+			served[i] = (char)it->uid;
+		assert_string_equal(served, rows[row].served);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(few); i++) {
-		few[i].uid = 1001;
-		turns_add(&ts, &few[i].turn, 1001, false);
-	}
-	unsigned int of_few = 0;
-	for (int i = 0; i < 6; i++)
-		of_few += take(&ts, false)->uid == 1001;
-	assert_int_equal(of_few, 3);
-	for (size_t i = 3; i < ARRAY_SIZE(many); i++)
-		assert_ptr_equal(take(&ts, false), &many[i]); /* in order of arrival */
-	assert_null(take(&ts, false));
 }
 
 static void what_somebody_waits_for_is_in_a_lane_of_its_own(void **state)
 {
 	struct turns ts;
-	struct item a = { .uid = 1 }, b = { .uid = 2 }, c = { .uid = 62 };
+	struct item a = { .uid = 1 }, b = { .uid = 2 }, c = { .uid = 1 + TURN_USERS };
 	(void)state;
 
 	turns_init(&ts);
-	turns_add(&ts, &a.turn, a.uid, false);
-	turns_add(&ts, &b.turn, b.uid, false);
-	turns_add(&ts, &c.turn, c.uid, false); /* shares its row with a */
+	turns_add(&ts, &a.turn, 0, a.uid, false);
+	turns_add(&ts, &b.turn, 0, b.uid, false);
+	turns_add(&ts, &c.turn, 0, c.uid, false); /* shares its row with a */
 	assert_null(take(&ts, true));
 	turns_promote(&ts, &c.turn);
 	turns_promote(&ts, &c.turn);
@@ -78,7 +96,7 @@ static void nothing_is_lost_and_nothing_comes_twice(void **state)
 		unsigned int what = seed >> 28;
 
 		if (what < 8 && !it->turn.is_waiting) {
-			turns_add(&ts, &it->turn, seed >> 16, what & 1);
+			turns_add(&ts, &it->turn, seed >> 20, seed >> 16, what & 1);
 			waiting++;
 		} else if (what == 8) {
 			waiting -= it->turn.is_waiting;
@@ -102,7 +120,7 @@ static void nothing_is_lost_and_nothing_comes_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_of_every_user_comes_in_turn),
+		cmocka_unit_test(groups_come_in_turn_and_users_within_them),
 		cmocka_unit_test(what_somebody_waits_for_is_in_a_lane_of_its_own),
 		cmocka_unit_test(nothing_is_lost_and_nothing_comes_twice),
 	};

@@ -172,8 +172,9 @@ void estimate_sum_add(struct estimate_sum *s, const struct estimate_ask *ask)
 
 	s->files++;
 	s->restored_bytes += is_vault ? read : ask->size_bytes;
-	s->read_bytes += read;
-	s->chunks += chunk_count(ask->off, read, ask->chunk_bytes);
+	s->read_bytes += ask->is_partial ? ask->missing_bytes : read;
+	s->chunks += ask->is_partial ? ask->missing_chunks
+				     : chunk_count(ask->off, read, ask->chunk_bytes);
 }
 
 void estimate_of_sum(const struct tariff *t, const struct estimate_ask *ask,

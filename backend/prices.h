@@ -77,7 +77,10 @@ struct estimate_ask {
 	uint32_t
 		days; /* of the temporary copy; one more is assumed (rounding to midnight) */
 	uint32_t status_calls; /* HeadObject, at most: how many the service decides */
-	bool needs_restore;    /* false: somebody restored it already, or online */
+	/* Some of it is here: only so many bytes, in so many requests, are fetched. */
+	bool is_partial;
+	uint64_t missing_bytes, missing_chunks;
+	bool needs_restore; /* false: somebody restored it already, or online */
 };
 void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
 		   struct estimate *ret);

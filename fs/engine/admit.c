@@ -276,7 +276,10 @@ enum restore_event restore_admit(struct restore *r, const struct wish *wish,
 		return EV_REFUSED;
 	if (!cache_can_hold(r))
 		return EV_REFUSED;
-	restore_estimate(r, restore_class(r)->is_archive && !may_be_here, &r->estimate);
+	bool needs_restore = restore_class(r)->is_archive && !may_be_here;
+	r->rec.kind = needs_restore ? REQUEST_RESTORE : REQUEST_FETCH;
+	restore_count_missing(r);
+	restore_estimate(r, needs_restore, &r->estimate);
 	/* Where looking costs something a hopeless wish is not looked up at all. */
 	if (wish->is_approved || r->estimate.is_unknown || r->tariff.head_request == 0)
 		return EV_WANTED;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "missing.h"
 #include "private.h"
 
 /* ---- admit.c ---- */
@@ -38,6 +39,8 @@ struct cost_wish {
 	uint64_t size_bytes;
 	uint64_t off, len; /* len 0: all of it */
 	bool needs_restore;
+	bool is_partial; /* some of that is here, and `missing` is not */
+	struct missing missing;
 };
 /* The region whose prices count. */
 const char *source_price_region(const struct source *s);
@@ -49,6 +52,8 @@ void cost_tariff(const struct source *s, const char *storage_class, enum tier ti
 /* Any thread. `w` in the words of prices.h. */
 void cost_ask(const struct source *s, const struct cost_wish *w,
 	      struct estimate_ask *ret);
+/* Any thread. Of a file some of which is here: what is left to restore of it, and to fetch. */
+void cost_of_rest(const struct source *s, uint64_t ino, struct cost_wish *w);
 /* Any thread. What `w` would cost now, and the prices it is made of. */
 void cost_estimate(const struct source *s, const struct cost_wish *w,
 		   struct tariff *ret_tariff, struct estimate *ret);
@@ -56,5 +61,7 @@ void cost_estimate(const struct source *s, const struct cost_wish *w,
 void cost_of_catalog(const struct source *s, struct tariff *ret);
 /* Looks up the prices of a restore whose `rec` is filled. */
 void restore_price(struct restore *r);
-/* Of its range, at the prices it began with. */
+/* Counts what of its range the cache lacks: into `rec`, for the estimate and the budgets. */
+void restore_count_missing(struct restore *r);
+/* Of what it lacked then, at the prices it began with. */
 void restore_estimate(const struct restore *r, bool needs_restore, struct estimate *ret);

@@ -58,7 +58,41 @@ void cost_ask(const struct source *s, const struct cost_wish *w, struct estimate
 		.days = w->days,
 		.status_calls = status_calls(s, w),
 		.needs_restore = w->needs_restore,
+		.is_partial = w->is_partial,
+		.missing_bytes = w->missing.bytes,
+		.missing_chunks = w->missing.chunks,
 	};
+}
+
+/* A vault restores just what is missing, S3 the whole object, whatever is here (AWS protocol
+ * reference 5.1, 2026-09). */
+static void rest_to_restore(const struct source *s, uint64_t ino, struct cost_wish *w)
+{
+	struct tariff t;
+	struct span rest;
+
+	if (!w->needs_restore || !s->backend->ops->is_range_proved)
+		return;
+	cost_tariff(s, w->storage_class->name, w->tier, &t);
+	int r = part_rest(s->engine, ino, w->size_bytes, &t, &rest);
+	if (r == 0)
+		w->needs_restore = false; /* all is held, and has to be proved only */
+	if (r != 1)
+		return;
+	w->off = rest.off;
+	w->len = rest.len;
+}
+
+void cost_of_rest(const struct source *s, uint64_t ino, struct cost_wish *w)
+{
+	const struct engine *e = s->engine;
+
+	if (w->size_bytes == 0)
+		return;
+	rest_to_restore(s, ino, w);
+	struct span part = { w->off, w->len };
+	w->is_partial = missing_of(e->state->store, ino, w->size_bytes, part,
+				   e->cfg.chunk_bytes, &w->missing) == 0;
 }
 
 static void estimate_for(const struct source *s, const struct cost_wish *w,
@@ -100,6 +134,21 @@ static void inventory_estimate(const struct restore *r, bool needs_restore,
 	ret->total = ret->lines[0].amount;
 }
 
+void restore_count_missing(struct restore *r)
+{
+	struct span part = { r->rec.off, r->rec.len };
+	struct missing m;
+
+	r->rec.is_partial = false;
+	if (r->is_inventory || r->rec.size_bytes == 0 ||
+	    missing_of(r->engine->state->store, r->ino, r->rec.size_bytes, part,
+		       r->engine->cfg.chunk_bytes, &m) < 0)
+		return;
+	r->rec.is_partial = m.bytes < (part.len ? part.len : r->rec.size_bytes);
+	r->rec.missing_bytes = m.bytes;
+	r->rec.missing_chunks = m.chunks;
+}
+
 void restore_estimate(const struct restore *r, bool needs_restore, struct estimate *ret)
 {
 	struct cost_wish w = {
@@ -110,6 +159,8 @@ void restore_estimate(const struct restore *r, bool needs_restore, struct estima
 		.off = r->rec.off,
 		.len = r->rec.len,
 		.needs_restore = needs_restore,
+		.is_partial = r->rec.is_partial,
+		.missing = { r->rec.missing_bytes, r->rec.missing_chunks },
 	};
 
 	estimate_for(r->source, &w, &r->tariff, ret);

@@ -21,6 +21,12 @@ const char *file_state_word(enum file_state s)
 	return words[s];
 }
 
+/* The service has the whole of it yet, for the last request. */
+static bool has_copy(const struct facts *f)
+{
+	return f->has_request && !f->request.len && f->request.expires_ms > f->now_ms;
+}
+
 /* With no request under way: what catalog and index say. */
 static enum file_state state_at_rest(const struct facts *f, const struct storage_class *c)
 {
@@ -30,9 +36,8 @@ static enum file_state state_at_rest(const struct facts *f, const struct storage
 		return FILE_ONLINE;
 	if (f->entry.copy_expires_ms > f->now_ms)
 		return FILE_READY;
-	/* Evicted while the service's copy lasts. */
-	if (f->has_request && f->request.state == REQUEST_DONE &&
-	    f->request.expires_ms > f->now_ms)
+	/* Evicted, or called off, while the service's copy of the whole lasts. */
+	if (has_copy(f))
 		return FILE_READY;
 	return f->entry.is_restoring ? FILE_RESTORING : FILE_COLD;
 }
@@ -85,7 +90,7 @@ bool facts_needs_restore(const struct facts *f)
 	/* Somebody else's, as the listing says. */
 	bool is_on_its_way = f->state == FILE_RESTORING && !facts_is_asked(f);
 
-	return c->is_archive && !is_here_already && !is_on_its_way;
+	return c->is_archive && !is_here_already && !is_on_its_way && !has_copy(f);
 }
 
 /* What was asked, if a request is open; else what would be. */
@@ -116,25 +121,25 @@ static void facts_ask(struct facts *f, struct engine *e, const struct source *s,
 static void facts_price(struct facts *f, const struct source *s,
 			const struct storage_class *c)
 {
-	bool is_asked = facts_is_asked(f);
+	const struct request *rec = &f->request;
 	struct cost_wish wish = {
 		.storage_class = c,
 		.tier = f->tier,
 		.days = f->days,
 		.size_bytes = f->entry.object.size_bytes,
-		.off = is_asked ? f->request.off : 0,
-		.len = is_asked ? f->request.len : 0,
 		.needs_restore = facts_needs_restore(f),
 	};
 
-	cost_estimate(s, &wish, &f->tariff, &f->estimate);
-	/* Of what is here in part only the rest costs something. */
-	struct span rest;
-	if (f->state != FILE_PARTIAL || !s->backend->ops->is_range_proved ||
-	    part_rest(s->engine, f->entry.ino, wish.size_bytes, &f->tariff, &rest) != 1)
-		return;
-	wish.off = rest.off;
-	wish.len = rest.len;
+	if (facts_is_asked(f)) {
+		/* As it was when it was reserved. */
+		wish.off = rec->off;
+		wish.len = rec->len;
+		wish.is_partial = rec->is_partial;
+		wish.missing =
+			(struct missing){ rec->missing_bytes, rec->missing_chunks };
+	} else if (f->has_fill && f->fill.held_bytes) {
+		cost_of_rest(s, f->entry.ino, &wish);
+	}
 	cost_estimate(s, &wish, &f->tariff, &f->estimate);
 }
 

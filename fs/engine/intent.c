@@ -104,6 +104,7 @@ void intent_begin(struct restore *r)
 	}
 	if (!r->is_inventory)
 		r->rec.kind = needs_restore ? REQUEST_RESTORE : REQUEST_FETCH;
+	restore_count_missing(r);
 	restore_estimate(r, needs_restore, &r->estimate);
 	if (r->estimate.is_unknown) {
 		free(v);

@@ -52,6 +52,7 @@ void restore_lapses(struct restore *r)
 
 bool lapse_is_final(struct restore *r)
 {
+	r->rec.expires_ms = 0; /* whatever was said: it is gone */
 	if (r->rec.renewals == RENEWALS_MAX) {
 		restore_fails(
 			r, EIO,

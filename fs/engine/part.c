@@ -7,6 +7,7 @@
  * on gets the rest. */
 #include "admit.h"
 #include "log.h"
+#include "missing.h"
 #include "notes.h"
 #include "private.h"
 #include "range.h"
@@ -211,19 +212,11 @@ int part_join(struct restore *r, const struct wish *w)
 
 uint64_t part_bytes_to_come(const struct restore *r)
 {
-	struct span missing[HOLES_MAX];
-	uint64_t end = r->rec.off + r->rec.len, sum = 0;
-	int n = store_missing(r->engine->state->store, r->ino, r->rec.size_bytes, missing,
-			      HOLES_MAX);
+	struct missing m;
+	int n = missing_of(r->engine->state->store, r->ino, r->rec.size_bytes, part_of(r),
+			   r->engine->cfg.chunk_bytes, &m);
 
-	for (int i = 0; i < n; i++) {
-		uint64_t from = missing[i].off, to = from + missing[i].len;
-
-		from = from > r->rec.off ? from : r->rec.off;
-		to = to < end ? to : end;
-		sum += to > from ? to - from : 0;
-	}
-	return n < 0 ? r->rec.len : sum;
+	return n < 0 ? r->rec.len : m.bytes;
 }
 
 bool part_is_here(const struct restore *r)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admit.h"
 #include "guard.h"
+#include "pace.h"
 #include "plan_parts.h"
 #include "steps.h"
 #include "subtree.h"
@@ -186,9 +187,12 @@ int plan_add(struct plan *p, uint64_t ino)
 	struct plan_group *g = group_of(p, s, need, (size_t)rules);
 	if (!g)
 		return -ENOMEM;
-	struct cost_wish w = plan_wish(p, g, TIER_NONE);
+	/* What is left of a file may depend on the tier, by a little: the default one's counts. */
+	struct cost_wish w = plan_wish(p, g, pace_tier_for(g->storage_class, g->tier));
 	struct estimate_ask ask;
 	w.size_bytes = f->entry.object.size_bytes;
+	if (f->has_fill && f->fill.held_bytes)
+		cost_of_rest(s, ino, &w);
 	cost_ask(s, &w, &ask);
 	estimate_sum_add(&g->sum, &ask);
 	return 0;

@@ -42,10 +42,16 @@ static void group_estimate(const struct plan *p, const struct plan_group *g,
 	estimate_of_sum(ret_tariff, &ask, &g->sum, ret);
 }
 
+/* As budgets count them. */
+static uint64_t plan_bytes(const struct plan_group *g)
+{
+	return g->need == NEED_RESTORE ? g->sum.restored_bytes : g->sum.read_bytes;
+}
+
 static void count_add(struct plan_count *c, const struct plan_group *g)
 {
 	c->files += g->sum.files;
-	c->bytes += g->sum.read_bytes;
+	c->bytes += plan_bytes(g);
 }
 
 static void total_wait(struct total *t, const struct plan_group *g, enum tier tier)
@@ -213,8 +219,7 @@ static void put_group(const struct plan *p, const struct plan_group *g, struct b
 		   ",\"storage_class\":\"%s\",\"state\":\"%s\",\"files\":%llu,"
 		   "\"bytes\":%llu,\"default_tier\":\"%s\",\"tiers\":[",
 		   g->storage_class->name, need_words[g->need],
-		   (unsigned long long)g->sum.files,
-		   (unsigned long long)g->sum.read_bytes,
+		   (unsigned long long)g->sum.files, (unsigned long long)plan_bytes(g),
 		   g->need == NEED_RESTORE
 			   ? tier_word(pace_tier_for(g->storage_class, g->tier))
 			   : "");

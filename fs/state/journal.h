@@ -95,6 +95,9 @@ struct request {
 	int64_t approved_ms; /* service time */
 	struct origin origin;
 	struct request_then then;
+	/* At its intent some of the range was here, and so much was not; the requests to fetch it. */
+	bool is_partial;
+	uint64_t missing_bytes, missing_chunks;
 };
 
 #define BUDGETS_MAX 8
@@ -124,8 +127,9 @@ enum budget_lack {
 enum budget_lack budget_lacks(const struct budget_draw *draw,
 			      const struct budget_use *use, money_t money, uint64_t bytes,
 			      uint64_t files);
-/* What of `rec` counts against budgets of bytes and files: a file and its bytes, or the range of
- * it that is asked; an inventory is no file, and what a faster tier brings is counted already. */
+/* What of `rec` counts against budgets of bytes and files: a file, and the bytes that are restored,
+ * or what is missing here where nothing is; an inventory is no file, and what a faster tier brings
+ * is counted already. */
 uint64_t request_budget_bytes(const struct request *rec);
 uint64_t request_budget_files(const struct request *rec);
 

@@ -8,6 +8,8 @@ uint64_t request_budget_bytes(const struct request *rec)
 {
 	if (rec->kind >= REQUEST_INVENTORY)
 		return 0;
+	if (rec->kind == REQUEST_FETCH && rec->is_partial)
+		return rec->missing_bytes;
 	return rec->len ? rec->len : rec->size_bytes;
 }
 

@@ -68,6 +68,16 @@ static void then_decode(struct record *rec, struct request_then *ret)
 	ret->days = record_get_u32(rec);
 }
 
+/* Likewise. */
+static void missing_decode(struct record *rec, struct request *q)
+{
+	if (rec->at == rec->end)
+		return;
+	q->is_partial = record_get_u8(rec) != 0;
+	q->missing_bytes = record_get_u64(rec);
+	q->missing_chunks = record_get_u64(rec);
+}
+
 static void request_encode(const struct request_row *row, struct buf *b)
 {
 	const struct request *q = &row->rec;
@@ -116,6 +126,9 @@ static void request_encode(const struct request_row *row, struct buf *b)
 	origin_encode(&q->origin, b);
 	then_encode(&q->then, b);
 	record_str(b, q->origin.group_name);
+	record_u8(b, q->is_partial);
+	record_u64(b, q->missing_bytes);
+	record_u64(b, q->missing_chunks);
 }
 
 static void request_decode_what(struct record *rec, struct request *q)
@@ -182,6 +195,7 @@ static void request_decode_more(struct record *rec, struct request_row *row)
 	origin_decode(rec, &q->origin);
 	then_decode(rec, &q->then);
 	group_name_decode(rec, &q->origin);
+	missing_decode(rec, q);
 }
 
 int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret)

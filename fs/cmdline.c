@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmdline.h"
+#include "lowlevel.h"
 #include "str.h"
 #include <getopt.h>
 #include <limits.h>
@@ -288,7 +289,8 @@ int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *r
 	if (what == CMDLINE_HELP)
 		return buf_puts(ret_text, usage);
 	if (what == CMDLINE_VERSION)
-		return buf_puts(ret_text, "thawfs " THAWFS_VERSION "\n");
+		return buf_printf(ret_text, "thawfs " THAWFS_VERSION "\nlibfuse %s\n",
+				  fuse_pkgversion());
 	if (what == CMDLINE_PRINT && !args.source)
 		return print_defaults(cfg, ret_text, err);
 	if (!args.source || (what == CMDLINE_MOUNT && !args.mountpoint))

@@ -7,6 +7,7 @@
 #include "ledger.h"
 #include "metrics.h"
 #include "planner.h"
+#include "sources.h"
 #include "str.h"
 #include "summary.h"
 #include "whence.h"
@@ -152,6 +153,10 @@ static const struct sidecar sidecars[] = {
 	{ NODE_USAGE, SIDECAR_OF_ROOT, "usage.json", false, false, usage_text, NULL,
 	  NULL },
 	{ NODE_STORMS, SIDECAR_OF_ROOT, "storms", false, true, storms_sidecar, NULL,
+	  NULL },
+	{ NODE_CONFIG, SIDECAR_OF_ROOT, "config", false, true, sources_config, NULL,
+	  NULL },
+	{ NODE_SOURCES, SIDECAR_OF_ROOT, "sources", false, true, sources_text, NULL,
 	  NULL },
 	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL,
 	  NULL },

@@ -34,6 +34,8 @@ enum node_kind {
 	NODE_LEDGER_JSON = 15,
 	NODE_REQUESTS = 16,
 	NODE_USAGE = 17,
+	NODE_CONFIG = 18,
+	NODE_SOURCES = 19,
 	NODE_KINDS,
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* board - what other threads may look at without asking the engine: copies, under one leaf lock. */
 #include "board.h"
+#include "calls.h"
 #include "json.h"
 #include "pace.h"
 #include "private.h"
@@ -31,6 +32,8 @@ static void source_progress(struct source *s)
 				  restore_find(s->engine, s->info.root_ino) != NULL;
 	s->status.next_ms = s->refresh.slot ? s->refresh.due_ms : 0;
 	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
+	backend_look(s->backend, &s->status.seen);
+	inbox_text(s, s->status.queue, sizeof(s->status.queue));
 }
 
 static void storm_lines(struct engine *e, int64_t now_ms, struct buf *out)

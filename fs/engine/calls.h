@@ -53,6 +53,8 @@ void hint_remove(struct restore *r);
 bool hint_take(struct engine *e, const struct notice *n);
 /* Opens the source's queue, or joins who reads it already. 0 or -errno with a line in `err`. */
 int inbox_open(struct source *s, struct buf *err);
+/* How it is doing, for people; "" where it has none. */
+void inbox_text(const struct source *s, char *ret, size_t room);
 void inboxes_start(struct engine *e);
 void inboxes_stop(struct engine *e);
 void inboxes_free(struct engine *e);

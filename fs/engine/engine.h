@@ -229,6 +229,8 @@ struct source_status {
 	bool is_refreshing;
 	int64_t next_ms;      /* service time of the next refresh; 0: when asked */
 	money_t refresh_cost; /* of the last one, since the start; 0 unknown */
+	struct backend_seen seen;
+	char queue[320]; /* how its queue is doing, for people; "": it has none */
 	char error[512];
 };
 /* 0 or -ENOENT. */

@@ -17,6 +17,7 @@ struct inbox {
 	struct sqs *queue; /* owned */
 	bool has_told;     /* something that was under way here */
 	bool is_failing;
+	char why[256]; /* the last failure */
 	bool has_warned[NOTICE_UNKNOWN + 1], has_warned_damaged;
 	LIST_ENTRY(inbox) link;
 };
@@ -123,6 +124,7 @@ static void queue_said(void *arg, enum sqs_event ev, enum notice_kind kind,
 			log_warning("queue=%s cannot be read, polling goes on: %s",
 				    i->url, text);
 		i->is_failing = true;
+		snprintf(i->why, sizeof(i->why), "%s", text);
 		return;
 	case SQS_DAMAGED:
 		if (!i->has_warned_damaged)
@@ -199,6 +201,22 @@ void inboxes_free(struct engine *e)
 		sqs_close(i->queue);
 		free(i);
 	}
+}
+
+void inbox_text(const struct source *s, char *ret, size_t room)
+{
+	const struct inbox *i = s->inbox;
+
+	if (!i)
+		*ret = '\0';
+	else if (i->is_failing)
+		snprintf(ret, room, "cannot be read: %s", i->why);
+	else if (!sqs_is_working(i->queue))
+		snprintf(ret, room, "not read yet");
+	else
+		snprintf(ret, room, "is read, %s",
+			 i->has_told ? "and has told of restores"
+				     : "has told of nothing yet");
 }
 
 bool inbox_is_trusted(const struct source *s)

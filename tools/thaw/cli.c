@@ -49,6 +49,7 @@ static const struct flag {
 	{ 'v', "csv", NULL, "print comma-separated lines" },
 	{ 'H', "html", "FILE", "write a page with charts; -: to standard output" },
 	{ 'o', "older", "TIME", "what counts as old; else 365d" },
+	{ 'M', "paid", NULL, "also ask what has a price: some 0.00001 USD a source" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -181,6 +182,9 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 		return 0;
 	case 'A':
 		set->is_api = true;
+		return 0;
+	case 'M':
+		set->is_paid = true;
 		return 0;
 	case 'd':
 		if (str_to_u64(value, &set->days) < 0 || set->days == 0)

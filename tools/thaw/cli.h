@@ -40,6 +40,7 @@ struct settings {
 	/* prices */
 	const char *state_dir, *endpoint, *profile; /* NULL: the usual one */
 	bool is_api;
+	bool is_paid;     /* doctor: requests that have a price, too */
 	const char *bill; /* correct: an export; NULL: one amount */
 	bool is_yes;
 	/* report; NULL: the default */
@@ -71,6 +72,7 @@ int top_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);
 int plan_run(const struct settings *set, char **paths, size_t n);
 int report_run(const struct settings *set, char **paths, size_t n);
+int doctor_run(const struct settings *set, char **paths, size_t n);
 int prices_run(const struct settings *set, char **paths, size_t n);
 
 /* Reads the options of `verb` (argv[0] is its name). 0 and settings and paths, or -EINVAL after

@@ -149,6 +149,19 @@ static const struct verb verbs[] = {
 		"administrators see all, managers those of their budgets.\n\n"
 		"example: thaw report --month 2026-10 --html october.html /mnt/archive\n",
 		true,
+	},
+	{
+		"doctor",
+		doctor_run,
+		"is everything there that a mount needs? what to do about what is not",
+		"jM",
+		"CONFIG|URL|MOUNTPOINT",
+		"Of a configuration file or a URL: what thawfs would find, started here with this\n"
+		"environment: kernel, libfuse, directories, prices, where the credentials come\n"
+		"from, what may be asked. Of a mount: what its daemon knows, for administrators.\n"
+		"A line each: ok, warning or problem. Nothing is restored or changed, and without\n"
+		"--paid nothing is asked that has a price. Status 1: there is a problem.\n\n"
+		"example: thaw doctor /etc/thawfs/archive.conf\n",
 		true,
 	},
 	{

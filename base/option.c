@@ -33,7 +33,7 @@ static int str_put(char **field, const char *value)
 	return 0;
 }
 
-static int mode_put(uint32_t *field, const char *value)
+int option_mode_parse(const char *value, uint32_t *ret)
 {
 	uint32_t mode = 0;
 
@@ -46,7 +46,7 @@ static int mode_put(uint32_t *field, const char *value)
 	}
 	if (mode > 07777)
 		return -EINVAL;
-	*field = mode;
+	*ret = mode;
 	return 0;
 }
 
@@ -68,7 +68,11 @@ static int value_put(const struct option_row *row, void *target, const char *val
 	case OPTION_DURATION:
 		return str_to_duration_ms(value, field);
 	case OPTION_MODE:
-		return mode_put(field, value);
+		if (!*value && row->fallback && !*row->fallback) {
+			*(uint32_t *)field = OPTION_MODE_UNSAID;
+			return 0;
+		}
+		return option_mode_parse(value, field);
 	case OPTION_WORD:
 		i = word_index(row, value);
 		if (i >= 0)
@@ -342,7 +346,8 @@ static void value_print(const struct option_row *row, void *target, struct buf *
 		duration_print(*(const int64_t *)field, out);
 		break;
 	case OPTION_MODE:
-		buf_printf(out, "%04o", (unsigned int)*(const uint32_t *)field);
+		if (*(const uint32_t *)field != OPTION_MODE_UNSAID)
+			buf_printf(out, "%04o", (unsigned int)*(const uint32_t *)field);
 		break;
 	case OPTION_WORD:
 		buf_puts(out, row->words[*(const int *)field]);

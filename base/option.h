@@ -20,9 +20,12 @@ enum option_type {
 	OPTION_U64,      /* uint64_t */
 	OPTION_SIZE,     /* uint64_t bytes */
 	OPTION_DURATION, /* int64_t milliseconds */
-	OPTION_MODE,     /* uint32_t, octal */
+	OPTION_MODE,     /* uint32_t, octal; with the default "": OPTION_MODE_UNSAID */
 	OPTION_WORD,     /* int: index into `words` */
 };
+
+/* Where a mode may be left out, and is. */
+#define OPTION_MODE_UNSAID UINT32_MAX
 
 struct option_row {
 	const char *key;
@@ -61,6 +64,8 @@ int option_load(const struct option_schema *schema, void *cfg, const char *path,
 /* "section.key=value", or "section X.key=value" is written "section.X.key=value". */
 int option_set(const struct option_schema *schema, void *cfg, const char *word,
 	       struct buf *err);
+/* An octal mode, as OPTION_MODE takes it. 0 or -EINVAL. */
+int option_mode_parse(const char *value, uint32_t *ret);
 /* Appends one section in INI form, effective values, help as comments if `with_help`. */
 int option_print(const struct option_section *s, const char *x, const void *target,
 		 bool with_help, struct buf *out);

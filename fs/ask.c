@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ask.h"
-#include "known.h"
 #include "open.h"
 #include "open_as.h"
 #include "sidecar.h"
 #include "str.h"
 #include "tree.h"
 #include "users.h"
-#include "whence.h"
+#include "who.h"
 #include <stdio.h>
 
 /* Files one request for a subtree may name. */
@@ -232,12 +231,11 @@ struct asking {
 	size_t len;
 	ask_reply_fn reply;
 	struct ask_line line;
-	uint64_t ino;
-	uint32_t uid, gid, pid;
+	struct node node;
+	struct asker who;
+	gid_t groups[WHO_GROUPS_MAX]; /* his */
 	struct origin origin;
-	bool is_tree;  /* `ino` is a directory: all below it */
-	gid_t *groups; /* owned; with a saved inventory, or a group, only */
-	size_t n_groups;
+	bool is_tree;     /* `node` is a directory: all below it */
 	int saved_fd;     /* owned; -1: none */
 	bool is_answered; /* the engine's, once anything was asked */
 	int worst;        /* likewise: the first refusal, but for files that are open */
@@ -251,7 +249,6 @@ static void asking_free(struct asking *a)
 {
 	if (a->saved_fd >= 0)
 		close(a->saved_fd);
-	free(a->groups);
 	free(a->inos);
 	free(a->asks);
 	free(a);
@@ -318,15 +315,15 @@ static void asking_post(struct asking *a)
 					.is_bulk = n > 1,
 					.off = a->line.off,
 					.len = a->line.len,
-					.uid = a->uid,
-					.gid = a->gid,
-					.pid = a->pid,
+					.uid = a->who.uid,
+					.gid = a->who.gid,
+					.pid = (uint32_t)a->who.pid,
 					.origin = a->origin,
 					.request_id = a->line.request_id,
 					.storm_id = a->line.storm_id,
 					.amount = a->line.amount,
 					.note = a->line.note,
-					.is_admin = mount_is_admin(a->mount, a->uid),
+					.is_admin = mount_is_admin(a->mount, a->who.uid),
 					.is_saved = a->saved_fd >= 0,
 					.saved_fd = a->saved_fd,
 					.is_interrupted = asking_is_interrupted,
@@ -375,8 +372,8 @@ static int asking_group(struct asking *a)
 	int r = group_find(a->line.group, &gid);
 	if (r < 0)
 		return r == -ENOENT ? -EINVAL : r;
-	bool is_his = gid == a->gid || mount_is_admin(a->mount, a->uid);
-	for (size_t i = 0; i < a->n_groups; i++)
+	bool is_his = gid == a->who.gid || mount_is_admin(a->mount, a->who.uid);
+	for (size_t i = 0; i < a->who.n_groups; i++)
 		is_his = is_his || a->groups[i] == gid;
 	if (!is_his)
 		return -EACCES;
@@ -392,11 +389,12 @@ static int asking_group(struct asking *a)
 static void asking_walk(struct msg *msg)
 {
 	struct asking *a = container_of(msg, struct asking, msg);
-	struct tree_walk w = { a->mount, asking_is_cancelled, asking_add, a, false };
+	struct tree_walk w = { a->mount,   &a->who, asking_is_cancelled,
+			       asking_add, a,       false };
 
 	int r = a->line.group[0] ? asking_group(a) : 0;
 	if (!r)
-		r = a->is_tree ? tree_walk(&w, a->ino) : asking_add(a, a->ino);
+		r = a->is_tree ? tree_walk(&w, a->node.ino) : asking_add(a, a->node.ino);
 	if (r < 0) {
 		asking_answer(a, r);
 		asking_free(a);
@@ -409,14 +407,9 @@ static void asking_walk(struct msg *msg)
 static void asking_open(struct msg *msg)
 {
 	struct asking *a = container_of(msg, struct asking, msg);
-	struct asker who = { .uid = a->uid,
-			     .gid = a->gid,
-			     .pid = (pid_t)a->pid,
-			     .groups = a->groups,
-			     .n_groups = a->n_groups };
 
-	a->saved_fd = open_as(a->mount, &who, a->line.from);
-	int r = a->saved_fd < 0 ? a->saved_fd : asking_add(a, a->ino);
+	a->saved_fd = open_as(a->mount, &a->who, a->line.from);
+	int r = a->saved_fd < 0 ? a->saved_fd : asking_add(a, a->node.ino);
 	if (r < 0) {
 		asking_answer(a, r);
 		asking_free(a);
@@ -433,23 +426,13 @@ static void asking_go(struct asking *a)
 		worker_post(a->mount->walker, &a->msg);
 		return;
 	}
-	int r = asking_add(a, a->ino);
+	int r = asking_add(a, a->node.ino);
 	if (r < 0) {
 		asking_answer(a, r);
 		asking_free(a);
 		return;
 	}
 	asking_post(a);
-}
-
-/* The namer. */
-static void asking_named(struct msg *msg)
-{
-	struct asking *a = container_of(msg, struct asking, msg);
-
-	known_look_up(a->mount->known, a->uid, a->gid);
-	(void)known_names(a->mount->known, a->uid, a->gid, &a->origin);
-	asking_go(a);
 }
 
 static int check_correct(struct mount *m, const struct ask_line *line, struct node node,
@@ -468,8 +451,9 @@ static int check_rights(struct mount *m, const struct ask_line *line, struct nod
 {
 	struct facts f;
 
-	if (!view_may_read(m, who))
-		return -EACCES;
+	int r = view_check_read(m, node.ino, who);
+	if (r < 0)
+		return r;
 	if (line->verb == ASK_REFRESH) {
 		if (node.kind != NODE_DIR_REQUEST || !mount_source_at(m, node.ino))
 			return -EINVAL;
@@ -482,7 +466,7 @@ static int check_rights(struct mount *m, const struct ask_line *line, struct nod
 		return 0; /* an approver's rights are the engine's to judge */
 	if (node.kind == NODE_DIR_REQUEST)
 		return -EACCES;
-	int r = facts_of(m->engine, node.ino, &f);
+	r = facts_of(m->engine, node.ino, &f);
 	if (r < 0)
 		return r;
 	return sidecar_may_see_money(m, &f, who) ? 0 : -EACCES;
@@ -504,66 +488,89 @@ static bool may_charge(const struct mount *m, const struct asker *who,
 	return mount_is_admin(m, who->uid);
 }
 
-static int asking_new(struct mount *m, struct node node, const struct asker *who,
-		      const struct ask_line *line, struct asking **ret)
+static int check_ask(const struct asking *a)
 {
+	const struct ask_line *line = &a->line;
+	struct mount *m = a->mount;
+
+	int r = check_rights(m, line, a->node, &a->who);
+	if (r < 0)
+		return r;
+	if (line->ahead && a->node.kind == NODE_DIR_REQUEST)
+		return -EINVAL; /* of a file: those behind it */
+	if (line->project[0] && !may_charge(m, &a->who, &a->origin, line->project))
+		return -EACCES;
+	return 0;
+}
+
+/* Takes `a`: who asks is known as well as he will be. */
+static void asking_begin(struct asking *a)
+{
+	a->who.n_groups = who_groups(a->mount, a->req, a->groups);
+	who_origin(a->mount, a->who.uid, a->who.gid, (uint32_t)a->who.pid, &a->origin);
+	snprintf(a->origin.project, sizeof(a->origin.project), "%s", a->line.project);
+	int r = check_ask(a);
+	if (r < 0) {
+		asking_answer(a, r);
+		asking_free(a);
+		return;
+	}
+	asking_go(a);
+}
+
+/* The namer. */
+static void asking_named(struct msg *msg)
+{
+	struct asking *a = container_of(msg, struct asking, msg);
+
+	who_look_up(a->mount, a->who.uid, a->who.gid, (uint32_t)a->who.pid);
+	asking_begin(a);
+}
+
+static int asking_new(struct mount *m, fuse_req_t req, struct node node, const char *text,
+		      size_t len, struct asking **ret)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct asking *a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
+	int r = ask_parse(text, len, &a->line);
+	if (r < 0) {
+		free(a);
+		return r;
+	}
 	a->mount = m;
-	a->line = *line;
-	a->ino = node.ino;
-	a->uid = who->uid;
-	a->gid = who->gid;
-	a->pid = (uint32_t)who->pid;
+	a->req = req;
+	a->len = len;
+	a->node = node;
+	a->who = (struct asker){
+		.uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid, .groups = a->groups
+	};
 	a->saved_fd = -1;
-	whence(m->cfg, who->pid, &a->origin);
-	snprintf(a->origin.project, sizeof(a->origin.project), "%s", line->project);
-	if (line->from[0] || line->group[0]) {
-		a->groups = calloc(who->n_groups + 1, sizeof(*a->groups));
-		if (!a->groups) {
-			asking_free(a);
-			return -ENOMEM;
-		}
-		a->n_groups = who->n_groups;
-		for (size_t i = 0; i < who->n_groups; i++)
-			a->groups[i] = who->groups[i];
-	}
-	if (line->project[0] && !may_charge(m, who, &a->origin, line->project)) {
-		asking_free(a);
-		return -EACCES;
-	}
+	a->is_tree = node.kind == NODE_DIR_REQUEST && a->line.verb != ASK_REFRESH &&
+		     a->line.verb != ASK_CORRECT && !a->line.request_id &&
+		     !a->line.storm_id;
 	*ret = a;
 	return 0;
 }
 
-void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct asker *who,
-	       const char *text, size_t len, ask_reply_fn reply)
+void ask_write(struct mount *m, fuse_req_t req, struct node node, const char *text,
+	       size_t len, ask_reply_fn reply)
 {
-	struct ask_line line;
 	struct asking *a = NULL;
 
-	int r = atomic_load(&m->is_stopping) ? -ETIMEDOUT : ask_parse(text, len, &line);
-	if (!r)
-		r = check_rights(m, &line, node, who);
-	if (!r && line.ahead && node.kind == NODE_DIR_REQUEST)
-		r = -EINVAL; /* of a file: those behind it */
-	if (!r)
-		r = asking_new(m, node, who, &line, &a);
-	if (r) {
+	int r = atomic_load(&m->is_stopping) ? -ETIMEDOUT
+					     : asking_new(m, req, node, text, len, &a);
+	if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
 	}
-	a->req = req;
-	a->len = len;
 	a->reply = reply;
-	a->is_tree = node.kind == NODE_DIR_REQUEST && line.verb != ASK_REFRESH &&
-		     line.verb != ASK_CORRECT && !line.request_id && !line.storm_id;
-	/* The first time a user asks for something his name is looked up before. */
-	if (!known_names(m->known, a->uid, a->gid, &a->origin)) {
-		a->msg.run = asking_named;
-		worker_post(m->namer, &a->msg);
+	/* The first time a user asks for something he is looked up before. */
+	if (who_is_known(m, a->who.uid, a->who.gid, (uint32_t)a->who.pid)) {
+		asking_begin(a);
 		return;
 	}
-	asking_go(a);
+	a->msg.run = asking_named;
+	worker_post(m->namer, &a->msg);
 }

@@ -40,7 +40,7 @@ int ask_parse(const char *text, size_t len, struct ask_line *ret);
 /* How a request is answered in the end: any thread, once. */
 typedef void (*ask_reply_fn)(fuse_req_t req, size_t len);
 
-/* Parses, checks that `who` may ask it of `node`, asks, and answers `req` later: with `reply` and
+/* Parses, checks that the sender may ask it of `node`, asks, and answers `req` later: with `reply` and
  * the length, or an errno. Takes `req`. */
-void ask_write(struct mount *m, fuse_req_t req, struct node node, const struct asker *who,
-	       const char *text, size_t len, ask_reply_fn reply);
+void ask_write(struct mount *m, fuse_req_t req, struct node node, const char *text,
+	       size_t len, ask_reply_fn reply);

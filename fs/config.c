@@ -46,6 +46,22 @@ static const struct option_row mount_rows[] = {
 	    "other users may use the mount"),
 	ROW(mount_section, "admins", OPTION_STR, admins, NULL,
 	    "users who see and steer everything, besides root"),
+	ROW(mount_section, "owners", OPTION_STR, owners, NULL,
+	    "file of owners, lines of: path, user, group, mode, dir-mode"),
+};
+
+/* Of [mount PATH], and of [source NAME]. */
+#define OWNER_ROWS(section, at)                                                      \
+	ROW(section, "uid", OPTION_STR, at uid, NULL,                                \
+	    "owner shown; default: as above it"),                                    \
+		ROW(section, "gid", OPTION_STR, at gid, NULL, "likewise the group"), \
+		ROW(section, "mode", OPTION_MODE, at mode, "",                       \
+		    "likewise the permissions of files"),                            \
+		ROW(section, "dir-mode", OPTION_MODE, at dir_mode, "",               \
+		    "and of directories")
+
+static const struct option_row owner_rows[] = {
+	OWNER_ROWS(owner_section, ),
 };
 
 static const struct option_row source_rows[] = {
@@ -87,6 +103,7 @@ static const struct option_row source_rows[] = {
 	ROW_WORD(source_section, "tier", tier, "default", tier_words,
 		 "default: as in [restore]"),
 	ROW(source_section, "days", OPTION_U64, days, "0", "0: as in [restore]"),
+	OWNER_ROWS(source_section, owner.),
 };
 
 static const struct option_row cache_rows[] = {
@@ -238,6 +255,7 @@ static void *restore_target(void *cfg, const char *x)
 	return &((struct config *)cfg)->restore;
 }
 
+static void *owner_target(void *arg, const char *path);
 static void *subtree_target(void *arg, const char *path);
 static void *budget_target(void *arg, const char *name);
 
@@ -270,9 +288,10 @@ static void *debug_target(void *cfg, const char *x)
 		name, is_named, rows, ARRAY_SIZE(rows), target \
 	}
 
-enum { SECTION_SOURCE, SECTION_SUBTREE, SECTION_BUDGET, SECTION_POLICY };
+enum { SECTION_SOURCE, SECTION_OWNER, SECTION_SUBTREE, SECTION_BUDGET, SECTION_POLICY };
 static const struct option_section sections[] = {
 	[SECTION_SOURCE] = SECTION("source", true, source_rows, source_target),
+	[SECTION_OWNER] = SECTION("mount", true, owner_rows, owner_target),
 	[SECTION_SUBTREE] = SECTION("restore", true, subtree_rows, subtree_target),
 	[SECTION_BUDGET] = SECTION("budget", true, budget_rows, budget_target),
 	[SECTION_POLICY] = SECTION("policy", true, policy_path_rows, policy_path_target),
@@ -317,6 +336,23 @@ static bool is_good_path(const char *path)
 
 	return *path == '/' && len < sizeof(((struct subtree_section *)0)->path) &&
 	       (len == 1 || path[len - 1] != '/') && !strstr(path, "//");
+}
+
+static void *owner_target(void *arg, const char *path)
+{
+	struct config *cfg = arg;
+
+	for (size_t i = 0; i < cfg->n_owner_sections; i++)
+		if (streq(cfg->owner_sections[i].path, path))
+			return &cfg->owner_sections[i];
+	if (!is_good_path(path) || cfg->n_owner_sections == SECTIONS_MAX)
+		return NULL;
+	struct owner_section *s = &cfg->owner_sections[cfg->n_owner_sections];
+	if (option_defaults(&sections[SECTION_OWNER], s) < 0)
+		return NULL;
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	cfg->n_owner_sections++;
+	return s;
 }
 
 static void *subtree_target(void *arg, const char *path)
@@ -385,6 +421,9 @@ static void each_section(const struct config *cfg,
 	for (size_t i = 0; i < cfg->n_sources; i++)
 		each(&sections[SECTION_SOURCE], cfg->sources[i].name, &cfg->sources[i],
 		     arg);
+	for (size_t i = 0; i < cfg->n_owner_sections; i++)
+		each(&sections[SECTION_OWNER], cfg->owner_sections[i].path,
+		     &cfg->owner_sections[i], arg);
 	for (size_t i = 0; i < cfg->n_subtree_sections; i++)
 		each(&sections[SECTION_SUBTREE], cfg->subtree_sections[i].path,
 		     &cfg->subtree_sections[i], arg);
@@ -437,6 +476,7 @@ void config_free(struct config *cfg)
 	for (size_t i = 0; i < cfg->n_owned; i++)
 		free(cfg->owned[i]);
 	free(cfg->owned);
+	access_tree_free(cfg->access);
 	free(cfg->source_arg);
 	free(cfg->mountpoint);
 	free(cfg->fsname);

@@ -6,15 +6,17 @@
  */
 #pragma once
 
+#include "access.h"
 #include "engine.h"
 #include "option.h"
 #include "state.h"
 #include <sys/types.h>
 
-#define SOURCES_MAX  64
-#define SECTIONS_MAX 64 /* of [budget NAME], of [policy PATH], of [restore PATH] */
-#define ADMINS_MAX   32
-#define DRAWS_MAX    128 /* of all `who` of all budgets */
+#define SOURCES_MAX 64
+#define SECTIONS_MAX \
+	64 /* of [budget NAME], [policy PATH], [restore PATH], [mount PATH] */
+#define ADMINS_MAX 32
+#define DRAWS_MAX  128 /* of all `who` of all budgets */
 
 enum readdirplus {
 	READDIRPLUS_AUTO,
@@ -30,6 +32,14 @@ struct mount_section {
 	char *clock;     /* URL of a simulator's clock; NULL: the machine's */
 	bool allow_other;
 	char *admins; /* a comma list of users */
+	char *owners; /* a file of rules (config_access.c); absolute */
+};
+
+/* [mount PATH], and what [source NAME] says of the same */
+struct owner_section {
+	char path[512]; /* [source NAME]: none */
+	char *uid, *gid;
+	uint32_t mode, dir_mode; /* OPTION_MODE_UNSAID: as above it */
 };
 
 /* [source NAME] */
@@ -49,6 +59,7 @@ struct source_section {
 	int verify; /* 0 best, 1 require */
 	int tier;   /* enum tier; TIER_NONE: as in [restore] */
 	uint64_t days;
+	struct owner_section owner;
 };
 
 /* [cache] */
@@ -116,6 +127,8 @@ struct debug_section {
 
 struct config {
 	struct mount_section mount;
+	struct owner_section owner_sections[SECTIONS_MAX];
+	size_t n_owner_sections;
 	struct source_section sources[SOURCES_MAX];
 	size_t n_sources;
 	struct cache_section cache;
@@ -141,8 +154,7 @@ struct config {
 	bool has_default_permissions, has_noexec, has_nonempty;
 
 	/* What follows (config_finish). */
-	uid_t uid;
-	gid_t gid;
+	struct access_tree *access; /* owned */
 	uid_t admins[ADMINS_MAX];
 	size_t n_admins;
 	struct ahead_cfg ahead; /* [restore] */
@@ -178,6 +190,10 @@ struct source_section *config_source(struct config *cfg, const char *name);
 int config_finish(struct config *cfg, struct buf *err);
 /* The directories' part of it alone: makes them absolute. 0 or -ENOMEM. */
 int config_finish_dirs(struct config *cfg);
+/* rules_config.c: `path` of a rule begins at the mount's root, and is in a source there is. 0, or
+ * -EINVAL with a line for people in `err` that begins with `where`. */
+int config_check_path(const struct config *cfg, const char *where, const char *path,
+		      struct buf *err);
 /* Whether `prices` of a source names a file and not a region. */
 bool config_is_file(const char *prices);
 /* The effective values in INI form. */
@@ -187,6 +203,9 @@ int config_print(const struct config *cfg, struct buf *out);
 void config_for_engine(const struct config *cfg, struct engine_cfg *ret);
 void config_for_source(const struct config *cfg, const struct source_section *s,
 		       struct source_cfg *ret);
+
+/* config_access.c: whose everything is. 0, or -EINVAL with a line for people in `err`. */
+int config_finish_access(struct config *cfg, struct buf *err);
 
 /* config_restore.c: what [restore] and [restore PATH] say, for the engine. 0, or -EINVAL with a
  * line for people in `err`. */

@@ -11,27 +11,6 @@
 #include "users.h"
 #include <stdio.h>
 
-static int finish_owner(struct config *cfg, struct buf *err)
-{
-	uint32_t id;
-
-	cfg->uid = getuid();
-	cfg->gid = getgid();
-	if (cfg->mount.uid) {
-		if (user_number(cfg->mount.uid, &id) < 0)
-			return config_refuse(err, "[mount] uid: no user \"%s\"",
-					     cfg->mount.uid);
-		cfg->uid = id;
-	}
-	if (cfg->mount.gid) {
-		if (group_number(cfg->mount.gid, &id) < 0)
-			return config_refuse(err, "[mount] gid: no group \"%s\"",
-					     cfg->mount.gid);
-		cfg->gid = id;
-	}
-	return 0;
-}
-
 static int finish_admins(struct config *cfg, struct buf *err)
 {
 	_free_ char *list = strdup_ptr(cfg->mount.admins);
@@ -95,6 +74,8 @@ static int finish_file(char **path)
 static int finish_files(struct config *cfg)
 {
 	int r = finish_file(&cfg->prices.file);
+	if (!r)
+		r = finish_file(&cfg->mount.owners);
 
 	for (size_t i = 0; !r && i < cfg->n_sources; i++) {
 		struct source_section *s = &cfg->sources[i];
@@ -161,13 +142,13 @@ int config_finish(struct config *cfg, struct buf *err)
 	if (!r)
 		r = config_finish_restore(cfg, err);
 	if (!r)
-		r = finish_owner(cfg, err);
-	if (!r)
 		r = finish_admins(cfg, err);
 	if (!r)
 		r = rules_finish(cfg, err);
 	if (!r)
 		r = finish_files(cfg);
+	if (!r)
+		r = config_finish_access(cfg, err);
 	return r < 0 ? r : config_finish_dirs(cfg);
 }
 

@@ -6,6 +6,7 @@
 struct listing {
 	struct mount *mount;
 	struct dir_page *page;
+	struct access_at at; /* of the directory */
 };
 
 /* 1: it did not fit. */
@@ -36,7 +37,7 @@ static int add_child(void *arg, const struct entry *e)
 	const struct listing *l = arg;
 	struct view v;
 
-	view_of_entry(l->mount, e, &v);
+	view_of_entry(l->mount, e, access_below(l->at, e->name), &v);
 	return add(l, e->name, &v, (off_t)e->ino);
 }
 
@@ -94,7 +95,7 @@ static int add_dots(const struct listing *l, struct node node, const struct aske
 int dir_list(struct mount *m, struct node node, const struct asker *who, off_t off,
 	     struct dir_page *page)
 {
-	struct listing l = { m, page };
+	struct listing l = { m, page, access_root(m->cfg->access) };
 	uint64_t after = off < (off_t)INO_FIRST ? 0 : (uint64_t)off;
 
 	if (node.kind != NODE_PLAIN && node.kind != NODE_THAW)
@@ -106,7 +107,11 @@ int dir_list(struct mount *m, struct node node, const struct asker *who, off_t o
 		r = add_sidecars(&l, who, node.ino, after);
 	else if (r == 0 && node.ino == MOUNT_ROOT_INO)
 		r = add_sources(&l, who, after);
-	else if (r == 0)
-		r = catalog_each_child(m->state->catalog, node.ino, after, add_child, &l);
+	else if (r == 0) {
+		r = view_access(m, node.ino, &l.at);
+		if (r == 0)
+			r = catalog_each_child(m->state->catalog, node.ino, after,
+					       add_child, &l);
+	}
 	return r < 0 ? r : 0;
 }

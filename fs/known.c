@@ -8,7 +8,10 @@
 #include <stdlib.h>
 
 /* Of more users and groups than this the first are looked up again. */
-#define NAMES_MAX 1024
+#define NAMES_MAX   1024
+#define MEMBERS_MAX 256
+/* Groups change: a member that was thrown out is out by then. */
+#define GROUPS_MS ((int64_t)10 * 60 * 1000)
 
 struct known {
 	pthread_mutex_t mu;
@@ -18,6 +21,13 @@ struct known {
 		uint32_t id;
 		char name[32];
 	} of[NAMES_MAX];
+	size_t n_members; /* ever */
+	struct member {
+		uint32_t uid;
+		int64_t taken_ms; /* real; 0: none */
+		int n;
+		uint32_t gids[KNOWN_GROUPS_MAX];
+	} members[MEMBERS_MAX];
 };
 
 struct known *known_new(void)
@@ -80,4 +90,43 @@ void known_look_up(struct known *k, uint32_t uid, uint32_t gid)
 	group_name(gid, names.group_name, sizeof(names.group_name));
 	keep(k, false, uid, names.user);
 	keep(k, true, gid, names.group_name);
+}
+
+/* With the lock. */
+static struct member *member_find(struct known *k, uint32_t uid)
+{
+	for (size_t i = 0; i < k->n_members && i < MEMBERS_MAX; i++)
+		if (k->members[i].uid == uid)
+			return &k->members[i];
+	return NULL;
+}
+
+int known_groups(struct known *k, uint32_t uid, int64_t now_ms,
+		 uint32_t ret[KNOWN_GROUPS_MAX])
+{
+	int n = -EAGAIN;
+
+	pthread_mutex_lock(&k->mu);
+	const struct member *m = member_find(k, uid);
+	if (m && now_ms - m->taken_ms < GROUPS_MS)
+		n = m->n;
+	for (int i = 0; ret && i < n; i++)
+		ret[i] = m->gids[i];
+	pthread_mutex_unlock(&k->mu);
+	return n;
+}
+
+void known_look_up_groups(struct known *k, uint32_t uid, int64_t now_ms)
+{
+	struct member found = { .uid = uid, .taken_ms = now_ms };
+
+	if (known_groups(k, uid, now_ms, NULL) >= 0)
+		return;
+	found.n = (int)user_groups(uid, found.gids, KNOWN_GROUPS_MAX);
+	pthread_mutex_lock(&k->mu);
+	struct member *to = member_find(k, uid);
+	if (!to)
+		to = &k->members[k->n_members++ % MEMBERS_MAX];
+	*to = found;
+	pthread_mutex_unlock(&k->mu);
 }

@@ -254,6 +254,10 @@ static int check_places(struct config *cfg, struct buf *err)
 {
 	int r = place_handed(cfg->mountpoint, err);
 	cfg->is_handed = r >= 0;
+	if (cfg->is_handed && cfg->mount.allow_other && !cfg->has_default_permissions)
+		return config_refuse(
+			err, "allow_other on a mount that was handed over needs "
+			     "default_permissions too: nobody would look at modes");
 	if (r != -ENOENT)
 		return r < 0 ? r : 0;
 	_free_ char *arg = steal_ptr(cfg->mountpoint);

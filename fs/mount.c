@@ -40,8 +40,6 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	m->clock = clock;
 	m->state = state;
 	m->engine = engine;
-	m->uid = cfg->uid;
-	m->gid = cfg->gid;
 	m->born_ms = clock_service_ms(clock);
 	int r = sources_find(m);
 	if (r < 0)

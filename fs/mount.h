@@ -36,9 +36,7 @@ struct mount {
 	size_t n_sources;
 	uint64_t
 		root_ino; /* what the kernel calls 1: a source's root, or MOUNT_ROOT_INO */
-	uid_t uid;        /* of everything shown */
-	gid_t gid;
-	int64_t born_ms; /* service time */
+	int64_t born_ms;  /* service time */
 
 	struct open_table *opens;
 	struct dir_cache *dir_cache;

@@ -12,6 +12,7 @@
 #include "read.h"
 #include "sidecar.h"
 #include "str.h"
+#include "who.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/statvfs.h>
@@ -216,14 +217,18 @@ static int open_sidecar(struct mount *m, struct node node, const struct asker *w
 	fi->keep_cache = 1;
 	if ((fi->flags & O_ACCMODE) != O_RDONLY && !(s->is_channel && s->walk))
 		return s->is_channel ? 0 : -EROFS;
-	if (s->is_for_admins && !mount_is_admin(m, who->uid))
+	struct access_at at = access_root(m->cfg->access);
+	int r = view_access(m, node.ino, &at);
+	if (r < 0)
+		return r;
+	if (!sidecar_may_read(m, s, at, who))
 		return -EACCES;
 	struct snapshot *shot = open_snapshot_new(m->opens);
 	if (!shot)
 		return -ENOMEM;
-	int r = s->pages  ? s->pages->open(m, node.kind, who, &shot->pages)
-		: s->walk ? 0
-			  : s->text(m, node.ino, who, &shot->text);
+	r = s->pages  ? s->pages->open(m, node.kind, who, &shot->pages)
+	    : s->walk ? 0
+		      : s->text(m, node.ino, who, &shot->text);
 	if (r < 0) {
 		open_snapshot_free(m->opens, shot);
 		return r == -ENOENT ? -ESTALE : r;
@@ -300,7 +305,7 @@ struct slow_read {
 	struct snapshot *shot;
 	size_t size;
 	off_t off;
-	struct asker who; /* without its groups */
+	struct asker who; /* its groups are found when its turn has come */
 };
 
 static bool slow_is_cancelled(void *arg)
@@ -313,9 +318,13 @@ static void slow_read_run(struct msg *msg)
 {
 	struct slow_read *s = container_of(msg, struct slow_read, msg);
 	struct snapshot *shot = s->shot;
+	gid_t groups[WHO_GROUPS_MAX];
 	int r = 0;
 
 	if (!shot->is_made) {
+		who_look_up(s->mount, s->who.uid, s->who.gid, (uint32_t)s->who.pid);
+		s->who.groups = groups;
+		s->who.n_groups = who_groups(s->mount, s->req, groups);
 		struct sidecar_walk how = {
 			.who = &s->who,
 			.query = open_snapshot_query(s->mount->opens, shot),
@@ -380,21 +389,6 @@ static void reply_done(fuse_req_t req, size_t len)
 	reply_err(req, 0);
 }
 
-#define GROUPS_MAX 256
-
-static void ask(fuse_req_t req, struct node node, const char *text, size_t len,
-		ask_reply_fn reply)
-{
-	struct mount *m = mount_of(req);
-	struct asker who = asker_of(req);
-	gid_t groups[GROUPS_MAX];
-	int n = fuse_req_getgroups(req, GROUPS_MAX, groups);
-
-	who.groups = groups;
-	who.n_groups = n < 0 ? 0 : n > GROUPS_MAX ? GROUPS_MAX : (size_t)n;
-	ask_write(m, req, node, &who, text, len, reply);
-}
-
 static void write_query(fuse_req_t req, const char *text, size_t len,
 			const struct fuse_file_info *fi)
 {
@@ -412,7 +406,7 @@ static void op_write(fuse_req_t req, fuse_ino_t id, const char *text, size_t len
 	struct node node = node_of(mount_of(req), id);
 
 	if (node.kind == NODE_REQUEST || node.kind == NODE_DIR_REQUEST)
-		ask(req, node, text, len, reply_written);
+		ask_write(mount_of(req), req, node, text, len, reply_written);
 	else if (node.kind == NODE_PLAN)
 		write_query(req, text, len, fi);
 	else
@@ -486,7 +480,7 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 		return;
 	}
 	node.kind = S_ISDIR(v.st.st_mode) ? NODE_DIR_REQUEST : NODE_REQUEST;
-	ask(req, node, value, size, reply_done);
+	ask_write(m, req, node, value, size, reply_done);
 }
 
 /* ---- what is not done: the tree is read-only ---- */

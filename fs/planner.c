@@ -4,7 +4,7 @@
 #include "plan.h"
 #include "str.h"
 #include "tree.h"
-#include "whence.h"
+#include "who.h"
 
 /* Paths that are not there, by name; the others are only counted. */
 #define MISSING_SHOWN 20
@@ -91,7 +91,9 @@ static bool is_cancelled(void *arg)
 
 static int add_dir(struct planner *p, uint64_t ino, bool is_tree)
 {
-	struct tree_walk w = { p->mount, is_cancelled, add_file, p, !is_tree };
+	struct tree_walk w = {
+		p->mount, p->how->who, is_cancelled, add_file, p, !is_tree
+	};
 
 	if (mount_is_nameless(p->mount, ino))
 		return -EAGAIN;
@@ -107,7 +109,16 @@ static void add_missing(struct planner *p, const char *path)
 	json_quote(&p->missing, path);
 }
 
-/* From the directory down; the path is taken apart. */
+/* As the kernel would by the modes, which it does not see. Who sees everything may. */
+static bool may_pass(const struct planner *p, const struct view *v, int want)
+{
+	struct access a = { v->st.st_uid, v->st.st_gid, 0, 0 };
+
+	return mount_is_admin(p->mount, p->how->who->uid) ||
+	       access_allows(&a, v->st.st_mode, p->how->who, want);
+}
+
+/* From the directory down; the path is taken apart. What is not his to read is not there. */
 static int find(struct planner *p, char *path, struct view *ret)
 {
 	struct node node = { NODE_PLAIN, p->dir_ino };
@@ -117,10 +128,12 @@ static int find(struct planner *p, char *path, struct view *ret)
 	while (!r && rest && (name = strsep(&rest, "/"))) {
 		if (!*name || streq(name, "."))
 			continue;
-		if (streq(name, "..") || streq(name, ".thaw"))
+		if (streq(name, "..") || streq(name, ".thaw") || !may_pass(p, ret, X_OK))
 			return -ENOENT;
 		r = view_lookup(p->mount, ret->node, name, p->how->who, ret);
 	}
+	if (!r && !may_pass(p, ret, R_OK))
+		return -ENOENT;
 	return r;
 }
 
@@ -220,8 +233,10 @@ static int add_all(struct planner *p, const struct query *q)
 {
 	const char *query = p->how->query->data;
 
-	if (!q->n_paths || !query)
-		return add_dir(p, p->dir_ino, true);
+	if (!q->n_paths || !query) {
+		int r = view_check_read(p->mount, p->dir_ino, p->how->who);
+		return r < 0 ? r : add_dir(p, p->dir_ino, true);
+	}
 	_free_ char *text = strdup(query);
 	p->may_repeat = q->n_paths > 1;
 	return text ? each_line(text, add_line, p) : -ENOMEM;
@@ -245,12 +260,10 @@ int planner_walk(struct mount *m, uint64_t ino, const struct sidecar_walk *how,
 		.ask = { .uid = how->who->uid, .gid = how->who->gid, .origin = &origin }
 	};
 
-	if (!view_may_read(m, how->who))
-		return -EACCES;
 	int r = query_read(how->query, &q);
 	if (r < 0)
 		return r;
-	whence(m->cfg, how->who->pid, &origin);
+	who_origin(m, how->who->uid, how->who->gid, (uint32_t)how->who->pid, &origin);
 	p.plan = plan_new(m->engine, &q.ask);
 	if (!p.plan)
 		return -ENOMEM;

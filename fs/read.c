@@ -2,13 +2,12 @@
 #include "read.h"
 #include "catalog.h"
 #include "io.h"
-#include "known.h"
 #include "log.h"
 #include "open.h"
 #include "poller.h"
 #include "process.h"
 #include "store.h"
-#include "whence.h"
+#include "who.h"
 #include <fcntl.h>
 
 /* FUSE workers that may be inside a pread() of a data file at a time: of eight, two are always
@@ -199,8 +198,7 @@ static void park(struct parked *p)
 						: WAIT_PARK;
 	if (p->waiter.how == WAIT_PARK)
 		whose(&p->waiter);
-	whence(m->cfg, (pid_t)p->waiter.pid, &p->waiter.origin);
-	(void)known_names(m->known, p->waiter.uid, p->waiter.gid, &p->waiter.origin);
+	who_origin(m, p->waiter.uid, p->waiter.gid, p->waiter.pid, &p->waiter.origin);
 	fuse_req_interrupt_func(p->req, on_interrupt, (void *)(uintptr_t)id);
 	engine_wait(m->engine, &p->waiter);
 }
@@ -210,16 +208,14 @@ static void park_named(struct msg *msg)
 {
 	struct parked *p = container_of(msg, struct parked, waiter.msg);
 
-	known_look_up(p->mount->known, p->waiter.uid, p->waiter.gid);
+	who_look_up(p->mount, p->waiter.uid, p->waiter.gid, p->waiter.pid);
 	park(p);
 }
 
 /* Takes `p`. The first time a user asks for something his name is looked up before. */
 static void park_known(struct parked *p)
 {
-	struct origin names;
-
-	if (known_names(p->mount->known, p->waiter.uid, p->waiter.gid, &names)) {
+	if (who_is_known(p->mount, p->waiter.uid, p->waiter.gid, p->waiter.pid)) {
 		park(p);
 		return;
 	}

@@ -69,8 +69,7 @@ static int parse_ids(struct config *cfg, const char *where, const char *text,
 	return r;
 }
 
-/* A path of rules: absolute, from the mount's root, and below a source there is. */
-static int check_path(const struct config *cfg, const char *where, const char *path,
+int config_check_path(const struct config *cfg, const char *where, const char *path,
 		      struct buf *err)
 {
 	size_t len = strcspn(path + 1, "/");
@@ -107,7 +106,7 @@ static int who_path(struct config *cfg, const char *where, const char *path,
 {
 	b->who = BUDGET_PATH;
 	b->path = own(cfg, strdup(path));
-	return b->path ? check_path(cfg, where, path, err) : -ENOMEM;
+	return b->path ? config_check_path(cfg, where, path, err) : -ENOMEM;
 }
 
 /* One word of a budget's `who`. */
@@ -335,7 +334,7 @@ static int finish_policy(struct config *cfg, const struct policy_section *s,
 		if (!path)
 			return -ENOMEM;
 		p.path = path;
-		r = check_path(cfg, where, path, err);
+		r = config_check_path(cfg, where, path, err);
 	}
 	snprintf(key, sizeof(key), "%s users", where);
 	if (!r)

@@ -35,6 +35,14 @@ bool sidecar_may_see_money(const struct mount *m, const struct facts *f,
 		(f->request.uid == who->uid || is_manager(m, &f->request, who)));
 }
 
+bool sidecar_may_read(const struct mount *m, const struct sidecar *s, struct access_at at,
+		      const struct asker *who)
+{
+	bool is_partly_hidden = s->place == SIDECAR_OF_SOURCE && !access_is_uniform(at);
+
+	return (!s->is_for_admins && !is_partly_hidden) || mount_is_admin(m, who->uid);
+}
+
 typedef int (*facts_fn)(const struct facts *f, bool may_see_money, struct buf *out);
 
 static int of_facts(struct mount *m, uint64_t ino, const struct asker *who, facts_fn text,

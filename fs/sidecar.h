@@ -59,6 +59,10 @@ const struct sidecar *sidecar_fixed(const struct mount *m, uint64_t dir_ino, siz
 /* What `name` in the .thaw of `dir_ino` is. 0, -ENOENT or -EAGAIN. */
 int sidecar_find(struct mount *m, uint64_t dir_ino, const char *name, struct node *ret);
 
+/* May `who` open it to read: what is for admins is for them alone, and so is a list of all names of
+ * a source of which others may see some only. */
+bool sidecar_may_read(const struct mount *m, const struct sidecar *s, struct access_at at,
+		      const struct asker *who);
 /* May `who` see who asked and what was charged: the requester himself, who manages
  * a budget it is drawn on, and admins. */
 bool sidecar_may_see_money(const struct mount *m, const struct facts *f,

@@ -169,7 +169,7 @@ int summary_walk(struct mount *m, uint64_t ino, const struct sidecar_walk *how,
 	struct totals t = { .mount = m,
 			    .is_cancelled = how->is_cancelled,
 			    .arg = how->arg };
-	struct tree_walk w = { m, is_cancelled, add_file, &t, false };
+	struct tree_walk w = { m, how->who, is_cancelled, add_file, &t, false };
 	int r = tree_walk(&w, ino);
 	if (r < 0)
 		return r;

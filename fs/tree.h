@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tree - walking all files under a directory.
+/* tree - walking all files under a directory that somebody may read.
  *
  * Thread: the walker: it takes as long as the subtree is large.
  */
 #pragma once
 
-#include "mount.h"
+#include "view.h"
 
 struct tree_walk {
 	struct mount *mount;
+	/* What he may not list or read is passed over, as find(1) would. */
+	const struct asker *who;
 	/* Asked now and then; true: the walk ends with -EINTR. */
 	bool (*is_cancelled)(void *arg);
 	/* Each file once; a non-zero answer ends the walk with it. */

@@ -77,3 +77,16 @@ void group_name(uint32_t gid, char *ret, size_t room)
 	if (strlen(row.gr_name) < room)
 		memcpy(ret, row.gr_name, strlen(row.gr_name) + 1);
 }
+
+size_t user_groups(uint32_t uid, uint32_t *ret, size_t room)
+{
+	struct passwd row, *found = NULL;
+	_free_ char *text = malloc(USER_BYTES_MAX);
+	int n = (int)room;
+
+	if (!text || getpwuid_r(uid, &row, text, USER_BYTES_MAX, &found) || !found)
+		return 0;
+	/* Of too many it has filled the room, and tells the number there are. */
+	(void)getgrouplist(row.pw_name, row.pw_gid, ret, &n);
+	return (size_t)n < room ? (size_t)n : room;
+}

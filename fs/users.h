@@ -17,3 +17,5 @@ int group_find(const char *name, uint32_t *ret);
 /* Likewise; "" where the number has no name, or a longer one than there is room for. */
 void user_name(uint32_t uid, char *ret, size_t room);
 void group_name(uint32_t gid, char *ret, size_t room);
+/* The user's groups, his first one among them; gives their number, at most `room`. */
+size_t user_groups(uint32_t uid, uint32_t *ret, size_t room);

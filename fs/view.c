@@ -38,15 +38,85 @@ static struct timespec time_of_ms(int64_t ms)
 	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 }
 
-static void view_fill(const struct mount *m, struct node node, mode_t mode,
-		      int64_t time_ms, struct view *ret)
+/* ---- whose it is ---- */
+
+/* The names above an entry, each behind a NUL: they are met from the last one up. */
+static int names_above(const struct mount *m, struct entry *e, struct buf *out)
+{
+	while (e->parent) {
+		buf_putc(out, '\0');
+		buf_puts(out, e->name);
+		int r = catalog_get(m->state->catalog, e->parent, e);
+		if (r < 0)
+			return r == -ENOENT ? -ESTALE : -EIO;
+	}
+	return out->err;
+}
+
+int view_access(const struct mount *m, uint64_t ino, struct access_at *ret)
+{
+	struct access_at at = access_root(m->cfg->access);
+	_buf_ struct buf names;
+	struct entry e;
+	int r = 0;
+
+	buf_init(&names, SIZE_MAX / 2);
+	if (ino != MOUNT_ROOT_INO && !access_is_uniform(at)) {
+		r = catalog_get(m->state->catalog, ino, &e);
+		if (r < 0)
+			return r == -ENOENT ? -ESTALE : -EIO;
+		if (!m->cfg->is_single)
+			at = access_below(at, e.source);
+		if (!access_is_uniform(at))
+			r = names_above(m, &e, &names);
+	}
+	if (r < 0)
+		return r;
+	for (size_t len = names.len; len;) {
+		const char *name = memrchr(names.data, '\0', len);
+
+		at = access_below(at, name + 1);
+		len = (size_t)(name - names.data);
+	}
+	*ret = at;
+	return 0;
+}
+
+bool view_may_read(const struct mount *m, struct access_at at, bool is_dir,
+		   const struct asker *who)
+{
+	const struct access *a = access_of(at);
+
+	return mount_is_admin(m, who->uid) ||
+	       (is_dir ? access_allows(a, a->dir_mode, who, R_OK | X_OK)
+		       : access_allows(a, a->mode, who, R_OK));
+}
+
+int view_check_read(const struct mount *m, uint64_t ino, const struct asker *who)
+{
+	struct access_at at = access_root(m->cfg->access);
+	struct entry e = { .type = ENTRY_DIRECTORY };
+	int r = ino == MOUNT_ROOT_INO ? 0 : catalog_get(m->state->catalog, ino, &e);
+
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : -EIO;
+	r = view_access(m, ino, &at);
+	if (r < 0)
+		return r;
+	return view_may_read(m, at, e.type == ENTRY_DIRECTORY, who) ? 0 : -EACCES;
+}
+
+/* ---- what stat shows ---- */
+
+static void view_fill(const struct mount *m, struct node node, const struct access *a,
+		      mode_t mode, int64_t time_ms, struct view *ret)
 {
 	struct view v = { .node = node, .entry_s = NAME_S, .attr_s = FILE_ATTR_S };
 	v.st.st_ino = node_id(m, node);
 	v.st.st_mode = mode;
 	v.st.st_nlink = 1;
-	v.st.st_uid = m->uid;
-	v.st.st_gid = m->gid;
+	v.st.st_uid = a->uid;
+	v.st.st_gid = a->gid;
 	v.st.st_blksize = BLOCK_BYTES;
 	v.st.st_mtim = time_of_ms(time_ms);
 	v.st.st_ctim = v.st.st_mtim;
@@ -60,53 +130,62 @@ static void set_size(struct stat *st, uint64_t bytes)
 	st->st_blocks = (blkcnt_t)((bytes + 511) / 512);
 }
 
-static void fill_dir(const struct mount *m, struct node node, uint64_t n_dirs,
-		     int64_t time_ms, struct view *ret)
+static void fill_dir(const struct mount *m, struct node node, const struct access *a,
+		     uint64_t n_dirs, int64_t time_ms, struct view *ret)
 {
-	view_fill(m, node, S_IFDIR | m->cfg->mount.dir_mode, time_ms, ret);
+	view_fill(m, node, a, S_IFDIR | a->dir_mode, time_ms, ret);
 	ret->st.st_nlink = (nlink_t)(2 + n_dirs);
 	set_size(&ret->st, 4096);
 }
 
-void view_of_entry(const struct mount *m, const struct entry *e, struct view *ret)
+void view_of_entry(const struct mount *m, const struct entry *e, struct access_at at,
+		   struct view *ret)
 {
+	const struct access *a = access_of(at);
 	struct node node = { NODE_PLAIN, e->ino };
 	int64_t time_ms = e->mtime_ms ? e->mtime_ms : m->born_ms;
 
 	if (e->type == ENTRY_DIRECTORY) {
-		fill_dir(m, node, e->n_dirs, time_ms, ret);
+		fill_dir(m, node, a, e->n_dirs, time_ms, ret);
 		if (!e->parent) {
 			ret->entry_s = NAMELESS_S;
 			ret->attr_s = NAMELESS_S;
 		}
 		return;
 	}
-	view_fill(m, node, S_IFREG | m->cfg->mount.mode, time_ms, ret);
+	view_fill(m, node, a, S_IFREG | a->mode, time_ms, ret);
 	set_size(&ret->st, e->object.size_bytes);
 }
 
 static int get_plain(struct mount *m, uint64_t ino, struct view *ret)
 {
+	struct access_at at = access_root(m->cfg->access);
 	struct entry e;
 
 	if (ino == MOUNT_ROOT_INO) {
-		fill_dir(m, (struct node){ NODE_PLAIN, ino }, m->n_sources, m->born_ms,
-			 ret);
+		fill_dir(m, (struct node){ NODE_PLAIN, ino }, access_of(at), m->n_sources,
+			 m->born_ms, ret);
 		return 0;
 	}
 	int r = catalog_get(m->state->catalog, ino, &e);
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : -EIO;
-	view_of_entry(m, &e, ret);
+	r = view_access(m, ino, &at);
+	if (r < 0)
+		return r;
+	view_of_entry(m, &e, at, ret);
 	return 0;
 }
 
-/* Readable by who may read what it speaks of. */
-static mode_t sidecar_mode(const struct mount *m, const struct sidecar *s)
+/* Readable by who may read what it speaks of; of what the root has, each shows a reader what is
+ * his. */
+static mode_t sidecar_mode(const struct access *a, const struct sidecar *s)
 {
 	if (s->is_channel)
 		return 0666;
-	return s->place == SIDECAR_OF_FILE ? m->cfg->mount.mode & 0444 : 0444;
+	if (s->place == SIDECAR_OF_ROOT)
+		return 0444;
+	return (s->place == SIDECAR_OF_FILE ? a->mode : a->dir_mode) & 0444;
 }
 
 static int sidecar_size(struct mount *m, struct node node, const struct sidecar *s,
@@ -128,14 +207,16 @@ static int get_sidecar(struct mount *m, struct node node, const struct asker *wh
 		       struct view *ret)
 {
 	const struct sidecar *s = sidecar_of(node.kind);
+	struct access_at at = access_root(m->cfg->access);
 	uint64_t size_bytes = 0;
 
-	if (!s->is_for_admins || mount_is_admin(m, who->uid)) {
-		int r = sidecar_size(m, node, s, who, &size_bytes);
-		if (r < 0)
-			return r == -ENOENT ? -ESTALE : r;
-	}
-	view_fill(m, node, S_IFREG | sidecar_mode(m, s), clock_service_ms(m->clock), ret);
+	int r = view_access(m, node.ino, &at);
+	if (r == 0 && sidecar_may_read(m, s, at, who))
+		r = sidecar_size(m, node, s, who, &size_bytes);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	view_fill(m, node, access_of(at), S_IFREG | sidecar_mode(access_of(at), s),
+		  clock_service_ms(m->clock), ret);
 	set_size(&ret->st, size_bytes);
 	ret->entry_s = SIDECAR_ID_S;
 	ret->attr_s = SIDECAR_S;
@@ -149,10 +230,13 @@ int view_get(struct mount *m, struct node node, const struct asker *who, struct 
 	if (node.kind != NODE_THAW)
 		return get_sidecar(m, node, who, ret);
 
+	struct access_at at = access_root(m->cfg->access);
 	int r = get_plain(m, node.ino, ret);
+	if (!r)
+		r = view_access(m, node.ino, &at);
 	if (r < 0)
 		return r;
-	fill_dir(m, node, 0, m->born_ms, ret);
+	fill_dir(m, node, access_of(at), 0, m->born_ms, ret);
 	return 0;
 }
 
@@ -189,6 +273,7 @@ static int lookup_source(struct mount *m, const char *name, struct node *ret)
 static int lookup_plain(struct mount *m, uint64_t dir_ino, const char *name,
 			struct view *ret)
 {
+	struct access_at at = access_root(m->cfg->access);
 	struct entry e;
 
 	if (mount_is_nameless(m, dir_ino))
@@ -198,7 +283,10 @@ static int lookup_plain(struct mount *m, uint64_t dir_ino, const char *name,
 	int r = catalog_lookup(m->state->catalog, dir_ino, name, &e);
 	if (r < 0)
 		return r == -ENOENT ? r : -EIO;
-	view_of_entry(m, &e, ret);
+	r = view_access(m, dir_ino, &at);
+	if (r < 0)
+		return r;
+	view_of_entry(m, &e, access_below(at, e.name), ret);
 	return 0;
 }
 
@@ -224,18 +312,4 @@ int view_lookup(struct mount *m, struct node dir, const char *name,
 	else
 		return lookup_plain(m, dir.ino, name, ret);
 	return r < 0 ? r : view_get(m, node, who, ret);
-}
-
-bool view_may_read(const struct mount *m, const struct asker *who)
-{
-	mode_t mode = m->cfg->mount.mode;
-
-	if (who->uid == 0)
-		return true;
-	if (who->uid == m->uid)
-		return mode & S_IRUSR;
-	bool is_member = who->gid == m->gid;
-	for (size_t i = 0; i < who->n_groups; i++)
-		is_member = is_member || who->groups[i] == m->gid;
-	return mode & (is_member ? S_IRGRP : S_IROTH);
 }

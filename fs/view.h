@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "access.h"
 #include "catalog.h"
 #include "mount.h"
 #include <sys/stat.h>
@@ -44,15 +45,6 @@ struct node {
 	uint64_t ino; /* the catalog's, or MOUNT_ROOT_INO */
 };
 
-/* Who asks: what is shown may depend on it. */
-struct asker {
-	uid_t uid;
-	gid_t gid;
-	pid_t pid;
-	const gid_t *groups;
-	size_t n_groups;
-};
-
 struct view {
 	struct node node;
 	struct stat st;
@@ -68,10 +60,17 @@ int view_get(struct mount *m, struct node node, const struct asker *who,
 /* 0, -ENOENT, -ENOTDIR, or -EAGAIN (the names are not known yet). */
 int view_lookup(struct mount *m, struct node dir, const char *name,
 		const struct asker *who, struct view *ret);
-/* Of an entry that is at hand. */
-void view_of_entry(const struct mount *m, const struct entry *e, struct view *ret);
+/* Of an entry that is at hand, and where it lies. */
+void view_of_entry(const struct mount *m, const struct entry *e, struct access_at at,
+		   struct view *ret);
+/* Where a file or directory lies among the rules of owners. 0, -ESTALE, -EIO, -ENOMEM. */
+int view_access(const struct mount *m, uint64_t ino, struct access_at *ret);
 /* The directory a node lies in; the root's is itself. 0 or -ESTALE. */
 int view_parent(struct mount *m, struct node node, struct node *ret);
 
-/* Whether `who` may read the file NODE_PLAIN of this number (its mode, owner and group). */
-bool view_may_read(const struct mount *m, const struct asker *who);
+/* Whether `who` may read the file, or list the directory, NODE_PLAIN of this number: the contract's "may
+ * read", where the kernel does not ask. 0, -EACCES, or as above. Who sees everything may. */
+int view_check_read(const struct mount *m, uint64_t ino, const struct asker *who);
+/* The same of what is at hand. */
+bool view_may_read(const struct mount *m, struct access_at at, bool is_dir,
+		   const struct asker *who);

@@ -443,6 +443,50 @@ def bad_user(s):
     s.configure(CONFIG + "[mount]\nuid = nobodyatall\n")
 
 
+@situation("an unknown group of a directory")
+def _(s):
+    s.configure(CONFIG + "[mount /lab/x]\ngid = nobodyatall\n")
+
+
+@situation("a directory of no source")
+def _(s):
+    s.configure(CONFIG + "[mount /nowhere]\nmode = 0400\n")
+
+
+def owners(s, text):
+    s.names["FILE"] = s.dir / "owners"
+    if text:
+        s.names["FILE"].write_text(text)
+    s.words["mount.owners"] = s.names["FILE"]
+
+
+@situation("a file of owners with an unknown user")
+def _(s):
+    owners(s, "/lab, root, root\n/lab/x, nobodyatall\n")
+
+
+@situation("a file of owners with a mode that is none")
+def _(s):
+    owners(s, "# ours\n/lab, root, 0, rw\n")
+
+
+@situation("a file of owners that is not there")
+def _(s):
+    owners(s, None)
+
+
+@situation("two sources of one bucket, with different owners")
+def _(s):
+    s.configure(CONFIG + f"[source all]\nurl = s3://lab/part\nendpoint = {s.sim.url}\n"
+                "[mount /all/x]\nmode = 0400\n")
+
+
+@situation("a mount handed over whose modes nobody looks at")
+def _(s):
+    s.before = ["sh", "-c", 'exec 9</dev/null; d=$1; shift; exec "$d" "$1" /dev/fd/9 -o "$4"', "sh"]
+    s.words["allow_other"] = None
+
+
 @situation("a configuration without a source")
 def no_source(s):
     s.configure("[cache]\nsize = 3G\n")

@@ -36,8 +36,8 @@ def handed(sim):
             os.chown(dir / name, NOBODY.pw_uid, NOBODY.pw_gid)
         (dir / "thawfs.conf").write_text(CONFIG.format(url=sim.url))
         env = {**sim.env, "PATH": f"{BUILD}/fs:{os.environ['PATH']}", "HOME": "/nonexistent"}
-        words = (f"allow_other,nodev,nosuid,drop_privileges,setuid=nobody,state.dir={dir}/state,"
-                 f"cache.dir={dir}/cache,cache.reserve=0,mount.clock={sim.url}/_sim/clock")
+        words = ("allow_other,default_permissions,nodev,nosuid,drop_privileges,setuid=nobody,"
+                 f"state.dir={dir}/state,cache.dir={dir}/cache,cache.reserve=0,mount.clock={sim.url}/_sim/clock")
         subprocess.run(["/sbin/mount.fuse3", f"thawfs#{dir}/thawfs.conf", str(dir / "mnt"),
                         "-o", words], env=env, check=True, timeout=60)
         try:

@@ -5,34 +5,15 @@ import errno
 import grp
 import json
 import os
-import pathlib
 import shutil
-import subprocess
-import tempfile
 import threading
 import time
 
 import pytest
-from conftest import BUILD, listed, until
+from conftest import listed, until
+from users import people, read, run_as, thaw, tmp_path  # noqa: F401
 
-USERS = {"thawalice": "thawlab", "thawbob": "thawfilm", "thawboss": "thawfilm"}
 FILES = {"raw/a": 4000, "raw/b": 5000, "film/c": 6000, "film/d": 7000, "e": 8000}
-
-
-@pytest.fixture(scope="session")
-def people():
-    """Real users: alice of the group thawlab by membership, bob and boss of thawfilm by theirs."""
-    if os.geteuid() != 0:
-        pytest.skip("making users needs root")
-    for group in sorted(set(USERS.values())):
-        subprocess.run(["groupadd", "-f", group], check=True)
-    for user, group in USERS.items():
-        subprocess.run(["useradd", "-M", "-N", "-g", "nogroup", "-G", group, user])
-    yield
-    for user in USERS:
-        subprocess.run(["userdel", user], capture_output=True)
-    for group in sorted(set(USERS.values())):
-        subprocess.run(["groupdel", group], capture_output=True)
 
 
 CONF = """
@@ -43,15 +24,6 @@ url = s3://lab
 endpoint = {url}
 refresh = 0
 """
-
-
-@pytest.fixture
-def tmp_path():
-    """Where others may go too: pytest's own is for its user alone."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="thawfs-guard-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture
@@ -68,27 +40,6 @@ def start(start_sim, start_mount, tmp_path, people):
         return mount
 
     return start
-
-
-def run_as(user, *words, **how):
-    """As somebody who has logged in: with all his groups."""
-    how.setdefault("timeout", 50)
-    if user != "root":
-        import grp
-        import pwd
-        entry = pwd.getpwnam(user)
-        how.update(user=entry.pw_uid, group=entry.pw_gid,
-                   extra_groups=[g.gr_gid for g in grp.getgrall() if user in g.gr_mem])
-    return subprocess.run([str(w) for w in words], text=True, errors="replace", capture_output=True,
-                          start_new_session=True, **how)
-
-
-def thaw(user, *words):
-    return run_as(user, BUILD / "tools/thaw/thaw", *words)
-
-
-def read(user, path, program="cat"):
-    return run_as(user, program, path)
 
 
 def paid(mount):

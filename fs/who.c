@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "who.h"
+#include "clock.h"
+#include "known.h"
+#include "whence.h"
+
+bool who_is_known(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pid)
+{
+	struct origin names;
+
+	return known_names(m->known, uid, gid, &names) &&
+	       (pid || known_groups(m->known, uid, clock_real_ms(m->clock), NULL) >= 0);
+}
+
+void who_look_up(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pid)
+{
+	known_look_up(m->known, uid, gid);
+	if (!pid)
+		known_look_up_groups(m->known, uid, clock_real_ms(m->clock));
+}
+
+/* Those that rules name. */
+static void add_groups(const struct mount *m, uint32_t uid, struct origin *ret)
+{
+	gid_t gids[WHO_GROUPS_MAX];
+	int n = known_groups(m->known, uid, clock_real_ms(m->clock), gids);
+
+	for (int i = 0; i < n; i++)
+		for (size_t k = 0; k < m->cfg->n_groups; k++)
+			if (m->cfg->groups[k] == gids[i] &&
+			    ret->n_groups < ORIGIN_GROUPS_MAX)
+				ret->groups[ret->n_groups++] = gids[i];
+}
+
+void who_origin(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pid,
+		struct origin *ret)
+{
+	whence(m->cfg, (pid_t)pid, ret);
+	if (!pid)
+		add_groups(m, uid, ret);
+	(void)known_names(m->known, uid, gid, ret);
+}
+
+size_t who_groups(const struct mount *m, fuse_req_t req, gid_t ret[WHO_GROUPS_MAX])
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	int n = ctx->pid > 0
+			? fuse_req_getgroups(req, WHO_GROUPS_MAX, ret)
+			: known_groups(m->known, ctx->uid, clock_real_ms(m->clock), ret);
+
+	return n < 0 ? 0 : n > WHO_GROUPS_MAX ? WHO_GROUPS_MAX : (size_t)n;
+}

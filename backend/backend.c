@@ -207,6 +207,7 @@ void backend_start(struct backend *b, struct backend_call *c)
 	c->requests = 0;
 	c->head_requests = 0;
 	c->list_requests = 0;
+	c->parts_requests = 0;
 	c->storage_class[0] = '\0';
 	c->body_bytes = 0;
 	c->priv = NULL;

@@ -88,6 +88,12 @@ struct object {
 	bool has_tree_hash; /* vaults: the inventory gave one */
 };
 
+/* How many parts an object was uploaded in, as its ETag says (AWS protocol reference 2.4, 2026-09);
+ * 0: it is of one piece. */
+uint32_t object_parts(const char *etag);
+/* Parts that one call tells. */
+#define OBJECT_PARTS_PAGE 1000
+
 /* One line of a catalog. */
 struct listing_entry {
 	struct object object;
@@ -106,11 +112,26 @@ enum remote_state {
 	REMOTE_FAILED,    /* the restore ended without data; `fault` says why */
 };
 
-/* What the service lets one verify the whole object by, in falling strength. */
+/* A part an object was uploaded in. */
+struct proof_part {
+	uint64_t end; /* in the object: the next one begins there */
+	uint8_t value[DIGEST_MAX];
+};
+
+/* All of them, in order: the last one ends where the object does. */
+struct proof_parts {
+	size_t n;
+	struct proof_part part[];
+};
+
+/* What the service lets one verify an object by. In falling strength: each part by a value of its
+ * own (`parts`, not `is_etag`); the whole by one value; the whole by its ETag, which of an object of
+ * several parts is the digest of the parts' digests (`parts` and `is_etag`). */
 struct proof_offer {
 	enum digest_kind kind; /* DIGEST_NONE: nothing but transport */
 	uint8_t value[DIGEST_MAX];
-	bool is_etag; /* the value is the ETag (an MD5) */
+	bool is_etag;              /* the value is the ETag (an MD5) */
+	struct proof_parts *parts; /* to be freed by who has the offer; NULL: none */
 };
 
 enum backend_verb {
@@ -147,8 +168,10 @@ struct backend_call {
 	char tag[RESTORE_TAG_MAX]; /* RESTORE, FIND: our mark in a vault job's description */
 	char token
 		[RESTORE_TOKEN_MAX]; /* PROBE, FETCH: job id (vaults); RESTORE, FIND give it */
-	bool is_fresh;        /* PROBE: no answer that is older than the call will do */
-	bool is_proof_wanted; /* PROBE of S3: "ready" has to come with its proof */
+	bool is_fresh; /* PROBE: no answer that is older than the call will do */
+	/* FIND, PROBE of S3: parts are asked for too (FIND: always; PROBE: of what is ready, which has
+	 * to come with its proof). Without it `proof.parts` is NULL. */
+	bool is_proof_wanted;
 	/* FETCH: of what was restored; len 0: to the end (inventories).
 	 * FIND, RESTORE of a vault's archive: what of it the job has to bring; len 0: all of it.
 	 * A job that brings more serves too, if parts of its output can be verified. RESTORE asks
@@ -193,6 +216,7 @@ struct backend_call {
 	uint32_t head_requests; /* LIST: HeadObject, besides */
 	uint32_t
 		list_requests; /* PROBE of S3: ListObjectsV2, besides, for several calls */
+	uint32_t parts_requests; /* FIND, PROBE of S3: GetObjectAttributes, besides */
 	uint64_t body_bytes;
 
 	void *priv; /* the backend's */

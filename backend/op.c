@@ -13,12 +13,22 @@ static void op_free(struct op *op)
 	free(op);
 }
 
+void op_turn_aside(struct op *op, bool is_aside)
+{
+	if (op->is_aside)
+		op->asides += op->x.requests - op->aside_from;
+	op->is_aside = is_aside;
+	op->aside_from = op->x.requests;
+}
+
 /* What the caller meters and shows, whatever became of the call. */
 static void account(struct op *op)
 {
 	struct backend_call *c = op->call;
 
-	c->requests = op->x.requests;
+	op_turn_aside(op, false);
+	c->requests = op->x.requests - op->asides;
+	c->parts_requests = op->asides;
 	c->body_bytes = op->x.body_bytes;
 	snprintf(c->request_id, sizeof(c->request_id), "%s", op->x.request_id);
 }
@@ -46,17 +56,16 @@ static void op_done(struct exchange *x)
 
 	if (r == 0) {
 		r = op->verb->answered(op);
-		if (r == OP_MORE) {
-			exchange_start(x);
-			return;
-		}
 		/* An accepted request whose answer makes no sense was accepted still. */
 		if (r < 0)
 			x->is_lost = x->is_once;
 	} else if (op->verb->refused && x->status != 0 && !x->is_lost) {
 		r = op->verb->refused(op, r);
 	}
-	op_end(op, r);
+	if (r == OP_MORE)
+		exchange_start(x);
+	else
+		op_end(op, r);
 }
 
 /* The ask itself failed: told from the loop, like every end. */

@@ -39,7 +39,7 @@ struct op_verb {
 	int (*ask)(struct op *op);
 	/* A success: fills the call. 0, OP_MORE, or -errno with the exchange's fault. */
 	int (*answered)(struct op *op);
-	/* A failure `r`: may turn it into an answer (0) or another fault. NULL: stays. */
+	/* A failure `r`: may turn it into an answer (0), OP_MORE, or another fault. NULL: stays. */
 	int (*refused)(struct op *op, int r);
 };
 
@@ -52,6 +52,10 @@ struct op {
 	const struct op_verb *verb;
 	struct buf marker; /* of the next page */
 	void *page;        /* the store's, freed with free() */
+	/* Requests of another operation than the verb's, counted apart, and how many had been sent
+	 * when the one under way was begun. */
+	bool is_aside;
+	uint32_t asides, aside_from;
 	/* FETCH: bytes handed over, how many are due in all (UINT64_MAX: not known yet), and
 	 * where the count of tries began last. */
 	uint64_t got, due, counted;
@@ -62,6 +66,8 @@ struct op {
 void op_start(struct backend *b, struct backend_call *c, struct site *site,
 	      const struct op_verb *verbs, size_t answer_max);
 void op_cancel(struct backend *b, struct backend_call *c);
+/* What is sent from now on is of another operation than the verb's, or is not. */
+void op_turn_aside(struct op *op, bool is_aside);
 
 /* op_fetch.c: the ask and the answer of FETCH; the store adds path and query before, and what its
  * headers say by `head`, which runs once the range was found right. */

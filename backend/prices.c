@@ -173,6 +173,7 @@ void estimate_sum_add(struct estimate_sum *s, const struct estimate_ask *ask)
 	s->files++;
 	s->restored_bytes += is_vault ? read : ask->size_bytes;
 	s->read_bytes += ask->is_partial ? ask->missing_bytes : read;
+	s->parts_calls += ask->parts_calls;
 	s->chunks += ask->is_partial ? ask->missing_chunks
 				     : chunk_count(ask->off, read, ask->chunk_bytes);
 }
@@ -202,6 +203,9 @@ void estimate_of_sum(const struct tariff *t, const struct estimate_ask *ask,
 		line_add(ret, cost_line_make("HeadObject", COST_REQUEST,
 					     s->files * ask->status_calls, 0,
 					     t->head_request));
+	if (s->parts_calls)
+		line_add(ret, cost_line_make("GetObjectAttributes", COST_REQUEST,
+					     s->parts_calls, 0, t->get_request));
 }
 
 void estimate_make(const struct tariff *t, const struct estimate_ask *ask,

@@ -58,7 +58,7 @@ struct cost_line {
 	money_t amount; /* 0 where the price is unknown */
 };
 
-#define COST_LINES_MAX 6
+#define COST_LINES_MAX 7
 struct estimate {
 	struct cost_line lines[COST_LINES_MAX];
 	size_t n;
@@ -77,6 +77,7 @@ struct estimate_ask {
 	uint32_t
 		days; /* of the temporary copy; one more is assumed (rounding to midnight) */
 	uint32_t status_calls; /* HeadObject, at most: how many the service decides */
+	uint32_t parts_calls;  /* GetObjectAttributes, at most, of this object */
 	/* Some of it is here: only so many bytes, in so many requests, are fetched. */
 	bool is_partial;
 	uint64_t missing_bytes, missing_chunks;
@@ -91,6 +92,7 @@ struct estimate_sum {
 	uint64_t files;
 	uint64_t restored_bytes, read_bytes;
 	uint64_t chunks; /* requests that fetch */
+	uint64_t parts_calls;
 };
 void estimate_sum_add(struct estimate_sum *s, const struct estimate_ask *ask);
 /* What else `ask` says holds for each of them. */

@@ -23,8 +23,7 @@ int s3_path_set(struct op *op, const char *key)
 	return r;
 }
 
-/* Path, version and If-Match of the object: an overwritten one must not be taken for it. */
-static int object_set(struct op *op, bool with_match)
+int s3_object_set(struct op *op, bool with_match)
 {
 	const struct object *o = op->call->object;
 
@@ -48,12 +47,12 @@ static int find_ask(struct op *op)
 {
 	op->x.method = "HEAD";
 	int r = exchange_header(&op->x, "x-amz-checksum-mode", "ENABLED");
-	return r < 0 ? r : object_set(op, true);
+	return r < 0 ? r : s3_object_set(op, true);
 }
 
-static struct proof_offer proof_of(const struct exchange *x)
+struct s3_proof_headers s3_proof_headers_of(const struct exchange *x)
 {
-	struct s3_proof_headers h = {
+	return (struct s3_proof_headers){
 		.etag = exchange_answer_header(x, "etag"),
 		.checksum_type = exchange_answer_header(x, "x-amz-checksum-type"),
 		.sha256 = exchange_answer_header(x, "x-amz-checksum-sha256"),
@@ -65,8 +64,6 @@ static struct proof_offer proof_of(const struct exchange *x)
 		.sse_key = exchange_answer_header(
 			x, "x-amz-server-side-encryption-customer-algorithm"),
 	};
-
-	return s3_proof_choose(&h);
 }
 
 /* State by class and x-amz-restore (reference rule 5): the class never changes, and a copy whose
@@ -107,6 +104,8 @@ static int find_answered(struct op *op)
 	const char *etag = exchange_answer_header(&op->x, "etag");
 	char plain[OBJECT_ETAG_MAX];
 
+	if (s3_parts_is_asked(op))
+		return s3_parts_answered(op);
 	/* Every object has one; a proxy's page for people has not. */
 	if (!etag)
 		return exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
@@ -115,11 +114,23 @@ static int find_answered(struct op *op)
 	if (op->call->object->etag[0] && !streq(plain, op->call->object->etag))
 		return exchange_fail(&op->x, FAULT_CHANGED, "WrongETag",
 				     "it is another object now");
-	op->call->proof = proof_of(&op->x);
+	struct backend_call *c = op->call;
+	struct s3_proof_headers h = s3_proof_headers_of(&op->x);
+	c->proof = s3_proof_choose(&h);
 	int r = state_read(op);
-	if (r == 0 && op->call->verb == BACKEND_PROBE)
-		s3_status_head_told(s3_of(op)->status, op->call);
-	return r;
+	if (r < 0)
+		return r;
+	if (c->verb == BACKEND_PROBE)
+		s3_status_head_told(s3_of(op)->status, c);
+	bool is_near = c->verb == BACKEND_FIND || c->state == REMOTE_READY ||
+		       c->state == REMOTE_ONLINE;
+	return c->is_proof_wanted && is_near ? s3_parts_begin(op, s3_etag_is_digest(&h))
+					     : 0;
+}
+
+static int find_refused(struct op *op, int r)
+{
+	return s3_parts_is_asked(op) ? s3_parts_refused(op, r) : r;
 }
 
 static int restore_ask(struct op *op)
@@ -136,7 +147,7 @@ static int restore_ask(struct op *op)
 	int r = s3_restore_body(&op->x.body, c->tier, has_days ? c->days : 0);
 	if (r == 0)
 		r = exchange_header(&op->x, "content-type", "application/xml");
-	return r < 0 ? r : object_set(op, false);
+	return r < 0 ? r : s3_object_set(op, false);
 }
 
 static int restore_answered(struct op *op)
@@ -193,7 +204,7 @@ static int fetch_head(struct exchange *x)
 
 static int fetch_ask(struct op *op)
 {
-	int r = object_set(op, true);
+	int r = s3_object_set(op, true);
 
 	return r < 0 ? r : op_fetch_ask(op, fetch_head);
 }
@@ -220,10 +231,10 @@ static int wiring_answered(struct op *op)
 const struct op_verb s3_verbs[] = {
 	[BACKEND_CHECK] = { "ListObjectsV2", false, s3_check_ask, s3_check_answered,
 			    NULL },
-	[BACKEND_FIND] = { "HeadObject", false, find_ask, find_answered, NULL },
+	[BACKEND_FIND] = { "HeadObject", false, find_ask, find_answered, find_refused },
 	[BACKEND_RESTORE] = { "RestoreObject", true, restore_ask, restore_answered,
 			      restore_refused },
-	[BACKEND_PROBE] = { "HeadObject", false, find_ask, find_answered, NULL },
+	[BACKEND_PROBE] = { "HeadObject", false, find_ask, find_answered, find_refused },
 	[BACKEND_FETCH] = { "GetObject", false, fetch_ask, op_fetch_answered, NULL },
 	[BACKEND_WIRING] = { "GetBucketNotificationConfiguration", false, wiring_ask,
 			     wiring_answered, NULL },

@@ -4,6 +4,7 @@
 
 #include "op.h"
 #include "s3_status.h"
+#include "s3_xml.h"
 
 #define S3_ANSWER_MAX \
 	((size_t)8 << 20) /* 1000 keys of 1 KiB, encoded threefold, and room */
@@ -26,6 +27,21 @@ extern const struct op_verb s3_verbs[];
 
 /* Path of a key ("": the bucket), and who pays. 0 or -errno. */
 int s3_path_set(struct op *op, const char *key);
+/* Path, and the version behind what the query has, of the call's object; with If-Match, since an
+ * overwritten one must not be taken for it. 0 or -errno. */
+int s3_object_set(struct op *op, bool with_match);
+
+/* Of a HEAD's answer; borrowed from it. */
+struct s3_proof_headers s3_proof_headers_of(const struct exchange *x);
+
+/* ---- s3_parts.c: in which parts an object was uploaded, and how each can be proved. */
+/* A HEAD has been answered, and the call's proof says what the whole can be proved by. OP_MORE, 0
+ * (there is nothing to ask), or -errno. */
+int s3_parts_begin(struct op *op, bool is_etag_digest);
+/* Whether the answer that came is to one of these. */
+bool s3_parts_is_asked(const struct op *op);
+int s3_parts_answered(struct op *op);
+int s3_parts_refused(struct op *op, int r);
 
 /* ---- s3_list.c ---- */
 int s3_check_ask(struct op *op);

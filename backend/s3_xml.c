@@ -396,7 +396,8 @@ static bool checksum_take(const char *value, enum digest_kind kind,
 	return true;
 }
 
-struct proof_offer s3_proof_choose(const struct s3_proof_headers *h)
+bool s3_checksum_choose(const struct s3_proof_headers *h, bool is_part,
+			struct proof_offer *ret)
 {
 	const struct {
 		const char *value;
@@ -406,17 +407,26 @@ struct proof_offer s3_proof_choose(const struct s3_proof_headers *h)
 		{ h->crc64nvme, DIGEST_CRC64NVME }, { h->crc32c, DIGEST_CRC32C },
 		{ h->crc32, DIGEST_CRC32 },
 	};
+
+	if (!is_part && h->checksum_type && !streq(h->checksum_type, "FULL_OBJECT"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(offers); i++)
+		if (checksum_take(offers[i].value, offers[i].kind, ret))
+			return true;
+	return false;
+}
+
+bool s3_etag_is_digest(const struct s3_proof_headers *h)
+{
+	return h->etag && !h->sse_key && !(h->sse && str_after(h->sse, "aws:kms"));
+}
+
+struct proof_offer s3_proof_choose(const struct s3_proof_headers *h)
+{
 	struct proof_offer offer = { .kind = DIGEST_NONE };
-	bool is_composite = h->checksum_type && !streq(h->checksum_type, "FULL_OBJECT");
 	char etag[OBJECT_ETAG_MAX];
 
-	for (size_t i = 0; !is_composite && i < ARRAY_SIZE(offers); i++)
-		if (checksum_take(offers[i].value, offers[i].kind, &offer))
-			return offer;
-
-	/* The ETag is the MD5 of one part, neither under a KMS key nor the customer's. */
-	bool is_keyed = h->sse_key || (h->sse && str_after(h->sse, "aws:kms"));
-	if (!h->etag || is_keyed)
+	if (s3_checksum_choose(h, false, &offer) || !s3_etag_is_digest(h))
 		return offer;
 	s3_etag_copy(h->etag, etag);
 	if (strlen(etag) == 32 && hex_decode(etag, offer.value, 16) == 0) {
@@ -424,6 +434,77 @@ struct proof_offer s3_proof_choose(const struct s3_proof_headers *h)
 		offer.is_etag = true;
 	}
 	return offer;
+}
+
+/* ---- GetObjectAttributes ---- */
+
+struct attributes_pass {
+	struct s3_attributes *to;
+	struct s3_part part;
+};
+
+static int attributes_begin(struct pass *p, const char *name)
+{
+	struct attributes_pass *a = p->arg;
+
+	if (p->depth == 1 && !streq(name, "GetObjectAttributesResponse"))
+		return -EBADMSG;
+	if (p->depth == 3 && streq(name, "Part"))
+		a->part = (struct s3_part){ .kind = DIGEST_NONE };
+	return 0;
+}
+
+static int part_member(struct s3_part *part, const char *name, const char *text)
+{
+	static const enum digest_kind kinds[] = { DIGEST_SHA256, DIGEST_SHA1,
+						  DIGEST_CRC64NVME, DIGEST_CRC32C,
+						  DIGEST_CRC32 };
+	const char *algo = str_after(name, "Checksum");
+	struct proof_offer offer;
+
+	if (streq(name, "PartNumber"))
+		return str_to_u64(text, &part->number) < 0 ? -EBADMSG : 0;
+	if (streq(name, "Size"))
+		return str_to_u64(text, &part->size_bytes) < 0 ? -EBADMSG : 0;
+	for (size_t i = 0; algo && i < ARRAY_SIZE(kinds); i++) {
+		if (!streq(algo, digest_name(kinds[i])) ||
+		    !checksum_take(text, kinds[i], &offer))
+			continue;
+		part->kind = offer.kind;
+		memcpy(part->value, offer.value, sizeof(part->value));
+	}
+	return 0;
+}
+
+static int attributes_end(struct pass *p, const char *name, const char *parent)
+{
+	struct attributes_pass *a = p->arg;
+	const char *text = text_of(p);
+
+	if (p->depth == 1 && streq(name, "ETag"))
+		s3_etag_copy(text, a->to->etag);
+	if (p->depth == 3 && streq(parent, "Part"))
+		return part_member(&a->part, name, text);
+	if (p->depth != 2 || !streq(parent, "ObjectParts"))
+		return 0;
+	if (streq(name, "Part"))
+		return a->to->part(a->to->arg, &a->part);
+	if (streq(name, "IsTruncated"))
+		a->to->is_truncated = streq(text, "true");
+	else if (streq(name, "NextPartNumberMarker"))
+		return str_to_u64(text, &a->to->next) < 0 ? -EBADMSG : 0;
+	return 0;
+}
+
+int s3_attributes_parse(const char *data, size_t len, struct s3_attributes *ret)
+{
+	struct attributes_pass a = { .to = ret };
+	struct pass p = { .begin = attributes_begin, .end = attributes_end, .arg = &a };
+
+	ret->etag[0] = '\0';
+	ret->is_truncated = false;
+	ret->next = 0;
+	return pass_run(&p, data, len);
 }
 
 int s3_restore_body(struct buf *out, enum tier tier, uint32_t days)

@@ -49,6 +49,29 @@ struct s3_proof_headers {
 	const char *sse_key; /* x-amz-server-side-encryption-customer-algorithm */
 };
 struct proof_offer s3_proof_choose(const struct s3_proof_headers *h);
+/* Whether the ETag is made of MD5s of the bytes: neither under a KMS key nor the customer's. */
+bool s3_etag_is_digest(const struct s3_proof_headers *h);
+/* The checksum of the bytes that a HEAD tells, of the object or the part it asked for: the strongest
+ * that is one. `is_part`: the type is that of the whole, and says nothing. False: none. */
+bool s3_checksum_choose(const struct s3_proof_headers *h, bool is_part,
+			struct proof_offer *ret);
+
+/* A part as GetObjectAttributes tells it. */
+struct s3_part {
+	uint64_t number, size_bytes;
+	enum digest_kind kind; /* DIGEST_NONE: no checksum that we know */
+	uint8_t value[DIGEST_MAX];
+};
+struct s3_attributes {
+	char etag[OBJECT_ETAG_MAX];
+	bool is_truncated;
+	uint64_t next; /* the marker of the page behind this one */
+	/* Each part; a non-zero answer ends with it. */
+	int (*part)(void *arg, const struct s3_part *p);
+	void *arg;
+};
+/* GetObjectAttributesResponse. 0, -EBADMSG, -ENOMEM, or what `part` answered. */
+int s3_attributes_parse(const char *data, size_t len, struct s3_attributes *ret);
 
 /* RestoreRequest; days 0: none (Intelligent-Tiering). */
 int s3_restore_body(struct buf *out, enum tier tier, uint32_t days);

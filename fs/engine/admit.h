@@ -38,6 +38,7 @@ struct cost_wish {
 	uint32_t days;
 	uint64_t size_bytes;
 	uint64_t off, len; /* len 0: all of it */
+	uint32_t parts;    /* object_parts() */
 	bool needs_restore;
 	bool is_partial; /* some of that is here, and `missing` is not */
 	struct missing missing;

@@ -77,6 +77,7 @@ static void call_meter(struct restore *r)
 		inventory_charge(r);
 	else if (r->verb != BACKEND_RESTORE)
 		r->heads += r->call->requests;
+	r->parts_asked += r->call->parts_requests;
 	if (r->call->list_requests)
 		meter_lists(r->source, r->call);
 }

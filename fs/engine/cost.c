@@ -44,6 +44,15 @@ static uint32_t status_calls(const struct source *s, const struct cost_wish *w)
 	return 1 + (w->needs_restore ? pace_probes(w->storage_class, w->tier) : 0);
 }
 
+/* What can be proved by its parts is asked for them once before it is paid for, and once more when
+ * it is ready (prove.c). */
+static uint32_t parts_calls(const struct source *s, const struct cost_wish *w)
+{
+	uint32_t pages = (w->parts + OBJECT_PARTS_PAGE - 1) / OBJECT_PARTS_PAGE;
+
+	return s->backend->ops->catalog_is_job ? 0 : pages * (w->needs_restore ? 2 : 1);
+}
+
 void cost_ask(const struct source *s, const struct cost_wish *w, struct estimate_ask *ret)
 {
 	const struct backend_ops *ops = s->backend->ops;
@@ -57,6 +66,7 @@ void cost_ask(const struct source *s, const struct cost_wish *w, struct estimate
 		.chunk_bytes = s->engine->cfg.chunk_bytes,
 		.days = w->days,
 		.status_calls = status_calls(s, w),
+		.parts_calls = parts_calls(s, w),
 		.needs_restore = w->needs_restore,
 		.is_partial = w->is_partial,
 		.missing_bytes = w->missing.bytes,
@@ -158,6 +168,7 @@ void restore_estimate(const struct restore *r, bool needs_restore, struct estima
 		.size_bytes = r->rec.size_bytes,
 		.off = r->rec.off,
 		.len = r->rec.len,
+		.parts = r->brief ? object_parts(r->brief->id + r->brief->etag_at) : 0,
 		.needs_restore = needs_restore,
 		.is_partial = r->rec.is_partial,
 		.missing = { r->rec.missing_bytes, r->rec.missing_chunks },

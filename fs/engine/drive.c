@@ -20,6 +20,7 @@ void restore_free(struct restore *r)
 	call_forget(r);
 	extra_free(r->extra);
 	fetch_drop(r);
+	proof_forget(r);
 	restore_promise(r, 0);
 	timers_disarm(&e->real, &r->again);
 	timers_disarm(&e->service, &r->watch);

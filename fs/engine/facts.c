@@ -127,6 +127,7 @@ static void facts_price(struct facts *f, const struct source *s,
 		.tier = f->tier,
 		.days = f->days,
 		.size_bytes = f->entry.object.size_bytes,
+		.parts = object_parts(f->entry.object.etag),
 		.needs_restore = facts_needs_restore(f),
 	};
 

@@ -5,6 +5,7 @@
 #include "pace.h"
 #include "private.h"
 #include "steps.h"
+#include "transfers.h"
 #include "waiters.h"
 #include <errno.h>
 
@@ -70,12 +71,6 @@ static void find_failed(struct restore *r)
 	}
 }
 
-static bool lacks_proof(const struct restore *r)
-{
-	return r->source->cfg.require_proof && !r->is_inventory &&
-	       !r->brief->has_tree_hash && r->proof.kind == DIGEST_NONE;
-}
-
 static void find_answered(struct restore *r)
 {
 	struct backend_call *c = r->call;
@@ -85,8 +80,8 @@ static void find_answered(struct restore *r)
 		return;
 	}
 	restore_recovers(r);
-	r->proof = c->proof;
-	if (lacks_proof(r) && (!may_be_paid(r) || c->state == REMOTE_COLD)) {
+	proof_hear(r, &c->proof);
+	if (proof_lacks(r) && (!may_be_paid(r) || c->state == REMOTE_COLD)) {
 		restore_fails(
 			r, EOPNOTSUPP,
 			"the service offers no checksum for this object and this source has "

@@ -64,22 +64,31 @@ void charge_fill(struct charge *c, const struct restore *r, const struct request
 		snprintf(c->tier, sizeof(c->tier), "%s", tier_word(rec->tier));
 }
 
-/* Control calls that cost something and are not in the ledger yet. */
-static bool is_head_paid(const struct restore *r)
+/* Control calls that cost something and are not in the ledger yet: lines, and their number. */
+#define METERED_MAX 2
+static size_t metered_lines(const struct restore *r, struct cost_line ret[METERED_MAX])
 {
-	bool is_vault = r->source->backend->ops->catalog_is_job;
+	const struct tariff *t = &r->tariff;
+	size_t n = 0;
 
-	return r->heads && !is_vault && r->tariff.head_request != PRICE_UNKNOWN;
+	if (r->source->backend->ops->catalog_is_job)
+		return 0;
+	if (r->heads && t->head_request != PRICE_UNKNOWN)
+		ret[n++] = cost_line_make("HeadObject", COST_REQUEST, r->heads, 0,
+					  t->head_request);
+	if (r->parts_asked && t->get_request != PRICE_UNKNOWN)
+		ret[n++] = cost_line_make("GetObjectAttributes", COST_REQUEST,
+					  r->parts_asked, 0, t->get_request);
+	return n;
 }
 
-static bool heads_line(struct restore *r, struct cost_line *ret)
+static size_t metered_take(struct restore *r, struct cost_line ret[METERED_MAX])
 {
-	if (!is_head_paid(r))
-		return false;
-	*ret = cost_line_make("HeadObject", COST_REQUEST, r->heads, 0,
-			      r->tariff.head_request);
-	r->heads = 0;
-	return true;
+	size_t n = metered_lines(r, ret);
+
+	if (n)
+		r->heads = r->parts_asked = 0;
+	return n;
 }
 
 static void note_free(struct note *n)
@@ -162,8 +171,8 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 		 const char *remote_id, bool is_end)
 {
 	struct note *note = must_alloc(1, sizeof(*note));
-	struct cost_line heads;
-	bool has_heads = heads_line(r, &heads);
+	struct cost_line metered[METERED_MAX];
+	size_t n_metered = metered_take(r, metered);
 
 	note->engine = r->engine;
 	note->restore = r;
@@ -171,14 +180,14 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 	note->step.path = is_end ? path_of(r) : NULL;
 	note->again.fire = note_again;
 	note->step.rec = r->rec;
-	struct charge *charges = must_alloc(n + 1, sizeof(*charges));
+	struct charge *charges = must_alloc(n + METERED_MAX, sizeof(*charges));
 	for (size_t i = 0; i < n; i++)
 		charge_fill(&charges[i], r, &r->rec, &lines[i], remote_id);
-	if (has_heads)
-		charge_fill(&charges[n], r, &r->rec, &heads, NULL);
+	for (size_t i = 0; i < n_metered; i++)
+		charge_fill(&charges[n + i], r, &r->rec, &metered[i], NULL);
 	note->step.charges = charges;
 	note->step.is_counted = n > 0;
-	note->step.n_charges = n + has_heads;
+	note->step.n_charges = n + n_metered;
 	r->n_notes++;
 	note_post(note);
 }
@@ -191,14 +200,16 @@ void note_step(struct restore *r, const struct cost_line *lines, size_t n,
 
 void note_metered(struct restore *r)
 {
-	struct cost_line line;
+	struct cost_line lines[METERED_MAX];
 
 	if (r->rec.id) {
-		if (is_head_paid(r))
+		if (metered_lines(r, lines))
 			note_step(r, NULL, 0, NULL);
-	} else if (heads_line(r, &line)) {
-		note_source_charge(r->source, &line, call_request_id(r));
+		return;
 	}
+	size_t n = metered_take(r, lines);
+	for (size_t i = 0; i < n; i++)
+		note_source_charge(r->source, &lines[i], call_request_id(r));
 }
 
 void note_end(struct restore *r)

@@ -191,6 +191,7 @@ int plan_add(struct plan *p, uint64_t ino)
 	struct cost_wish w = plan_wish(p, g, pace_tier_for(g->storage_class, g->tier));
 	struct estimate_ask ask;
 	w.size_bytes = f->entry.object.size_bytes;
+	w.parts = object_parts(f->entry.object.etag);
 	if (f->has_fill && f->fill.held_bytes)
 		cost_of_rest(s, ino, &w);
 	cost_ask(s, &w, &ask);

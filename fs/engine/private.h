@@ -61,6 +61,7 @@
 
 struct extra;
 struct note;
+struct proving;
 struct notice;
 struct inbox;
 struct waves;
@@ -69,6 +70,7 @@ struct wish;
 LIST_HEAD(inbox_list, inbox);
 LIST_HEAD(restore_list, restore);
 LIST_HEAD(note_list, note);
+LIST_HEAD(proving_list, proving);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
 
@@ -154,8 +156,10 @@ struct restore {
 	enum over over; /* what happens over a budget */
 	struct tariff tariff;
 	struct estimate estimate;
-	uint32_t heads; /* metered control calls not in the ledger yet */
-	struct proof_offer proof;
+	uint32_t heads;       /* metered control calls not in the ledger yet */
+	uint32_t parts_asked; /* likewise, of another operation: GetObjectAttributes */
+	struct proof_offer proof;     /* its parts are owned */
+	struct proving_list provings; /* under way */
 
 	struct span
 		wanted; /* until the intent; then rec.off and rec.len are what it is for */

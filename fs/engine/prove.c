@@ -8,11 +8,137 @@
 #include "waiters.h"
 #include <errno.h>
 
+/* Parts of objects that wait for hours keep no more of these than this in memory. */
+#define PARTS_KEPT 64
+
 struct proving {
+	LIST_ENTRY(proving) of_restore;
 	struct prove_op prove;
-	uint64_t ino;
 	struct engine *engine;
+	struct restore *restore; /* NULL: gone meanwhile */
+	struct proof_part parts[];
 };
+
+/* ---- what the service offers ---- */
+
+void proof_hear(struct restore *r, struct proof_offer *told)
+{
+	if (r->proof.kind == DIGEST_NONE)
+		r->proof = *told;
+	else
+		free(told->parts);
+	told->parts = NULL;
+}
+
+void proof_shrink(struct restore *r)
+{
+	if (!r->proof.parts || r->proof.parts->n <= PARTS_KEPT)
+		return;
+	free(r->proof.parts);
+	r->proof = (struct proof_offer){ .kind = DIGEST_NONE };
+}
+
+void proof_forget(struct restore *r)
+{
+	struct proving *p;
+
+	free(r->proof.parts);
+	r->proof.parts = NULL;
+	while ((p = LIST_FIRST(&r->provings))) {
+		LIST_REMOVE(p, of_restore);
+		p->restore = NULL;
+	}
+}
+
+bool proof_lacks(const struct restore *r)
+{
+	return r->source->cfg.require_proof && !r->is_inventory &&
+	       !r->brief->has_tree_hash && r->proof.kind == DIGEST_NONE;
+}
+
+/* ---- units: what can be proved by itself ---- */
+
+/* Parts, as few as begin and end at whole MiB: where they are of no such size it is all of them. */
+struct unit {
+	uint64_t off, end;
+	size_t first, n;
+};
+
+static bool has_units(const struct restore *r)
+{
+	return r->proof.parts && !r->proof.is_etag;
+}
+
+static uint64_t part_off(const struct proof_parts *parts, size_t i)
+{
+	return i ? parts->part[i - 1].end : 0;
+}
+
+static struct unit unit_at(const struct proof_parts *parts, uint64_t off)
+{
+	size_t low = 0, high = parts->n - 1;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (parts->part[mid].end > off)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	while (part_off(parts, low) % MIB)
+		low--;
+	while (high + 1 < parts->n && parts->part[high].end % MIB)
+		high++;
+	return (struct unit){ part_off(parts, low), parts->part[high].end, low,
+			      high - low + 1 };
+}
+
+uint64_t prove_unit_begin(const struct restore *r, uint64_t off)
+{
+	return has_units(r) && off < r->rec.size_bytes ? unit_at(r->proof.parts, off).off
+						       : off;
+}
+
+/* ---- proving ---- */
+
+static struct proving *proving_new(struct restore *r, size_t n_parts)
+{
+	struct proving *p = calloc(1, sizeof(*p) + n_parts * sizeof(p->parts[0]));
+
+	if (!p)
+		return NULL;
+	p->engine = r->engine;
+	p->restore = r;
+	LIST_INSERT_HEAD(&r->provings, p, of_restore);
+	p->prove.ino = r->ino;
+	p->prove.gen = r->fill.gen;
+	p->prove.n_parts = n_parts;
+	p->prove.parts = n_parts ? p->parts : NULL;
+	if (n_parts)
+		p->prove.digest = r->proof.kind;
+	return p;
+}
+
+/* Gives whose it was, or NULL: the answer is nobody's any more. */
+static struct restore *proving_end(struct proving *p, struct prove_op *ret)
+{
+	struct restore *r = p->restore;
+	bool is_stopping = p->engine->is_stopping;
+
+	*ret = p->prove;
+	engine_op_done(p->engine);
+	if (r)
+		LIST_REMOVE(p, of_restore);
+	free(p);
+	return is_stopping ? NULL : r;
+}
+
+static void restore_cannot_prove(struct restore *r, int result)
+{
+	restore_fails(r, EIO, "the cache cannot be read back to verify it (%s)",
+		      strerrordesc_np(-result));
+}
 
 /* Nothing of it is kept, and only a part can be fetched again. */
 static bool is_beyond_repair(const struct restore *r)
@@ -46,23 +172,133 @@ static void whole_corrupt(struct restore *r)
 	restore_happens(r, EV_CORRUPT);
 }
 
+/* ---- unit by unit ---- */
+
+static void units_end(struct restore *r);
+
+static void unit_refuted(struct restore *r, uint64_t off)
+{
+	struct fill fill;
+
+	if (store_fill(r->engine->state->store, r->ino, &fill) == 0)
+		fetch_fill_is(r, &fill);
+	log_warning("ino=%llu off=%llu a part does not verify, fetching it again",
+		    (unsigned long long)r->ino, (unsigned long long)off);
+	if (++r->corrupt > CORRUPT_MAX)
+		restore_fails(
+			r, EIO,
+			"a part does not match the checksum that the service has of it, %d "
+			"times: nothing of it was served",
+			CORRUPT_MAX + 1);
+}
+
+static void unit_done(struct msg *m)
+{
+	struct prove_op op;
+	struct restore *r =
+		proving_end(container_of(m, struct proving, prove.op.msg), &op);
+	int result = op.op.result;
+
+	if (!r)
+		return;
+	struct engine *e = r->engine;
+	if (result == 0) {
+		fetch_fill_is(r, &op.fill);
+		waiters_serve(r, op.off, op.len);
+	}
+	if (r->phase != PHASE_FETCHING && r->phase != PHASE_PROVING)
+		return;
+	if (result == -EBADMSG)
+		unit_refuted(r, op.off);
+	else if (result < 0 && result != -EAGAIN && result != -ENOENT)
+		restore_cannot_prove(r, result);
+	if (r->phase == PHASE_PROVING && LIST_EMPTY(&r->provings))
+		units_end(r);
+	else if (result < 0 && r->phase == PHASE_FETCHING)
+		fetch_queue_wake(r);
+	fetch_pump(e);
+}
+
+static bool is_proving(const struct restore *r, uint64_t off)
+{
+	struct proving *p;
+
+	LIST_FOREACH (p, &r->provings, of_restore)
+		if (p->prove.off == off)
+			return true;
+	return false;
+}
+
+static void unit_prove(struct restore *r, const struct unit *u)
+{
+	struct store *store = r->engine->state->store;
+	uint64_t len = u->end - u->off;
+	struct fill fill;
+
+	if (is_proving(r, u->off) || !store_holds(store, r->ino, u->off, len) ||
+	    store_covers(store, r->ino, u->off, len, &fill) == 1)
+		return;
+	struct proving *p = proving_new(r, u->n);
+	if (!p)
+		return; /* tried again when all is here */
+	memcpy(p->parts, &r->proof.parts->part[u->first], u->n * sizeof(p->parts[0]));
+	p->prove.off = u->off;
+	p->prove.len = len;
+	p->prove.proof = PROOF_PART;
+	engine_op(r->engine, &p->prove.op, unit_done);
+	store_prove_post(store, &p->prove);
+}
+
+void prove_more(struct restore *r, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len;
+
+	while (has_units(r) && off < end) {
+		struct unit u = unit_at(r->proof.parts, off);
+
+		unit_prove(r, &u);
+		off = u.end;
+	}
+}
+
+/* All is fetched, and nothing is being proved. */
+static void units_end(struct restore *r)
+{
+	struct fill fill = { .gen = 0 };
+
+	int err = store_fill(r->engine->state->store, r->ino, &fill);
+	if (err == 0 && fill.is_whole)
+		restore_happens(r, EV_PROVED);
+	else if (err == 0 && fill.held_bytes == fill.size_bytes &&
+		 ++r->corrupt > CORRUPT_MAX)
+		restore_fails(r, EIO, "what is here of it changes while it is verified");
+	else
+		restore_happens(r, EV_CORRUPT);
+}
+
+static void units_begin(struct restore *r)
+{
+	prove_more(r, 0, r->rec.size_bytes);
+	if (LIST_EMPTY(&r->provings))
+		units_end(r);
+}
+
+/* ---- all at once ---- */
+
 static void prove_done(struct msg *m)
 {
-	struct proving *p = container_of(m, struct proving, prove.op.msg);
-	struct engine *e = p->engine;
-	struct restore *r = restore_find(e, p->ino);
-	int result = p->prove.op.result;
-	struct fill fill = p->prove.fill;
+	struct prove_op op;
+	struct restore *r =
+		proving_end(container_of(m, struct proving, prove.op.msg), &op);
+	int result = op.op.result;
+	struct fill fill = op.fill;
 
-	engine_op_done(e);
-	free(p);
-	if (!r || r->phase != PHASE_PROVING || e->is_stopping)
+	if (!r || r->phase != PHASE_PROVING)
 		return;
 	if (result == -EBADMSG || result == -EAGAIN || result == -ENOENT) {
 		whole_corrupt(r);
 	} else if (result < 0) {
-		restore_fails(r, EIO, "the cache cannot be read back to verify it (%s)",
-			      strerrordesc_np(-result));
+		restore_cannot_prove(r, result);
 	} else {
 		r->fill = fill;
 		if (fill.proof == PROOF_TRANSPORT)
@@ -99,8 +335,6 @@ static bool part_needs_no_proof(struct restore *r)
 
 static void prove_fill_in(const struct restore *r, struct prove_op *op)
 {
-	op->ino = r->ino;
-	op->gen = r->fill.gen;
 	if (is_part_only(r)) {
 		op->off = r->rec.off;
 		op->len = r->rec.len;
@@ -114,7 +348,9 @@ static void prove_fill_in(const struct restore *r, struct prove_op *op)
 	} else if (r->proof.kind != DIGEST_NONE) {
 		op->digest = r->proof.kind;
 		memcpy(op->value, r->proof.value, sizeof(op->value));
-		op->proof = r->proof.is_etag ? PROOF_MD5 : PROOF_CHECKSUM;
+		op->proof = !r->proof.is_etag ? PROOF_CHECKSUM
+			    : r->proof.parts  ? PROOF_ETAG
+					      : PROOF_MD5;
 	} else {
 		op->proof = PROOF_TRANSPORT;
 	}
@@ -128,22 +364,26 @@ void prove_begin(struct restore *r)
 	}
 	if (is_part_only(r) && part_needs_no_proof(r))
 		return;
-	struct proving *p = calloc(1, sizeof(*p));
-	if (!p) {
-		restore_fails(r, ENOMEM, "out of memory");
+	if (has_units(r)) {
+		units_begin(r);
 		return;
 	}
-	p->engine = r->engine;
-	p->ino = r->ino;
-	prove_fill_in(r, &p->prove);
-	if (p->prove.proof == PROOF_TRANSPORT && r->source->cfg.require_proof) {
-		free(p);
+	if (proof_lacks(r)) {
 		restore_fails(
 			r, EOPNOTSUPP,
 			"the service offers no checksum for this object and this source has "
 			"verify = require now: what was fetched is not shown");
 		return;
 	}
+	size_t n = r->proof.parts ? r->proof.parts->n : 0;
+	struct proving *p = proving_new(r, n);
+	if (!p) {
+		restore_fails(r, ENOMEM, "out of memory");
+		return;
+	}
+	if (n)
+		memcpy(p->parts, r->proof.parts->part, n * sizeof(p->parts[0]));
+	prove_fill_in(r, &p->prove);
 	engine_op(r->engine, &p->prove.op, prove_done);
 	store_prove_post(r->engine->state->store, &p->prove);
 }

@@ -76,7 +76,7 @@ static void chunk_corrupt(struct restore *r, uint64_t off)
 			CORRUPT_MAX + 1);
 }
 
-static void fill_is_now(struct restore *r, const struct fill *fill)
+void fetch_fill_is(struct restore *r, const struct fill *fill)
 {
 	bool is_more = fill->gen == r->fill.gen && fill->held_bytes >= r->fill.held_bytes;
 	uint64_t came = is_more ? fill->held_bytes - r->fill.held_bytes : 0;
@@ -102,9 +102,10 @@ static void chunk_done(struct msg *m)
 	if (e->is_stopping)
 		return;
 	if (r && result == 0) {
-		fill_is_now(r, &t->chunk.fill);
+		fetch_fill_is(r, &t->chunk.fill);
 		extra_consider(r);
 		waiters_serve(r, off, len);
+		prove_more(r, off, len);
 	} else if (r && result == -EBADMSG) {
 		chunk_corrupt(r, off);
 	} else if (r) {
@@ -259,8 +260,8 @@ static bool missing_from(struct restore *r, uint64_t from, uint64_t *ret_off,
 static bool next_range(struct restore *r, uint64_t *ret_off, uint64_t *ret_len)
 {
 	struct waiter *w = LIST_FIRST(&r->waiters);
-	uint64_t first =
-		w ? w->off / r->engine->cfg.chunk_bytes * r->engine->cfg.chunk_bytes : 0;
+	uint64_t chunk = r->engine->cfg.chunk_bytes;
+	uint64_t first = w ? prove_unit_begin(r, w->off) / chunk * chunk : 0;
 
 	if (first && missing_from(r, first, ret_off, ret_len))
 		return true;
@@ -333,9 +334,13 @@ static void fill_done(struct msg *m)
 			      strerrordesc_np(-result));
 		return;
 	}
-	fill_is_now(r, &fill);
-	if (fetch_queue_join(r) < 0)
+	fetch_fill_is(r, &fill);
+	if (fetch_queue_join(r) < 0) {
 		restore_fails(r, ENOMEM, "out of memory");
+		return;
+	}
+	if (fill.held_bytes > fill.here_bytes)
+		prove_more(r, 0, fill.size_bytes); /* of a run before */
 	fetch_pump(e);
 }
 

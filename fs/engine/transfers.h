@@ -33,5 +33,23 @@ void fetch_pump(struct engine *e);
 /* Takes the restore out of all transfers. */
 void fetch_drop(struct restore *r);
 
+/* What the store says of its fill now. */
+void fetch_fill_is(struct restore *r, const struct fill *fill);
+
 /* ---- prove.c ---- */
+/* All is fetched: proves what is not yet. The answer is EV_PROVED, EV_CORRUPT or EV_FAILED. */
 void prove_begin(struct restore *r);
+/* More has come: proves the units of [off, off + len) that are held whole, where an object has any
+ * smaller than itself. */
+void prove_more(struct restore *r, uint64_t off, uint64_t len);
+/* Where the unit begins that the byte at `off` can be proved with; `off` itself where that is the
+ * business of each chunk. */
+uint64_t prove_unit_begin(const struct restore *r, uint64_t off);
+/* A look has told how it can be proved: takes what is in `told`. */
+void proof_hear(struct restore *r, struct proof_offer *told);
+/* Its source wants a proof, and there is none. */
+bool proof_lacks(const struct restore *r);
+/* It will be hours before it is needed: what takes much memory is asked for again. */
+void proof_shrink(struct restore *r);
+/* Before the restore goes. */
+void proof_forget(struct restore *r);

@@ -5,6 +5,7 @@
 #include "pace.h"
 #include "private.h"
 #include "steps.h"
+#include "transfers.h"
 #include <errno.h>
 
 void watch_fires(struct timer *t)
@@ -23,6 +24,7 @@ void watch_begin(struct restore *r)
 	}
 	if (r->is_hinted)
 		wait = 0;
+	proof_shrink(r);
 	timers_arm(&r->engine->service, &r->watch,
 		   pace_together_ms(engine_service_ms(r->engine) + wait, wait));
 }
@@ -45,8 +47,7 @@ static void probe_answered(struct restore *r)
 		restore_fails_for(r, &c->fault);
 		return;
 	}
-	if (c->proof.kind != DIGEST_NONE)
-		r->proof = c->proof;
+	proof_hear(r, &c->proof);
 	switch (c->state) {
 	case REMOTE_RESTORING:
 		/* Hours of polls must not be lost in a crash: the ledger is one behind at most. */

@@ -30,14 +30,14 @@ int store_fill(struct store *s, uint64_t ino, struct fill *ret)
 	return r;
 }
 
-/* Whether proved rows hold [first, end) without a gap. */
+/* Whether rows hold [first, end) without a gap, proved ones or any. */
 static int rows_cover(struct store *s, MDB_txn *txn, const struct fill *f, uint64_t first,
-		      uint64_t end)
+		      uint64_t end, bool is_any)
 {
 	struct extent_walk w = { s, txn, f->ino, f->gen, NULL };
 	struct extent e;
 	int r = extent_find(&w, first, &e);
-	while (r == 0 && e.is_proved && e.first <= first) {
+	while (r == 0 && (e.is_proved || is_any) && e.first <= first) {
 		first = e.first + e.count;
 		if (first >= end)
 			break;
@@ -70,7 +70,20 @@ int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
 	if (off >= size || len == 0)
 		return size > 0;
 	uint64_t end = len > size - off ? size : off + len;
-	return rows_cover(s, txn, &row.fill, off / MIB, mib_of(end));
+	return rows_cover(s, txn, &row.fill, off / MIB, mib_of(end), false);
+}
+
+bool store_holds(struct store *s, uint64_t ino, uint64_t off, uint64_t len)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	struct fill_row row = { 0 };
+	int r = db_read(&s->db, &txn);
+	if (r == 0)
+		r = fill_get(s, txn, ino, &row);
+	if (r < 0)
+		return false;
+	return row.fill.is_whole ||
+	       rows_cover(s, txn, &row.fill, off / MIB, mib_of(off + len), true) == 1;
 }
 
 int store_open_data(struct store *s, uint64_t ino, uint64_t gen)

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "backend.h"
 #include "digest.h"
 #include "state.h"
 #include "treehash.h"
@@ -57,9 +58,10 @@ struct store_work {
 	struct store *store;
 	struct state_op *op;
 	struct node_hash *leaves;
-	uint64_t version;   /* of the fill, when it was looked at */
-	uint64_t stale_gen; /* its data file goes once the commit is durable */
-	uint64_t made_gen;  /* its data file goes if there is no commit */
+	uint64_t version;      /* of the fill, when it was looked at */
+	struct node_hash root; /* of the part that was looked at, likewise */
+	uint64_t stale_gen;    /* its data file goes once the commit is durable */
+	uint64_t made_gen;     /* its data file goes if there is no commit */
 	int64_t used_delta;
 	bool is_refuted;
 };
@@ -84,6 +86,8 @@ int store_next_missing(struct store *s, uint64_t ino, uint64_t from, uint64_t ma
  * missing byte. Or -errno. */
 int store_missing(struct store *s, uint64_t ino, uint64_t size_bytes, struct span *ret,
 		  size_t max);
+/* Whether rows, proved or not, hold [off, off + len), in whole MiB but at the end. */
+bool store_holds(struct store *s, uint64_t ino, uint64_t off, uint64_t len);
 /* Bytes in data files (held), for admission and metrics. */
 uint64_t store_used_bytes(struct store *s);
 /* Bytes the cache's file system can still take. */
@@ -118,11 +122,12 @@ struct chunk_op {
 void store_chunk_post(struct store *s, struct chunk_op *op);
 
 /* Proves a fill whose every byte is held: by the tree hash of its leaves, by a digest over the
- * bytes read back from the data file, or (PROOF_TRANSPORT) by their length alone. With `len` only
- * that part of it, by its tree hash (PROOF_RANGE). Result 0 and every row is proved; -EBADMSG: it
- * differs, and its pending rows have been forgotten, or the whole fill where there is no other
- * choice (none or all of it were proved by themselves); -EAGAIN: bytes are missing, or came in
- * meanwhile; -ENOENT: the fill is gone; -EIO. */
+ * bytes read back from the data file (or over the digests of its parts), or (PROOF_TRANSPORT) by
+ * their length alone. With `len` only that part of it, by its tree hash (PROOF_RANGE) or by the
+ * parts it was uploaded in, each with a digest of its own (PROOF_PART). Result 0 and every row is
+ * proved; -EBADMSG: it differs, and its pending rows have been forgotten, or the whole fill where
+ * there is no other choice (none or all of it were proved by themselves); -EAGAIN: bytes are
+ * missing, or came in meanwhile; -ENOENT: the fill is gone; -EIO. */
 struct prove_op {
 	struct state_op op;
 	uint64_t ino, gen;
@@ -131,7 +136,12 @@ struct prove_op {
 	bool by_tree_hash;
 	struct node_hash tree_hash;
 	enum digest_kind digest; /* DIGEST_NONE with PROOF_TRANSPORT */
-	uint8_t value[DIGEST_MAX];
+	uint8_t value
+		[DIGEST_MAX]; /* without `len`: of the whole, or of its parts' digests */
+	/* The first begins at `off`, the last ends with what is to be proved. Borrowed; NULL: the
+	 * digest is of the bytes. */
+	const struct proof_part *parts;
+	size_t n_parts;
 	struct fill fill;
 	struct store_work work;
 };

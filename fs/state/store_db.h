@@ -64,6 +64,8 @@ int extent_put(struct store *s, MDB_txn *txn, const struct extent *e);
 /* Removes all rows, readable or not, that begin in [first, first + count). Gives how many. */
 int extent_clear(struct store *s, MDB_txn *txn, uint64_t ino, uint64_t first,
 		 uint64_t count);
+/* Makes two of the row that reaches over `mib`, if one does. */
+int extent_cut(struct store *s, MDB_txn *txn, const struct fill *f, uint64_t mib);
 /* Where a walk is; zero-initialise but for the first three. */
 struct extent_walk {
 	struct store *s;

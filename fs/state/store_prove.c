@@ -27,9 +27,11 @@ static int leaves_collect(struct store *s, MDB_txn *txn, const struct fill *f,
 	struct extent e;
 	uint64_t at = first;
 	int r = end > first ? extent_find(&w, first, &e) : -ENOENT;
-	while (r == 0 && e.first == at && e.first + e.count <= end) {
-		memcpy(ret + (at - first), e.leaves, e.count * SHA256_LEN);
-		at += e.count;
+	while (r == 0 && e.first <= at && at < end) {
+		uint64_t behind = e.first + e.count < end ? e.first + e.count : end;
+		memcpy(ret + (at - first), e.leaves + (at - e.first) * SHA256_LEN,
+		       (behind - at) * SHA256_LEN);
+		at = behind;
 		r = extent_next(&w, &e);
 	}
 	extent_walk_end(&w);
@@ -38,8 +40,9 @@ static int leaves_collect(struct store *s, MDB_txn *txn, const struct fill *f,
 	return at == end ? 0 : -EAGAIN;
 }
 
-static int compare_tree_hash(struct store *s, MDB_txn *txn, const struct prove_op *op,
-			     const struct fill *f)
+/* The tree hash of what is to be proved, as its rows have it. */
+static int root_of(struct store *s, MDB_txn *txn, const struct prove_op *op,
+		   const struct fill *f, struct node_hash *ret)
 {
 	uint64_t first, end;
 	prove_bounds(op, f, &first, &end);
@@ -50,19 +53,30 @@ static int compare_tree_hash(struct store *s, MDB_txn *txn, const struct prove_o
 	if (f->size_bytes == 0)
 		treehash_leaves("", 0, leaves);
 	int r = leaves_collect(s, txn, f, first, end, leaves);
-	if (r < 0)
-		return r;
-	struct node_hash root = treehash_fold(leaves, n);
-	return differs(&root, &op->tree_hash, sizeof(root));
+	if (r == 0)
+		*ret = treehash_fold(leaves, n);
+	return r;
 }
 
-static int digest_file(int fd, uint64_t size, struct digest *d)
+static int compare_tree_hash(struct store *s, MDB_txn *txn, const struct prove_op *op,
+			     const struct fill *f)
 {
-	_free_ uint8_t *piece = malloc(MIB);
+	struct node_hash root;
+	int r = root_of(s, txn, op, f, &root);
+	return r < 0 ? r : differs(&root, &op->tree_hash, sizeof(root));
+}
+
+#define PIECE_BYTES \
+	((size_t)256 << 10) /* stays in the cache between the copy and the digest */
+
+/* Adds [at, end) of the file. */
+static int digest_file(int fd, uint64_t at, uint64_t end, struct digest *d)
+{
+	_free_ uint8_t *piece = malloc(PIECE_BYTES);
 	if (!piece)
 		return -ENOMEM;
-	for (uint64_t at = 0; at < size; at += MIB) {
-		size_t want = size - at < MIB ? (size_t)(size - at) : MIB;
+	for (; at < end; at += PIECE_BYTES) {
+		size_t want = end - at < PIECE_BYTES ? (size_t)(end - at) : PIECE_BYTES;
 		ssize_t n = pread_full(fd, piece, want, (off_t)at);
 		if (n < 0)
 			return (int)n;
@@ -73,6 +87,32 @@ static int digest_file(int fd, uint64_t size, struct digest *d)
 	return 0;
 }
 
+/* The parts one after the other: each against its own value; or their digests, one behind the
+ * other, against that of the whole. */
+static int compare_parts(int fd, const struct prove_op *op, struct digest *d)
+{
+	_cleanup_(digest_freep) struct digest *of_all = digest_new(op->digest);
+	size_t len = digest_len(op->digest);
+	uint8_t value[DIGEST_MAX];
+	uint64_t at = op->off;
+	int r = of_all ? 0 : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < op->n_parts; i++) {
+		const struct proof_part *part = &op->parts[i];
+		r = digest_file(fd, at, part->end, d);
+		if (r < 0)
+			break;
+		digest_end(d, value);
+		digest_add(of_all, value, len);
+		if (op->len)
+			r = differs(value, part->value, len);
+		at = part->end;
+	}
+	if (r != 0 || op->len)
+		return r;
+	digest_end(of_all, value);
+	return differs(value, op->value, len);
+}
+
 static int compare_digest(struct store *s, const struct prove_op *op,
 			  const struct fill *f)
 {
@@ -80,13 +120,27 @@ static int compare_digest(struct store *s, const struct prove_op *op,
 	_close_ int fd = data_open(s, f->ino, f->gen, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	struct digest *d = digest_new(op->digest);
+	_cleanup_(digest_freep) struct digest *d = digest_new(op->digest);
 	if (!d)
 		return -ENOMEM;
-	int r = digest_file(fd, f->size_bytes, d);
+	if (op->parts)
+		return compare_parts(fd, op, d);
+	int r = digest_file(fd, 0, f->size_bytes, d);
+	if (r < 0)
+		return r;
 	digest_end(d, value);
-	digest_free(d);
-	return r < 0 ? r : differs(value, op->value, digest_len(op->digest));
+	return differs(value, op->value, digest_len(op->digest));
+}
+
+/* What is asked for makes sense of this fill. */
+static int prove_check(const struct prove_op *op, const struct fill *f)
+{
+	uint64_t end = op->len ? op->off + op->len : f->size_bytes;
+	if (!op->len && f->held_bytes != f->size_bytes)
+		return -EAGAIN;
+	if (end > f->size_bytes || (op->len && !op->by_tree_hash && !op->parts))
+		return -EINVAL;
+	return op->parts && op->parts[op->n_parts - 1].end != end ? -EINVAL : 0;
 }
 
 /* 0 it holds, 1 it does not, or -errno. */
@@ -101,10 +155,11 @@ static int compare(struct store *s, struct prove_op *op)
 		return r == -EBADMSG ? -ENOENT : r;
 	if (row.fill.gen != op->gen)
 		return -ENOENT;
-	if (op->len && (!op->by_tree_hash || op->off + op->len > row.fill.size_bytes))
-		return -EINVAL;
-	if (!op->len && row.fill.held_bytes != row.fill.size_bytes)
-		return -EAGAIN;
+	r = prove_check(op, &row.fill);
+	if (r == 0 && op->len)
+		r = root_of(s, txn, op, &row.fill, &op->work.root);
+	if (r < 0)
+		return r;
 	op->work.version = row.version;
 	if (op->by_tree_hash)
 		return compare_tree_hash(s, txn, op, &row.fill);
@@ -137,8 +192,11 @@ static int pending_drop(struct store *s, MDB_txn *txn, struct prove_op *op,
 			struct fill_row *row)
 {
 	uint64_t at, end, held = row->fill.held_bytes;
-	int r = 0;
+	int r;
 	prove_bounds(op, &row->fill, &at, &end);
+	r = extent_cut(s, txn, &row->fill, at);
+	if (r == 0)
+		r = extent_cut(s, txn, &row->fill, end);
 	while (r >= 0 && at < end) {
 		struct extent_walk w = { s, txn, op->ino, op->gen, NULL };
 		struct extent e = { 0 };
@@ -176,7 +234,9 @@ static int part_prove(struct store *s, MDB_txn *txn, const struct prove_op *op,
 	struct extent e;
 	uint64_t at, end;
 	prove_bounds(op, f, &at, &end);
-	int r = 0;
+	int r = extent_cut(s, txn, f, at);
+	if (r == 0)
+		r = extent_cut(s, txn, f, end);
 	while (r == 0 && at < end) {
 		r = extent_find(&w, at, &e);
 		if (r == 0 && !e.is_proved) {
@@ -191,6 +251,19 @@ static int part_prove(struct store *s, MDB_txn *txn, const struct prove_op *op,
 	return r;
 }
 
+/* Whether what was compared is what is here now: of a part, that its rows have the same bytes. */
+static int prove_still(struct store *s, MDB_txn *txn, const struct prove_op *op,
+		       const struct fill_row *row)
+{
+	struct node_hash root;
+	if (!op->len)
+		return row->version == op->work.version ? 0 : -EAGAIN;
+	int r = root_of(s, txn, op, &row->fill, &root);
+	if (r < 0)
+		return r;
+	return differs(&root, &op->work.root, sizeof(root)) ? -EAGAIN : 0;
+}
+
 static int prove_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct store *s = target;
@@ -201,8 +274,9 @@ static int prove_apply(void *target, MDB_txn *txn, struct state_op *base)
 		return -ENOENT;
 	if (r < 0)
 		return r;
-	if (row.version != op->work.version)
-		return -EAGAIN;
+	r = prove_still(s, txn, op, &row);
+	if (r < 0)
+		return r;
 	/* Kept, although the answer is an error: store_prove_after() gives it. */
 	if (op->work.is_refuted)
 		return refute(s, txn, op, &row);

@@ -212,3 +212,30 @@ void extent_walk_end(struct extent_walk *w)
 		mdb_cursor_close(w->cur);
 	w->cur = NULL;
 }
+
+int extent_cut(struct store *s, MDB_txn *txn, const struct fill *f, uint64_t mib)
+{
+	struct extent_walk w = { s, txn, f->ino, f->gen, NULL };
+	struct extent e;
+	int r = extent_find(&w, mib, &e);
+	bool is_over = r == 0 && e.first < mib;
+	_free_ uint8_t *leaves = is_over ? malloc(e.count * SHA256_LEN) : NULL;
+
+	if (leaves) /* they are the transaction's */
+		memcpy(leaves, e.leaves, e.count * SHA256_LEN);
+	extent_walk_end(&w);
+	if (!is_over)
+		return r == -ENOENT ? 0 : r;
+	if (!leaves)
+		return -ENOMEM;
+	struct extent left = e, right = e;
+	left.leaves = leaves;
+	left.count = mib - e.first;
+	left.len = left.count * MIB;
+	right.leaves = leaves + left.count * SHA256_LEN;
+	right.first = mib;
+	right.count = e.count - left.count;
+	right.len = e.len - left.len;
+	r = extent_put(s, txn, &left);
+	return r < 0 ? r : extent_put(s, txn, &right);
+}

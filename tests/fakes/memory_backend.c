@@ -139,6 +139,11 @@ static void proof_fill(const struct memory_object *o, struct backend_call *c)
 {
 	if (o->object.has_tree_hash || store->has_no_checksums)
 		return;
+	if (o->part_bytes && c->is_proof_wanted) {
+		c->parts_requests = 1;
+		memory_parts_fill(o, &c->proof);
+		return;
+	}
 	c->proof.kind = DIGEST_CRC64NVME;
 	memcpy(c->proof.value, o->checksum, sizeof(o->checksum));
 }

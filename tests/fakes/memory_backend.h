@@ -32,6 +32,8 @@ struct memory_object {
 		bucket; /* a literal: listed by the source of this URL alone; NULL: by all */
 	uint64_t seed;       /* of its bytes */
 	uint8_t checksum[8]; /* CRC-64/NVME of them */
+	uint64_t part_bytes; /* uploaded in parts of so many; 0: in one piece */
+	bool has_part_sums;  /* each with a checksum; else the ETag is made of them */
 	bool is_online;
 	bool is_restored;          /* or being restored: `ready_ms` says */
 	uint64_t job_off, job_len; /* what of an archive was restored; 0: all of it */
@@ -83,6 +85,8 @@ void memory_restart(struct clock *clock);
 /* A vault archive (class "VAULT") or an object of a storage class. */
 struct memory_object *memory_add(const char *id, const char *storage_class,
 				 uint64_t size_bytes);
+/* Gives how an object of parts can be proved (memory_parts.c). */
+void memory_parts_fill(const struct memory_object *o, struct proof_offer *ret);
 /* NULL: no such object. */
 struct memory_object *memory_find(const char *id);
 /* The bytes of an object, as they should be read. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A thaw-sim for every test, and what tests say to it."""
+import base64
 import hashlib
 import http.client
 import json
@@ -8,6 +9,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import zlib
 
 import pytest
 
@@ -165,6 +167,33 @@ class Sim:
             "x-amz-content-sha256": hashlib.sha256(data).hexdigest()})
         assert answer.status == 201, answer.body
         return answer.headers["x-amz-archive-id"]
+
+    def upload_parts(self, bucket, key, parts, algo=None, headers=None):
+        """An object in an archive class, each part with a checksum (sha256, crc32) or without.
+        Gives its ETag."""
+        named = {"x-amz-storage-class": "DEEP_ARCHIVE", **(headers or {})}
+        if algo:
+            named["x-amz-checksum-algorithm"] = algo.upper()
+            named["x-amz-checksum-type"] = "COMPOSITE" if algo == "sha256" else "FULL_OBJECT"
+        begun = self.s3("POST", f"/{bucket}/{key}?uploads", b"", named)
+        assert begun.status == 200, begun.body
+        upload = begun.body.decode().split("<UploadId>")[1].split("<")[0]
+        listed = ""
+        for number, data in enumerate(parts, 1):
+            digest = (zlib.crc32(data).to_bytes(4, "big") if algo == "crc32"
+                      else hashlib.sha256(data).digest())
+            value = base64.b64encode(digest).decode()
+            put = self.s3("PUT", f"/{bucket}/{key}?partNumber={number}&uploadId={upload}", data,
+                          {f"x-amz-checksum-{algo}": value} if algo else {})
+            assert put.status == 200, put.body
+            listed += f"<Part><PartNumber>{number}</PartNumber><ETag>{put.headers['ETag']}</ETag>"
+            if algo == "sha256":
+                listed += f"<ChecksumSHA256>{value}</ChecksumSHA256>"
+            listed += "</Part>"
+        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        done = self.s3("POST", f"/{bucket}/{key}?uploadId={upload}", body)
+        assert done.status == 200, done.body
+        return done.body.decode().split("<ETag>")[1].split("<")[0].replace("&quot;", "").strip('"')
 
     def job(self, vault="photos", **parameters):
         """Gives the job's id."""

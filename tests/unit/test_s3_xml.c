@@ -222,6 +222,49 @@ static void the_proof_is_the_strongest_that_covers_the_bytes(void **state)
 	}
 }
 
+static int part_note(void *arg, const struct s3_part *p)
+{
+	struct buf *b = arg;
+
+	return buf_printf(b, "%llu:%llu:%s:%02x ", (unsigned long long)p->number,
+			  (unsigned long long)p->size_bytes, digest_name(p->kind),
+			  p->value[0]);
+}
+
+/* The shape of the reference, 2.4; a composite checksum is not the part's. */
+static void parts_are_read_with_their_checksums(void **state)
+{
+	static const char page[] =
+		"<GetObjectAttributesResponse xmlns=\"x\"><ETag>d41d-3</ETag>"
+		"<Checksum><ChecksumSHA256>tfmzeY9XeH2OXmxrtS4iDWlNIKUTAFv0/csHs2lsoD8="
+		"</ChecksumSHA256></Checksum><ObjectParts><PartsCount>3</PartsCount>"
+		"<PartNumberMarker>0</PartNumberMarker><NextPartNumberMarker>3"
+		"</NextPartNumberMarker><MaxParts>3</MaxParts><IsTruncated>true</IsTruncated>"
+		"<Part><PartNumber>1</PartNumber><Size>8388608</Size><ChecksumSHA256>"
+		"FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=</ChecksumSHA256></Part>"
+		"<Part><PartNumber>2</PartNumber><Size>5</Size><ChecksumCRC32>dYPmEQ==-2"
+		"</ChecksumCRC32></Part><Part><PartNumber>3</PartNumber><Size>0</Size>"
+		"</Part></ObjectParts></GetObjectAttributesResponse>";
+	static const char *const bad[] = {
+		"<Other/>",
+		"<GetObjectAttributesResponse><ObjectParts><Part><Size>-1</Size>",
+		"<GetObjectAttributesResponse><ObjectParts><NextPartNumberMarker>x"
+		"</NextPartNumberMarker></ObjectParts></GetObjectAttributesResponse>",
+	};
+	_buf_ struct buf seen;
+	(void)state;
+
+	buf_init(&seen, 4096);
+	struct s3_attributes a = { .part = part_note, .arg = &seen };
+	assert_int_equal(s3_attributes_parse(page, strlen(page), &a), 0);
+	assert_string_equal(a.etag, "d41d-3");
+	assert_true(a.is_truncated && a.next == 3);
+	assert_string_equal(seen.data, "1:8388608:SHA256:15 2:5:none:00 3:0:none:00 ");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(s3_attributes_parse(bad[i], strlen(bad[i]), &a),
+				 -EBADMSG);
+}
+
 static void a_restore_request_is_the_one_of_the_reference(void **state)
 {
 	_buf_ struct buf b;
@@ -248,6 +291,7 @@ int main(void)
 		cmocka_unit_test(an_error_is_read_also_from_a_part_of_it),
 		cmocka_unit_test(a_restore_header_is_read_whatever_its_blanks),
 		cmocka_unit_test(the_proof_is_the_strongest_that_covers_the_bytes),
+		cmocka_unit_test(parts_are_read_with_their_checksums),
 		cmocka_unit_test(a_restore_request_is_the_one_of_the_reference),
 	};
 	return cmocka_run_group_tests_name("s3_xml", tests, NULL, NULL);

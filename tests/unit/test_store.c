@@ -270,6 +270,135 @@ static void what_was_proved_by_itself_survives_what_refutes_the_whole(void **sta
 	assert_data(s, &g, bytes);
 }
 
+/* The parts of `bytes` that end at `ends`, each with its SHA-1. */
+static void parts_make(const uint8_t *bytes, const uint64_t *ends, size_t n,
+		       struct proof_part *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t at = i ? ends[i - 1] : 0;
+		ret[i] = (struct proof_part){ .end = ends[i] };
+		digest_of(DIGEST_SHA1, bytes + at, ends[i] - at, ret[i].value);
+	}
+}
+
+static int prove_parts(struct store *s, const struct fill *f, uint64_t off,
+		       const struct proof_part *parts, size_t n, struct fill *ret)
+{
+	struct prove_op op = { .ino = INO,
+			       .gen = f->gen,
+			       .off = off,
+			       .len = parts[n - 1].end - off,
+			       .proof = PROOF_PART,
+			       .digest = DIGEST_SHA1,
+			       .parts = parts,
+			       .n_parts = n };
+	int r = store_prove_wait(s, &op);
+	if (r == 0)
+		*ret = op.fill;
+	return r;
+}
+
+/* S140: parts are proved one by one, whatever rows they came in. */
+static void parts_are_proved_and_served_one_by_one(void **state)
+{
+	uint64_t size = 8 * MIB + 9;
+	const uint64_t ends[] = { 3 * MIB, 3 * MIB + 5, 6 * MIB, size };
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct proof_part parts[4];
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size), g = f;
+
+	parts_make(bytes, ends, 4, parts);
+	assert_int_equal(chunk(s, &f, bytes, 0, 4 * MIB, false, &f), 0);
+	assert_true(store_holds(s, INO, 0, 4 * MIB));
+	assert_false(store_holds(s, INO, 0, 4 * MIB + 1));
+	assert_int_equal(prove_parts(s, &f, 0, parts, 1, &g), 0);
+	assert_int_equal(g.here_bytes, 3 * MIB);
+	assert_int_equal(g.proof, PROOF_PART);
+	assert_int_equal(store_covers(s, INO, 0, 3 * MIB, &g), 1);
+	assert_int_equal(store_covers(s, INO, 3 * MIB, 1, &g), 0);
+	/* Two that share a MiB are proved together. */
+	assert_int_equal(prove_parts(s, &f, 3 * MIB, parts + 1, 2, &g), -EAGAIN);
+	assert_int_equal(chunk(s, &f, bytes, 4 * MIB, 4 * MIB, false, &g), 0);
+	assert_int_equal(prove_parts(s, &f, 3 * MIB, parts + 1, 2, &g), 0);
+	assert_int_equal(g.here_bytes, 6 * MIB);
+	assert_int_equal(chunk(s, &f, bytes, 8 * MIB, 9, false, &g), 0);
+	assert_false(g.is_whole);
+	assert_int_equal(prove_parts(s, &f, 6 * MIB, parts + 3, 1, &g), 0);
+	assert_true(g.is_whole && g.here_bytes == size && g.proof == PROOF_PART);
+	assert_data(s, &g, bytes);
+	rig_reopen(*state);
+	assert_int_equal(store_covers(store_of(state), INO, 0, size, &g), 1);
+}
+
+/* S27 */
+static void a_part_that_differs_takes_no_other_with_it(void **state)
+{
+	uint64_t size = 8 * MIB;
+	const uint64_t ends[] = { 3 * MIB, 6 * MIB, size };
+	_free_ uint8_t *bytes = bytes_new(size);
+	struct proof_part parts[3];
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size), g = f;
+	uint64_t off, len;
+
+	parts_make(bytes, ends, 3, parts);
+	bytes[5 * MIB] ^= 1;
+	assert_int_equal(chunk(s, &f, bytes, 0, 8 * MIB, false, &f), 0);
+	bytes[5 * MIB] ^= 1;
+	assert_int_equal(prove_parts(s, &f, 3 * MIB, parts + 1, 1, &g), -EBADMSG);
+	assert_int_equal(store_fill(s, INO, &g), 0);
+	assert_int_equal(g.held_bytes, 5 * MIB);
+	assert_int_equal(store_used_bytes(s), 5 * MIB);
+	assert_int_equal(prove_parts(s, &f, 0, parts, 1, &g), 0);
+	assert_int_equal(prove_parts(s, &f, 6 * MIB, parts + 2, 1, &g), 0);
+	assert_int_equal(g.here_bytes, 5 * MIB);
+	assert_int_equal(store_next_missing(s, INO, 0, 8 * MIB, &off, &len), 1);
+	assert_true(off == 3 * MIB && len == MIB);
+	assert_int_equal(chunk(s, &f, bytes, 3 * MIB, MIB, false, &g), 0);
+	assert_int_equal(chunk(s, &f, bytes, 4 * MIB, 2 * MIB, false, &g), 0);
+	assert_int_equal(prove_parts(s, &f, 3 * MIB, parts + 1, 1, &g), 0);
+	assert_true(g.is_whole);
+	assert_data(s, &g, bytes);
+}
+
+/* S140 */
+static void the_digest_of_the_parts_digests_proves_the_whole(void **state)
+{
+	uint64_t size = 3 * MIB + 100;
+	const uint64_t ends[] = { MIB + 7, 2 * MIB + 14, size };
+	_free_ uint8_t *bytes = bytes_new(size);
+	uint8_t values[3 * 16];
+	struct proof_part parts[3];
+	struct store *s = store_of(state);
+	struct fill f = begin(s, size), g = f;
+
+	for (size_t i = 0; i < 3; i++) {
+		uint64_t at = i ? ends[i - 1] : 0;
+		parts[i] = (struct proof_part){ .end = ends[i] };
+		digest_of(DIGEST_MD5, bytes + at, ends[i] - at, values + 16 * i);
+	}
+	struct prove_op op = { .ino = INO,
+			       .gen = f.gen,
+			       .proof = PROOF_ETAG,
+			       .digest = DIGEST_MD5,
+			       .parts = parts,
+			       .n_parts = 3 };
+	digest_of(DIGEST_MD5, values, sizeof(values), op.value);
+	struct prove_op bad = op;
+	bad.value[0] ^= 1;
+	assert_int_equal(chunk(s, &f, bytes, 0, size, false, &f), 0);
+	assert_int_equal(store_covers(s, INO, 0, 1, &g), 0);
+	assert_int_equal(store_prove_wait(s, &op), 0);
+	assert_true(op.fill.is_whole && op.fill.proof == PROOF_ETAG);
+	store_forget_wait(s, &(struct forget_op){ .ino = INO });
+	f = begin(s, size);
+	bad.gen = f.gen;
+	assert_int_equal(chunk(s, &f, bytes, 0, size, false, &f), 0);
+	assert_int_equal(store_prove_wait(s, &bad), -EBADMSG);
+	assert_int_equal(store_fill(s, INO, &f), -ENOENT);
+}
+
 static void an_empty_file_is_whole_once_proved(void **state)
 {
 	struct store *s = store_of(state);
@@ -561,6 +690,9 @@ int main(void)
 		RIG(a_fill_that_is_refuted_is_forgotten),
 		RIG(a_part_is_proved_by_its_own_tree_hash),
 		RIG(what_was_proved_by_itself_survives_what_refutes_the_whole),
+		RIG(parts_are_proved_and_served_one_by_one),
+		RIG(a_part_that_differs_takes_no_other_with_it),
+		RIG(the_digest_of_the_parts_digests_proves_the_whole),
 		RIG(an_empty_file_is_whole_once_proved),
 		RIG(a_generation_is_never_used_again),
 		RIG(a_generation_is_new_even_if_the_clock_went_back),

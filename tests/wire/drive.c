@@ -107,6 +107,25 @@ static int on_entry(struct backend_call *c, const struct listing_entry *e)
 	return piece_count(c->arg);
 }
 
+/* Where each ends, and its value: "8388608:hex 16777216:hex". */
+static void parts_print(struct buf *b, const struct backend_call *c)
+{
+	const struct proof_parts *parts = c->proof.parts;
+	struct buf text;
+
+	buf_init(&text, BUF_TEXT_MAX);
+	for (size_t i = 0; parts && i < parts->n; i++) {
+		char hex[2 * DIGEST_MAX + 1] = "";
+
+		if (!c->proof.is_etag)
+			hex_encode(parts->part[i].value, digest_len(c->proof.kind), hex);
+		buf_printf(&text, "%s%llu:%s", i ? " " : "",
+			   (unsigned long long)parts->part[i].end, hex);
+	}
+	member_str(b, "proof_parts", text.data ? text.data : "");
+	buf_done(&text);
+}
+
 static void answer_print(const struct backend_call *c)
 {
 	char hex[2 * DIGEST_MAX + 1] = "";
@@ -130,6 +149,7 @@ static void answer_print(const struct backend_call *c)
 	hex_encode(c->proof.value, digest_len(c->proof.kind), hex);
 	member_str(&b, "proof_value", hex);
 	member_int(&b, "proof_is_etag", c->proof.is_etag);
+	parts_print(&b, c);
 	hex[0] = '\0';
 	if (c->has_tree_hash)
 		hex_encode(c->tree_hash.bytes, sizeof(c->tree_hash.bytes), hex);
@@ -137,6 +157,7 @@ static void answer_print(const struct backend_call *c)
 	member_str(&b, "request_id", c->request_id);
 	member_str(&b, "operation", c->operation);
 	member_int(&b, "requests", c->requests);
+	member_int(&b, "parts_requests", c->parts_requests);
 	member_int(&b, "body_bytes", (int64_t)c->body_bytes);
 	line_print(&b);
 }
@@ -194,6 +215,8 @@ static bool cfg_take(struct drive *d, const char *word)
 		d->cfg.region = v;
 	else if (is_named(word, "classes", &v))
 		d->cfg.storage_classes = v;
+	else if (is_named(word, "proof", &v))
+		d->call.is_proof_wanted = true;
 	else
 		return false;
 	return true;
@@ -286,6 +309,7 @@ static void run(struct drive *d, struct backends *bs, struct backend *b)
 		while (!d->is_done)
 			backends_wait(bs, 1000);
 		answer_print(&d->call);
+		free(d->call.proof.parts);
 	}
 }
 

@@ -354,7 +354,7 @@ static int glacier_open(struct backend *b, struct buf *err)
 	g->site.service = "glacier";
 	g->site.path_mode = SIGV4_PATH_GENERIC;
 	g->site.error_parse = glacier_error_parse;
-	g->site.creds = creds_new(b->all->http, b->cfg.profile);
+	g->site.creds = creds_join(&b->all->creds, b->all->http, b->cfg.profile);
 	g->jobs = jobs_new(b, &jobs_ops);
 	if (!g->site.creds || !g->jobs)
 		return -ENOMEM;

@@ -236,7 +236,7 @@ static int site_open(struct backends *bs, const struct offer_cfg *cfg, struct si
 	int r = endpoint_parse(cfg->endpoint ? cfg->endpoint : own, ret, err);
 	if (r < 0 || !cfg->is_api)
 		return r;
-	ret->creds = creds_new(bs->http, cfg->profile);
+	ret->creds = creds_join(&bs->creds, bs->http, cfg->profile);
 	return ret->creds ? creds_open(ret->creds, err) : -ENOMEM;
 }
 

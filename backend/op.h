@@ -15,6 +15,7 @@ struct follow;
 
 struct backends {
 	struct http *http;
+	struct creds_pool creds;
 	struct clock *clock;
 	struct follow *follow; /* the simulator's clock, or NULL */
 	/* Calls there was no memory for, linked through `priv`, to be told by `starve`. */

@@ -386,7 +386,7 @@ static int s3_open(struct backend *b, struct buf *err)
 	s->status = s3_status_new(b, &status_ops);
 	if (!s->status)
 		return -ENOMEM;
-	s->site.creds = creds_new(b->all->http, b->cfg.profile);
+	s->site.creds = creds_join(&b->all->creds, b->all->http, b->cfg.profile);
 	if (!s->site.creds)
 		return -ENOMEM;
 	if (!b->cfg.endpoint)

@@ -283,7 +283,7 @@ int sqs_open(struct backends *bs, const struct sqs_cfg *cfg, struct sqs **ret,
 	int r = url_take(q, err);
 	if (r < 0)
 		return r;
-	q->site.creds = creds_new(bs->http, cfg->profile);
+	q->site.creds = creds_join(&bs->creds, bs->http, cfg->profile);
 	if (!q->site.creds)
 		return -ENOMEM;
 	r = creds_open(q->site.creds, err);

@@ -16,6 +16,8 @@
 LIST_HEAD(waiters, creds_waiter);
 
 struct creds {
+	unsigned int refs;
+	LIST_ENTRY(creds) of_pool; /* le_prev NULL: in none */
 	struct http *http;
 	char *profile; /* named in the configuration, or NULL */
 	bool is_fixed;
@@ -24,6 +26,7 @@ struct creds {
 	bool has_plan;
 	struct creds_found found; /* what was fetched; all NULL: nothing yet */
 	int64_t fetched_ms, failed_ms;
+	uint64_t turn;
 	struct creds_fetch *fetch; /* under way */
 	bool is_renewed; /* once it is here, whatever is left of the old one's life */
 	char why[400];   /* the last failure */
@@ -89,6 +92,7 @@ struct creds *creds_new(struct http *http, const char *profile)
 
 	if (!c)
 		return NULL;
+	c->refs = 1;
 	c->http = http;
 	c->tell.run = tell_runs;
 	LIST_INIT(&c->waiters);
@@ -99,6 +103,24 @@ struct creds *creds_new(struct http *http, const char *profile)
 			return NULL;
 		}
 	}
+	return c;
+}
+
+struct creds *creds_join(struct creds_pool *pool, struct http *http, const char *profile)
+{
+	struct creds *c;
+
+	if (profile && !*profile)
+		profile = NULL;
+	LIST_FOREACH (c, &pool->all, of_pool) {
+		if (!streq_ptr(c->profile, profile))
+			continue;
+		c->refs++;
+		return c;
+	}
+	c = creds_new(http, profile);
+	if (c)
+		LIST_INSERT_HEAD(&pool->all, c, of_pool);
 	return c;
 }
 
@@ -117,10 +139,14 @@ struct creds *creds_new_fixed(const struct creds_key *key)
 	return steal_ptr(c);
 }
 
+/* Who waits for a fetch that is given up asks again. */
 static void forget(struct creds *c)
 {
 	creds_fetch_cancel(c->fetch);
 	c->fetch = NULL;
+	c->turn++;
+	if (!LIST_EMPTY(&c->waiters))
+		http_later(c->http, &c->tell);
 	creds_plan_done(&c->plan);
 	c->has_plan = false;
 }
@@ -129,8 +155,10 @@ void creds_free(struct creds *c)
 {
 	struct creds_waiter *w;
 
-	if (!c)
+	if (!c || --c->refs > 0)
 		return;
+	if (c->of_pool.le_prev)
+		LIST_REMOVE(c, of_pool);
 	while ((w = LIST_FIRST(&c->waiters)))
 		creds_unwait(w);
 	if (c->http)
@@ -157,6 +185,7 @@ static void fetched(void *arg, int r, struct creds_found *found, const char *why
 		c->found = *found;
 		*found = (struct creds_found){ 0 };
 		c->fetched_ms = utc_ms();
+		c->turn++;
 		c->is_renewed = true;
 	}
 	http_later(c->http, &c->tell);
@@ -265,9 +294,14 @@ void creds_unwait(struct creds_waiter *w)
 	w->is_waiting = false;
 }
 
-void creds_expire(struct creds *c)
+uint64_t creds_turn(const struct creds *c)
 {
-	if (c->is_fixed)
+	return c->turn;
+}
+
+void creds_expire(struct creds *c, uint64_t turn)
+{
+	if (c->is_fixed || turn != c->turn)
 		return;
 	forget(c);
 	c->is_renewed = false;
@@ -324,8 +358,8 @@ const char *creds_endpoint(struct creds *c, const char *service)
 		return env(name);
 	if (env("AWS_ENDPOINT_URL"))
 		return env("AWS_ENDPOINT_URL");
-	free(c->endpoint);
-	c->endpoint = creds_profile_endpoint(c->profile);
+	if (!c->endpoint)
+		c->endpoint = creds_profile_endpoint(c->profile);
 	return c->endpoint;
 }
 

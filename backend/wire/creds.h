@@ -7,6 +7,8 @@
  * old ones go on being used. The files are looked at again whenever they changed, so a rotated key
  * is used by the next request: ask before each signing and keep nothing.
  *
+ * Sources of one profile share theirs (creds_join): what is fetched is fetched once for all of them.
+ *
  * Secrets are wiped before they are freed and never appear in a text.
  *
  * Thread: the owner's of the http loop. Reads small local files.
@@ -39,6 +41,13 @@ struct creds_waiter {
 /* `profile` is the one named in the configuration, NULL: AWS_PROFILE, then "default". Looks
  * nothing up yet. `http` NULL: only what needs no asking. NULL when out of memory. */
 struct creds *creds_new(struct http *http, const char *profile);
+/* Those of one loop that may be shared, each once; zeros: none. */
+struct creds_pool {
+	LIST_HEAD(, creds) all;
+};
+/* Those of `profile` in the pool, made at first use: creds_free() lets go of them. Of other programs'
+ * settings each has what it found first. */
+struct creds *creds_join(struct creds_pool *pool, struct http *http, const char *profile);
 /* A key that is given, for as long as it lasts. */
 struct creds *creds_new_fixed(const struct creds_key *key);
 void creds_free(struct creds *c);
@@ -62,15 +71,18 @@ void creds_unwait(struct creds_waiter *w);
  * nothing. */
 const char *creds_origin(const struct creds *c);
 
-/* The service said the credentials have expired: look everything up anew at the next get. */
-void creds_expire(struct creds *c);
+/* Counts what creds_get() has given: another number, other credentials. */
+uint64_t creds_turn(const struct creds *c);
+/* The service said that those of `turn` have expired: everything is looked up anew at the next get,
+ * unless that has happened since. */
+void creds_expire(struct creds *c, uint64_t turn);
 
 /* The region: AWS_REGION, AWS_DEFAULT_REGION, `region` of the profile. Borrowed until the next
  * call; NULL if none says. */
 const char *creds_region(struct creds *c);
 /* The endpoint that users of AWS tools set for a service ("S3", "GLACIER", "SQS", "STS"):
  * AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, `endpoint_url` of the profile; not with
- * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS. Borrowed until the next call; NULL if none. */
+ * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS. Borrowed for their life; NULL if none. */
 const char *creds_endpoint(struct creds *c, const char *service);
 
 /* AWS_CA_BUNDLE: the authorities that certificates are checked against; NULL if unset. */

@@ -372,9 +372,16 @@ static int64_t utc_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* A token is not renewed here: what renews it may be used once and comes anew, so that the file of
+ * the AWS tools would have to be written, which is theirs. Whenever they have, it is read. */
 static void sso_answered(struct creds_fetch *f)
 {
-	if (f->x.result < 0)
+	if (f->x.status == 401) {
+		ask_end(f);
+		fails(f, -ENOKEY,
+		      "%s: %s does not take the sign-in any more: run `aws sso login`",
+		      origin(f), f->site.origin);
+	} else if (f->x.result < 0)
 		ask_failed(f);
 	else
 		answer_take(f, creds_sso_parse);

@@ -164,7 +164,7 @@ static bool creds_correct(struct exchange *x)
 	if (x->is_refreshed || !x->site->creds)
 		return false;
 	x->is_refreshed = true;
-	creds_expire(x->site->creds);
+	creds_expire(x->site->creds, x->keys_turn);
 	return true;
 }
 
@@ -416,6 +416,7 @@ static int keyed_sign(struct exchange *x, struct signing *s)
 	int r = creds_get(x->site->creds, &key, &why);
 	if (r == -ENOKEY)
 		exchange_fail(x, FAULT_AUTH, "NoCredentials", why.data ? why.data : "");
+	x->keys_turn = creds_turn(x->site->creds);
 	return r < 0 ? r : request_sign(x, &key, s);
 }
 

@@ -82,6 +82,7 @@ struct exchange {
 	size_t n_headers;
 	struct http_transfer *transfer;
 	struct creds_waiter keys; /* for credentials that are being fetched */
+	uint64_t keys_turn;       /* of those it was signed with */
 	struct http_later later;
 	struct timer timer;
 	struct buf answer_headers; /* name NUL value NUL ... */

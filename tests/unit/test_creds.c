@@ -97,7 +97,7 @@ static void the_environment_comes_before_files_and_aws_profile(void **state)
 	setenv("AWS_PROFILE", "other", 1);
 	assert_string_equal(got(c), "E/e/-");
 	setenv("AWS_SESSION_TOKEN", "t", 1);
-	creds_expire(c);
+	creds_expire(c, creds_turn(c));
 	assert_string_equal(got(c), "E/e/t");
 	/* A profile named in the configuration does beat them. */
 	assert_string_equal(got(named), "O/o/-");
@@ -175,7 +175,7 @@ static void a_changed_file_is_read_again(void **state)
 		   "[default]\naws_access_key_id=NEWER1\naws_secret_access_key=c\n");
 	struct timespec times[2] = { st.st_atim, st.st_mtim };
 	assert_int_equal(utimensat(0, shared_path, times, 0), 0);
-	creds_expire(c);
+	creds_expire(c, creds_turn(c));
 	assert_string_equal(got(c), "NEWER1/c/-");
 
 	unlink(shared_path);
@@ -401,6 +401,45 @@ static void what_is_answered_must_hold_credentials(void **state)
 	assert_int_equal(creds_sts_parse(bomb, strlen(bomb), &f), -EPROTO);
 }
 
+static void sources_of_one_profile_share_theirs(void **state)
+{
+	struct creds_pool pool = { 0 };
+
+	(void)state;
+	struct creds *a = creds_join(&pool, NULL, "lab");
+	struct creds *b = creds_join(&pool, NULL, "lab");
+	struct creds *c = creds_join(&pool, NULL, NULL);
+	struct creds *d = creds_join(&pool, NULL, "");
+	assert_ptr_equal(a, b);
+	assert_ptr_not_equal(a, c);
+	assert_ptr_equal(c, d);
+	creds_free(a);
+	assert_ptr_equal(b, creds_join(&pool, NULL, "lab"));
+	creds_free(b);
+	creds_free(b);
+	creds_free(c);
+	creds_free(d);
+	assert_true(LIST_EMPTY(&pool.all));
+}
+
+/* S64: of many requests that find out, one has them looked up again. */
+static void what_has_been_renewed_since_is_not_thrown_away(void **state)
+{
+	const struct creds_key key = { "id", "secret", NULL, "", 0 };
+	_cleanup_(creds_freep) struct creds *fixed = creds_new_fixed(&key);
+	_cleanup_(creds_freep) struct creds *c = creds_new(NULL, "lab");
+
+	(void)state;
+	uint64_t turn = creds_turn(c);
+	creds_expire(c, turn);
+	assert_int_not_equal(creds_turn(c), turn);
+	uint64_t then = creds_turn(c);
+	creds_expire(c, turn);
+	assert_int_equal(creds_turn(c), then);
+	creds_expire(fixed, creds_turn(fixed));
+	assert_int_equal(creds_turn(fixed), 0);
+}
+
 static void half_a_key_in_the_environment_is_an_error(void **state)
 {
 	_cleanup_(creds_freep) struct creds *c = creds_new(NULL, NULL);
@@ -445,6 +484,8 @@ int main(void)
 		HERE(credentials_are_renewed_before_they_end),
 		HERE(a_command_is_split_without_a_shell),
 		HERE(what_is_answered_must_hold_credentials),
+		HERE(sources_of_one_profile_share_theirs),
+		HERE(what_has_been_renewed_since_is_not_thrown_away),
 		HERE(half_a_key_in_the_environment_is_an_error),
 		HERE(the_region_is_of_the_environment_first),
 	};

@@ -3,7 +3,7 @@
  *
  *	drive URL VERB [NAME=VALUE...]
  *
- * VERB: check list find restore probe fetch. Names: endpoint clock profile region classes; id
+ * VERB: check list find restore probe wiring fetch. Names: endpoint clock profile region classes; id
  * (absent: the inventory) version etag class size; tier days tag token off len; out=FILE takes
  * the bytes of a fetch; stop=N ends list or fetch with -ECANCELED after N pieces; repeat=N makes
  * the call N times; cancel=yes starts three more of the same and takes them back: at once, after
@@ -34,7 +34,8 @@ struct drive {
 static const char *const verb_words[] = {
 	[BACKEND_CHECK] = "check", [BACKEND_LIST] = "list",
 	[BACKEND_FIND] = "find",   [BACKEND_RESTORE] = "restore",
-	[BACKEND_PROBE] = "probe", [BACKEND_FETCH] = "fetch",
+	[BACKEND_PROBE] = "probe", [BACKEND_WIRING] = "wiring",
+	[BACKEND_FETCH] = "fetch",
 };
 
 static const char *const state_words[] = {

@@ -26,7 +26,7 @@ enum sim_quirk {
 	QUIRK_CSV_LINES, /* 0: CR LF, 1: LF */
 	QUIRK_NO_SERVICE, /* 1: NoLongerSupportedException from every vault operation */
 	QUIRK_METADATA,   /* 0: version 1 answers too, 1: version 2 only */
-	QUIRK_CREDENTIALS_S, /* how long what the metadata endpoints hand out lives */
+	QUIRK_CREDENTIALS_S, /* how long what is handed out lives; below 900 roles, too */
 	QUIRK_RETRY_AFTER,   /* x-amz-retry-after of throttled answers, ms; 0: none */
 	QUIRK_S3_EXPIRY,     /* 0: days count from completion, 1: from the request */
 	QUIRK_S3_CHECKSUM,   /* 0: uploads without one get a checksum, 1: they get none */

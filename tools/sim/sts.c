@@ -2,6 +2,7 @@
 /* sts - temporary credentials for whoever asks: every role of the account may be assumed. Real
  * time. (AWS protocol reference 4.4, 2026-09) */
 #include "api.h"
+#include "quirks.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -70,6 +71,8 @@ static bool role_take(struct sim_req *req, struct sim_res *res, struct sim_issue
 			      "DurationSeconds is from 900 to 43200");
 		return false;
 	}
+	if (sim_quirk(req->sim, QUIRK_CREDENTIALS_S) < ROLE_MIN)
+		s = sim_quirk(req->sim, QUIRK_CREDENTIALS_S);
 	issued->expires_s = time(NULL) + s;
 	return true;
 }

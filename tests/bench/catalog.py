@@ -5,10 +5,12 @@
 	tests/bench/catalog.py [BUILD] [FILES] [TREE]	a table on stderr, JSON on stdout
 
 BUILD is a build directory without sanitizers (build-plain); FILES (10 000 000) are imported, against
-a tenth of them and against jq; trees of TREE (1 000 000) files are listed, against the same in tmpfs
-and in reference_fs. Needs 1.6 KiB of disk a file in $TMPDIR, /dev/fuse and jq.
+a tenth of them and against jq, mounted, and refreshed under readers; trees of TREE (1 000 000) files
+are listed, against the same in tmpfs and in reference_fs. 0 FILES or 0 TREE leave that part out.
+Needs 1.6 KiB of disk a file in $TMPDIR, /dev/fuse and jq.
 """
 import json
+import multiprocessing
 import os
 import pathlib
 import re
@@ -17,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -40,6 +41,15 @@ def seconds(*words):
     began = time.monotonic()
     run(*words)
     return time.monotonic() - began
+
+
+def is_changed(at):
+    """As catalog_bench's `generate … 10` says."""
+    mask = (1 << 64) - 1
+    x = (at + 0x9e3779b97f4a7c15) & mask
+    x = ((x ^ x >> 30) * 0xbf58476d1ce4e5b9) & mask
+    x = ((x ^ x >> 27) * 0x94d049bb133111eb) & mask
+    return (x ^ x >> 31) % 1000 < 10
 
 
 class Bench:
@@ -87,6 +97,11 @@ class Mounted:
         subprocess.run(["fusermount3", "-u", self.path], check=True)
         self.process.wait(30)
 
+    def requests(self):
+        """What the kernel has asked for, of thawfs."""
+        text = (self.path / ".thaw/metrics").read_text()
+        return {op: int(n) for op, n in re.findall(r'requests_total{op="(\w+)"} +(\d+)', text)}
+
     def anon_mib(self):
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"RssAnon:\s+(\d+)", text).group(1)) / 1024
@@ -107,9 +122,10 @@ def importing(bench, count, got):
         if name == "tenth":
             jq = seconds("sh", "-c", f"jq -c '.ArchiveList[]' {path} >/dev/null")
             got["jq_per_second"] = round(n / jq)
-        path.unlink()
+            path.unlink()
     changed = bench.generate("changed.json", count, max(1, count // 1000), 10)
     got["import_changed"] = bench.load(bench.folder / "whole", changed)
+    changed.unlink()
     small = bench.state("small")
     bench.load(small, bench.generate("small.json", 1000, 10))
     for name in ("small", "whole"):
@@ -129,21 +145,48 @@ def tmpfs_make(path, count, dirs):
 
 
 def listed(root):
-    """The first `find` after the mount, then warm `ls -lU`, the best of three: seconds."""
-    cold = seconds("sh", "-c", f"find {root} -size +1k | wc -l")
-    ls = f"ls -lUnR {root} >/dev/null"
+    """The first `find` after the mount, then warm, the best of three: seconds. `ls -lU` asks tmpfs
+    for a label and an access list of each file, and us once: what it costs without that is
+    find_warm."""
+    find, ls = f"find {root} -size +1k | wc -l", f"ls -lUnR {root} >/dev/null"
+    cold = seconds("sh", "-c", find)
     seconds("sh", "-c", ls)
     return {"find_cold": round(cold, 2),
-            "ls_warm": round(min(seconds("sh", "-c", ls) for _ in range(3)), 2)}
+            "ls_warm": round(min(seconds("sh", "-c", ls) for _ in range(3)), 2),
+            "find_warm": round(min(seconds("sh", "-c", find) for _ in range(3)), 2)}
+
+
+def asked(mounted, began):
+    """What the kernel has asked for since, if it was much."""
+    return {op: n - began[op] for op, n in mounted.requests().items() if n - began[op] > 10}
+
+
+def deep(bench, got):
+    """200 directories in each other, 50 files in each."""
+    state, path = bench.state("deep"), bench.folder / "deep.json"
+    names = ["d/" * depth + f"f{i}" for depth in range(200) for i in range(50)]
+    path.write_text(json.dumps({
+        "VaultARN": "arn:aws:glacier:us-east-1:111122223333:vaults/bench",
+        "ArchiveList": [{"ArchiveId": f"{i:0138}", "ArchiveDescription": name, "Size": 9999,
+                         "CreationDate": "2012-05-15T17:19:46Z"}
+                        for i, name in enumerate(names)]}))
+    bench.load(state, path)
+    with thawfs(bench, state) as m:
+        began = m.requests()
+        got["deep_200"] = {"files": len(names), **listed(m.path / "bench"),
+                           "asked": asked(m, began)}
 
 
 def listing(bench, count, got):
     memory = pathlib.Path("/dev/shm/thawfs-bench")
+    deep(bench, got)
     for dirs in (1, 1000):
         state = bench.state(f"tree-{dirs}")
         bench.load(state, bench.generate("tree.json", count, dirs))
         with thawfs(bench, state) as m:
+            began = m.requests()
             ours = listed(m.path / "bench")
+            all_asked = asked(m, began)
         path = bench.folder / "reference"
         with Mounted([bench.build / "tests/bench/reference_fs", count, dirs, path], path) as m:
             floor = listed(m.path)
@@ -151,7 +194,7 @@ def listing(bench, count, got):
         tmpfs = listed(memory)
         shutil.rmtree(memory)
         got[f"tree_{dirs}"] = {
-            "ours": ours, "reference": floor, "tmpfs": tmpfs,
+            "ours": ours, "reference": floor, "tmpfs": tmpfs, "asked": all_asked,
             **{f"{what}_to_{name}": round(ours[what] / other[what], 2)
                for what in ours for name, other in (("tmpfs", tmpfs), ("reference", floor))}}
 
@@ -168,24 +211,48 @@ def latencies(root, names, until):
             "p99_us": round(statistics.quantiles(took, n=100)[98] * 1e6)}
 
 
-def refreshing(bench, got):
-    """Readers' latency and a find's names, quiet and while a refresh is under way."""
+def find_all(root, count, is_over, told):
+    """A process of its own: walks again and again; what is in both lists and came not once."""
+    got = {"walks": 0, "failed": 0, "missing": 0, "twice": 0}
+    while not got["walks"] or not is_over.is_set():
+        seen = bytearray(count)
+        with subprocess.Popen(["find", root, "-type", "f"], stdout=subprocess.PIPE) as find:
+            for line in find.stdout:
+                seen[int(line[-13:-5])] += 1
+        got["failed"] += find.returncode != 0
+        got["walks"] += 1
+        for at in range(count):
+            if seen[at] != 1 and not is_changed(at):
+                got["twice" if seen[at] else "missing"] += 1
+    told.put(got)
+
+
+def refreshing(bench, count, got):
+    """Readers' latency and a find's names: alone, under a find, and while a refresh is under way."""
     with thawfs(bench, bench.folder / "whole") as m:
         root = m.path / "bench"
         first = next(os.scandir(root)).name
         names = [f"{first}/.thaw/{n}.status" for n in os.listdir(root / first)[:50]]
-        end = time.monotonic() + 5
-        quiet = latencies(root, names, lambda: time.monotonic() > end)
-        refresh = subprocess.Popen([bench.build / "tools/thaw/thaw", "refresh", "--from",
-                                    bench.folder / "changed.json", root])
-        seen = []
-        find = threading.Thread(target=lambda: seen.extend(
-            run("find", root, "-type", "f").split("\n")))
+        is_over, told = multiprocessing.Event(), multiprocessing.Queue()
+        find = multiprocessing.Process(target=find_all, args=(root, count, is_over, told))
+
+        def reading(seconds_most):
+            end = time.monotonic() + seconds_most
+            return latencies(root, names, lambda: time.monotonic() > end)
+
+        row = {"quiet": reading(5)}
         find.start()
-        busy = latencies(root, names, lambda: refresh.poll() is not None)
+        row["find"] = reading(5)
+        began = time.monotonic()
+        with subprocess.Popen([bench.build / "tools/thaw/thaw", "refresh", "--from",
+                               bench.folder / "whole.json", root],
+                              stdout=subprocess.DEVNULL) as refresh:
+            row["find_and_refresh"] = latencies(root, names, lambda: refresh.poll() is not None)
+        row["seconds"] = round(time.monotonic() - began, 1)
+        is_over.set()
+        row["walked"] = told.get()
         find.join()
-        got["refresh"] = {"quiet": quiet, "busy": busy, "failed": refresh.returncode,
-                          "twice": len(seen) - len(set(seen)),
+        got["refresh"] = {**row, "refresh_failed": refresh.returncode,
                           "anon_mib": round(m.anon_mib(), 1)}
 
 
@@ -199,9 +266,11 @@ def main():
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
         bench = Bench(build, pathlib.Path(folder))
         try:
-            importing(bench, count, got)
-            refreshing(bench, got)
-            listing(bench, tree, got)
+            if count:
+                importing(bench, count, got)
+                refreshing(bench, count, got)
+            if tree:
+                listing(bench, tree, got)
         finally:
             bench.sim.terminate()
             bench.sim.wait(20)

@@ -23,7 +23,8 @@ s3 = boto3.client("s3", endpoint_url=sys.argv[1], region_name="us-east-1",
 
 @pytest.fixture(scope="module")
 def debian13():
-    made = subprocess.run([TESTS / "debian13"], capture_output=True, text=True)
+    made = subprocess.run([TESTS / "debian_root", "debian13", "trixie", "python3-boto3",
+                           "python3-awscrt"], capture_output=True, text=True)
     if made.returncode == 77:
         pytest.skip(made.stderr.strip())
     assert made.returncode == 0, made.stderr

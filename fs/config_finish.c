@@ -9,7 +9,9 @@
 #include "tables.h"
 #include "treehash.h"
 #include "users.h"
+#include <pwd.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static int finish_admins(struct config *cfg, struct buf *err)
 {
@@ -28,6 +30,19 @@ static int finish_admins(struct config *cfg, struct buf *err)
 		cfg->admins[cfg->n_admins++] = id;
 	}
 	return 0;
+}
+
+void config_own_home(void)
+{
+	const char *home = secure_getenv("HOME");
+	struct stat st;
+
+	if (geteuid() == 0 || (home && stat(home, &st) == 0 && st.st_uid == geteuid()))
+		return;
+	/* cppcheck-suppress getpwuidCalled ; there are no other threads yet */
+	const struct passwd *pw = getpwuid(geteuid());
+	if (pw)
+		(void)setenv("HOME", pw->pw_dir, 1);
 }
 
 /* Absolute, since a daemon leaves the directory it was started in. */

@@ -18,7 +18,6 @@
 #include "place.h"
 #include "session.h"
 #include "tables.h"
-#include "users.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -312,7 +311,7 @@ int main(int argc, char **argv)
 	buf_init(&err, BUF_TEXT_MAX);
 	if (!cfg)
 		return STATUS_FAILED;
-	users_own_home();
+	config_own_home();
 	int r = cmdline_read(argc, argv, cfg, &what, &text, &err);
 	if (r < 0) {
 		if (err.len)

@@ -3,8 +3,6 @@
 #include "str.h"
 #include <grp.h>
 #include <pwd.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static int number(const char *text, uint32_t *ret)
 {
@@ -33,19 +31,6 @@ int group_number(const char *name, uint32_t *ret)
 		return number(name, ret);
 	*ret = gr->gr_gid;
 	return 0;
-}
-
-void users_own_home(void)
-{
-	const char *home = secure_getenv("HOME");
-	struct stat st;
-
-	if (geteuid() == 0 || (home && stat(home, &st) == 0 && st.st_uid == geteuid()))
-		return;
-	/* cppcheck-suppress getpwuidCalled ; there are no other threads yet */
-	const struct passwd *pw = getpwuid(geteuid());
-	if (pw)
-		(void)setenv("HOME", pw->pw_dir, 1);
 }
 
 /* A group's members stand with it: there may be many. */

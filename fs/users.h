@@ -11,11 +11,6 @@
 /* A name, or a decimal number as it is. 0 or -ENOENT. */
 int user_number(const char *name, uint32_t *ret);
 int group_number(const char *name, uint32_t *ret);
-/* Makes HOME the home of who this process runs as, unless it is. mount.fuse3 -o setuid= leaves
- * root's environment (mount.fuse3(8), 3.14, 2026-11): keys would be looked for where this user
- * may not look. Root's is left as it is. */
-void users_own_home(void);
-
 /* Any thread that may wait. 0, -ENOENT, or -errno. */
 int group_find(const char *name, uint32_t *ret);
 /* Likewise; "" where the number has no name, or a longer one than there is room for. */

@@ -102,7 +102,7 @@ static void stop_halfway(struct rig *rig, uint64_t ino, struct memory_object *o)
 	assert_int_equal(rig_phase(rig, ino), PHASE_ENDED);
 }
 
-/* S150 */
+/* S143 */
 static void what_is_here_of_an_archive_is_not_asked_for_again(void **state)
 {
 	struct rig *rig = *state;
@@ -118,7 +118,7 @@ static void what_is_here_of_an_archive_is_not_asked_for_again(void **state)
 	assert_int_equal(archive->restored_bytes - before, missing);
 }
 
-/* S150 */
+/* S143 */
 static void what_is_here_of_an_object_is_restored_and_not_fetched_again(void **state)
 {
 	struct rig *rig = *state;
@@ -141,7 +141,7 @@ static void cancelled(struct ask *a, int r)
 	assert_int_equal(r, 0);
 }
 
-/* S29, S150 */
+/* S29, S143 */
 static void what_was_called_off_halfway_costs_the_rest_of_its_transfer(void **state)
 {
 	struct rig *rig = *state;

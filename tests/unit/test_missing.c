@@ -15,7 +15,7 @@ static const struct row {
 	{ 5, 11, 64, 4, 4 }, /* 1, 2, then 4 at 8 is too long: 2, 1 */
 };
 
-/* S150 */
+/* S143 */
 static void requests_are_counted_as_they_will_be_sent(void **state)
 {
 	(void)state;

@@ -175,13 +175,14 @@ struct config {
 };
 
 /* Every option at its default. Gives NULL when out of memory. */
+struct config *config_new(void);
+void config_free(struct config *cfg);
+DEFINE_CLEANUP(struct config, config_free)
+
 /* Makes HOME the home of who this process runs as, unless it is. mount.fuse3 -o setuid= leaves
  * root's environment (mount.fuse3(8), 3.14, 2026-11): keys would be looked for where this user
  * may not look. Root's is left as it is. */
 void config_own_home(void);
-struct config *config_new(void);
-void config_free(struct config *cfg);
-DEFINE_CLEANUP(struct config, config_free)
 
 /* 0, or -errno with a line for people in `err`. */
 int config_load(struct config *cfg, const char *path, struct buf *err);

@@ -132,7 +132,7 @@ WHO = ("root", "thawalice", "thawbob", "thawboss", "thawklein")
 
 
 def test_who_may_do_what_is_the_table(start):
-    """S140, S37"""
+    """S145, S37"""
     mount = start()
     wrong = []
     for what, command, expected in TABLE:
@@ -152,7 +152,7 @@ def test_who_may_do_what_is_the_table(start):
 
 
 def test_what_one_may_not_read_is_passed_over_and_not_told(start):
-    """S140, S35"""
+    """S145, S35"""
     mount = start()
     totals = {user: read(user, mount.path / ".thaw/summary").stdout for user in WHO}
     count = {user: int(next(s for s in text.splitlines() if s.startswith("total:")).split()[1])
@@ -171,7 +171,7 @@ def test_what_one_may_not_read_is_passed_over_and_not_told(start):
 
 
 def test_approvers_and_administrators_let_through_what_a_budget_refused(start):
-    """S91, S140"""
+    """S91, S145"""
     mount = start(money="0.000001")
     path = mount.path / "lab/open/a"
     approve = ask(mount.path / "lab/open/.thaw/a.request", "approve")
@@ -183,7 +183,7 @@ def test_approvers_and_administrators_let_through_what_a_budget_refused(start):
 
 
 def test_without_allow_other_nobody_else_sees_anything(start):
-    """S140"""
+    """S145"""
     mount = start("1000", "mount.allow-other=no")
     for user in WHO[1:]:
         for command in (("ls", mount.path), ("cat", mount.path / "lab/open/a"),
@@ -196,7 +196,7 @@ def test_without_allow_other_nobody_else_sees_anything(start):
 
 
 def test_who_has_no_process_here_is_his_user_number(start, tmp_path, monkeypatch):
-    """S141: as through a re-export; here the daemon is in a PID namespace without the readers."""
+    """S146: as through a re-export; here the daemon is in a PID namespace without the readers."""
     inside = tmp_path / "inside"
     inside.write_text(f'#!/bin/sh\nexec unshare --pid --fork {conftest.DAEMON} "$@"\n')
     inside.chmod(0o755)
@@ -247,7 +247,7 @@ def world(tmp_path):
 
 
 def test_a_user_mounts_for_himself_and_nobody_else_sees_it(world, start_sim, tmp_path, people):
-    """S142"""
+    """S147"""
     bucket = {"name": "lab", "objects": [
         {"key": "a", "size": 4000, "fill": "a", "storage-class": "DEEP_ARCHIVE"}]}
     (tmp_path / "seed.json").write_text(json.dumps({"buckets": [bucket]}))

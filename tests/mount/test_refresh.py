@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names that change while they are read: listings, inode numbers, files in use."""
+import ctypes
 import errno
 import json
 import os
 import re
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -142,6 +144,124 @@ def test_a_listing_is_not_asked_for_file_by_file(mounted, tmp_path):
         after = requests(mount)
         asked = {op: after[op] - before[op] for op in ("lookup", "getattr", "getxattr")}
         assert max(asked.values()) <= most, (command, asked)
+
+
+def test_what_is_not_there_is_asked_for_once_a_second(mounted, tmp_path):
+    """S9"""
+    sim, mount = mounted
+    refresh(mount.path / "old", inventory(tmp_path / "i", {"A": ("a", 1)}))
+    before, began = requests(mount)["lookup"], time.monotonic()
+    for _ in range(200):
+        assert not os.path.exists(mount.path / "old/b")
+    most = 3 + time.monotonic() - began
+    assert requests(mount)["lookup"] - before <= most
+
+
+class Handle(ctypes.Structure):
+    """What a server that exports the mount gives its clients (name_to_handle_at(2))."""
+    _fields_ = [("size", ctypes.c_uint), ("type", ctypes.c_int), ("bytes", ctypes.c_ubyte * 128)]
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def handle_of(path):
+    handle, mount_id = Handle(size=128), ctypes.c_int()
+    if LIBC.name_to_handle_at(-100, os.fsencode(path), ctypes.byref(handle),
+                              ctypes.byref(mount_id), 0) < 0:
+        raise OSError(ctypes.get_errno(), "name_to_handle_at")
+    return handle
+
+
+def open_handle(root, handle):
+    at = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    fd = LIBC.open_by_handle_at(at, ctypes.byref(handle), os.O_RDONLY)
+    error = ctypes.get_errno()
+    os.close(at)
+    if fd < 0:
+        raise OSError(error, "open_by_handle_at")
+    return fd
+
+
+def test_a_re_exports_handles_hold_over_refreshes_and_mounts(mounted, tmp_path):
+    """S4, S89"""
+    sim, mount = mounted
+    root = mount.path / "old"
+    refresh(root, inventory(tmp_path / "1", {"A": ("d/e/here", 7), "B": ("d/gone", 8)}))
+    handles = {name: handle_of(root / name) for name in ("d/e/here", "d/gone", "d/e")}
+    numbers = {name: (root / name).stat().st_ino for name in handles}
+    refresh(root, inventory(tmp_path / "2", {"A": ("d/e/renamed", 7), "C": ("d/new", 8)}))
+    mount.stop()
+    mount.start()
+    # The kernel knows none of them by name now.
+    fd = open_handle(root, handles["d/e/here"])
+    assert (os.fstat(fd).st_ino, os.fstat(fd).st_size) == (numbers["d/e/here"], 7)
+    os.close(fd)
+    fd = open_handle(root, handles["d/e"])
+    assert (os.fstat(fd).st_ino, os.listdir(fd)) == (numbers["d/e"], ["renamed"])
+    os.close(fd)
+    with pytest.raises(OSError) as refused:
+        open_handle(root, handles["d/gone"])
+    assert refused.value.errno == errno.ESTALE
+
+
+LIBC.opendir.restype = LIBC.readdir.restype = ctypes.c_void_p
+LIBC.telldir.restype = ctypes.c_long
+LIBC.telldir.argtypes = LIBC.readdir.argtypes = LIBC.closedir.argtypes = [ctypes.c_void_p]
+LIBC.seekdir.argtypes = [ctypes.c_void_p, ctypes.c_long]
+NAME_AT = 19  # in struct dirent of x86-64 and arm64
+
+
+def read_dir(stream, most):
+    """Names, and the position behind each."""
+    names = []
+    while len(names) < most and (entry := LIBC.readdir(stream)):
+        name = ctypes.string_at(entry + NAME_AT).decode()
+        names += [(name, LIBC.telldir(stream))] if name not in (".", "..") else []
+    return names
+
+
+def test_a_position_in_a_listing_holds_over_a_refresh(mounted, tmp_path):
+    """S124"""
+    sim, mount = mounted
+    root, count = mount.path / "old", 3000
+    for k in (1, 2):
+        names = {f"id-{i}-{k * (i % 10 == 0)}": (f"d/n{i}-{k * (i % 10 == 0)}", i)
+                 for i in range(count)}
+        inventory(tmp_path / f"{k}", names)
+    refresh(root, tmp_path / "1")
+    stream = LIBC.opendir(os.fsencode(root / "d"))
+    first = read_dir(stream, count + 1)
+    assert len(first) == count
+    refresh(root, tmp_path / "2")
+    for at in (0, 1, 777, 1500, 2222, count - 2):
+        LIBC.seekdir(stream, first[at][1])
+        behind = [n for n, _ in read_dir(stream, count) if n.endswith("-0")]
+        assert behind == [n for n, _ in first[at + 1:] if n.endswith("-0")], at
+    LIBC.closedir(stream)
+
+
+def test_a_source_is_refreshed_as_often_as_it_says(start_sim, start_mount):
+    """S81"""
+    sim = start_sim("--speed", str(SPEED))
+    for bucket in ("often", "never"):
+        assert sim.s3("PUT", f"/{bucket}").status == 200
+        sim.s3("PUT", f"/{bucket}/a", b"x", {"x-amz-storage-class": "GLACIER"})
+    mount = start_mount(sim, "".join(
+        f"[source {bucket}]\nurl = s3://{bucket}\nendpoint = {sim.url}\nrefresh = {every}\n"
+        for bucket, every in (("often", "2h"), ("never", "0"))))
+
+    def listing(bucket):
+        try:
+            return sorted(os.listdir(mount.path / bucket))
+        except BlockingIOError:
+            return None
+
+    until(lambda: listing("often") == listing("never") == ["a"], 30, "the first listings")
+    for bucket in ("often", "never"):
+        sim.s3("PUT", f"/{bucket}/b", b"x", {"x-amz-storage-class": "GLACIER"})
+    until(lambda: listing("often") == ["a", "b"], 60, "a listing that nobody asked for")
+    assert listing("never") == ["a"]
 
 
 def test_what_is_gone_vanishes_and_what_is_in_use_stays(mounted, tmp_path):

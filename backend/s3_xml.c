@@ -287,8 +287,7 @@ int s3_wiring_parse(const char *data, size_t len, enum backend_wiring *ret)
 
 struct text_pass {
 	const char *name;
-	char *text;
-	size_t room;
+	char text[1024];
 	bool is_found;
 };
 
@@ -299,18 +298,22 @@ static int text_end(struct pass *p, const char *name, const char *parent)
 	(void)parent;
 	if (t->is_found || !streq(name, t->name))
 		return 0;
-	snprintf(t->text, t->room, "%s", text_of(p));
+	snprintf(t->text, sizeof(t->text), "%s", text_of(p));
 	t->is_found = true;
 	return 0;
 }
 
 int s3_xml_text(const char *data, size_t len, const char *name, char *ret, size_t room)
 {
-	struct text_pass t = { .name = name, .text = ret, .room = room };
+	struct text_pass t = { .name = name };
 	struct pass p = { .end = text_end, .arg = &t };
 
 	int r = pass_run(&p, data, len);
-	return r < 0 || t.is_found ? r : -ENOENT;
+	if (r == 0 && !t.is_found)
+		r = -ENOENT;
+	if (r == 0)
+		snprintf(ret, room, "%s", t.text);
+	return r;
 }
 
 /* The text of a member of <Error>, by name. */

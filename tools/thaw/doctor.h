@@ -114,14 +114,14 @@ void judge_signing(const struct catalog_facts *c, struct finding *ret);
 /* ---- doctor_config.c ---- */
 
 struct setup {
-	char *text;     /* owned: as --print-config prints it */
-	char *version;  /* owned: what thawfs says of itself; NULL: it was not found */
-	bool is_single; /* of a URL */
+	char *text;    /* owned: as --print-config prints it */
+	char *version; /* owned: what thawfs says of itself; NULL: it was not found */
 };
 void setup_done(struct setup *s);
 #define _setup_ _cleanup_(setup_done)
 
-/* Asks the thawfs beside this program, or on the PATH. 0; -EINVAL (what it said is in `err`); or
+/* Asks the thawfs beside this program, or on the PATH. `ret` is empty before, and the caller's to end
+ * in any case. 0; -EINVAL (what it said is in `err`); or
  * -errno: it cannot be run. */
 int setup_read(const char *source, struct setup *ret, struct buf *err);
 /* The same of a mount, by its root: 0, -EACCES (not an administrator), -errno. */

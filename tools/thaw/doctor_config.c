@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-extern char **environ;
-
 #define OUTPUT_MAX ((size_t)4 << 20)
 
 void setup_done(struct setup *s)
@@ -119,7 +117,6 @@ int setup_read(const char *source, struct setup *ret, struct buf *err)
 	char name[] = "thawfs", option[] = "--print-config";
 	_free_ char *word = strdup(source);
 	char *argv[] = { name, option, word, NULL };
-	_setup_ struct setup s = { .is_single = strstr(source, "://") != NULL };
 	_buf_ struct buf out;
 
 	buf_init(&out, OUTPUT_MAX);
@@ -130,13 +127,9 @@ int setup_read(const char *source, struct setup *ret, struct buf *err)
 		return r;
 	if (r > 0)
 		return -EINVAL;
-	s.text = buf_steal(&out);
-	s.version = version_read();
-	if (!s.text)
-		return -ENOMEM;
-	*ret = s;
-	s = (struct setup){ 0 };
-	return 0;
+	ret->text = buf_steal(&out);
+	ret->version = version_read();
+	return ret->text ? 0 : -ENOMEM;
 }
 
 int setup_read_mount(const char *root, struct setup *ret)

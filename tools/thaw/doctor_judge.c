@@ -26,14 +26,27 @@ void finding_set(struct finding *f, enum level level, const char *remedy, const 
 	va_end(args);
 }
 
+/* "6.1.0-13-amd64": its first two numbers. */
+static bool version_parse(const char *s, unsigned long *ret_major,
+			  unsigned long *ret_minor)
+{
+	char *dot, *end;
+
+	*ret_major = strtoul(s, &dot, 10);
+	if (dot == s || *dot != '.')
+		return false;
+	*ret_minor = strtoul(dot + 1, &end, 10);
+	return end != dot + 1;
+}
+
 /* ---- the machine ---- */
 
 /* 5.4 has what libfuse 3.10 needs and is the oldest still in distributions (Ubuntu 20.04). */
 void judge_kernel(const struct host_facts *h, struct finding *ret)
 {
-	unsigned int major = 0, minor = 0;
+	unsigned long major = 0, minor = 0;
 
-	if (sscanf(h->release, "%u.%u", &major, &minor) != 2)
+	if (!version_parse(h->release, &major, &minor))
 		finding_set(ret, LEVEL_WARNING, "", "%s: a version that is none",
 			    h->release);
 	else if (major < 5 || (major == 5 && minor < 4))
@@ -83,9 +96,9 @@ void judge_timeouts(const struct host_facts *h, struct finding *ret)
 
 void judge_libfuse(const struct host_facts *h, struct finding *ret)
 {
-	unsigned int major = 0, minor = 0;
+	unsigned long major = 0, minor = 0;
 
-	if (!*h->libfuse || sscanf(h->libfuse, "%u.%u", &major, &minor) != 2)
+	if (!version_parse(h->libfuse, &major, &minor))
 		finding_set(ret, LEVEL_WARNING,
 			    "Install thawfs beside thaw, or put it on the PATH.",
 			    "not known: thawfs could not be asked");

@@ -223,6 +223,12 @@ int ask_parse(const char *text, size_t len, struct ask_line *ret)
 
 /* ---- asking ---- */
 
+/* A file somebody asks something about. */
+struct wanted {
+	uint64_t ino;
+	int64_t created_ms;
+};
+
 /* One write, and the asks it became. */
 struct asking {
 	struct msg msg; /* the walker's */
@@ -240,7 +246,7 @@ struct asking {
 	bool is_answered; /* the engine's, once anything was asked */
 	int worst;        /* likewise: the first refusal, but for files that are open */
 	size_t pending;   /* likewise */
-	uint64_t *inos;   /* owned */
+	struct wanted *wanted; /* owned */
 	size_t n, room;
 	struct ask *asks; /* owned */
 };
@@ -249,7 +255,7 @@ static void asking_free(struct asking *a)
 {
 	if (a->saved_fd >= 0)
 		close(a->saved_fd);
-	free(a->inos);
+	free(a->wanted);
 	free(a->asks);
 	free(a);
 }
@@ -292,6 +298,16 @@ static bool asking_is_interrupted(struct ask *ask)
 	return fuse_req_interrupted(a->req);
 }
 
+/* What was stored together is restored together. */
+static int older_first(const void *a, const void *b)
+{
+	const struct wanted *one = a, *other = b;
+
+	if (one->created_ms != other->created_ms)
+		return one->created_ms < other->created_ms ? -1 : 1;
+	return one->ino < other->ino ? -1 : one->ino > other->ino;
+}
+
 /* Takes `a`. */
 static void asking_post(struct asking *a)
 {
@@ -305,9 +321,10 @@ static void asking_post(struct asking *a)
 	}
 	a->asks = asks;
 	a->pending = n;
+	qsort(a->wanted, n, sizeof(*a->wanted), older_first);
 	for (size_t i = 0; i < n; i++)
 		asks[i] = (struct ask){ .verb = a->line.verb,
-					.ino = a->inos[i],
+					.ino = a->wanted[i].ino,
 					.tier = a->line.tier,
 					.days = a->line.days,
 					.ahead = a->line.ahead,
@@ -335,7 +352,7 @@ static void asking_post(struct asking *a)
 		engine_ask(e, &asks[i]);
 }
 
-static int asking_add(void *arg, uint64_t ino)
+static int asking_add(void *arg, uint64_t ino, int64_t created_ms)
 {
 	struct asking *a = arg;
 
@@ -348,13 +365,13 @@ static int asking_add(void *arg, uint64_t ino)
 	}
 	if (a->n == a->room) {
 		size_t room = a->room ? a->room * 2 : 64;
-		uint64_t *grown = reallocarray(a->inos, room, sizeof(*grown));
+		struct wanted *grown = reallocarray(a->wanted, room, sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
-		a->inos = grown;
+		a->wanted = grown;
 		a->room = room;
 	}
-	a->inos[a->n++] = ino;
+	a->wanted[a->n++] = (struct wanted){ ino, created_ms };
 	return 0;
 }
 
@@ -394,7 +411,8 @@ static void asking_walk(struct msg *msg)
 
 	int r = a->line.group[0] ? asking_group(a) : 0;
 	if (!r)
-		r = a->is_tree ? tree_walk(&w, a->node.ino) : asking_add(a, a->node.ino);
+		r = a->is_tree ? tree_walk(&w, a->node.ino)
+			       : asking_add(a, a->node.ino, 0);
 	if (r < 0) {
 		asking_answer(a, r);
 		asking_free(a);
@@ -409,7 +427,7 @@ static void asking_open(struct msg *msg)
 	struct asking *a = container_of(msg, struct asking, msg);
 
 	a->saved_fd = open_as(a->mount, &a->who, a->line.from);
-	int r = a->saved_fd < 0 ? a->saved_fd : asking_add(a, a->node.ino);
+	int r = a->saved_fd < 0 ? a->saved_fd : asking_add(a, a->node.ino, 0);
 	if (r < 0) {
 		asking_answer(a, r);
 		asking_free(a);
@@ -426,7 +444,7 @@ static void asking_go(struct asking *a)
 		worker_post(a->mount->walker, &a->msg);
 		return;
 	}
-	int r = asking_add(a, a->node.ino);
+	int r = asking_add(a, a->node.ino, 0);
 	if (r < 0) {
 		asking_answer(a, r);
 		asking_free(a);

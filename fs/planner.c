@@ -75,9 +75,10 @@ static int seen_add(struct seen *s, uint64_t ino)
 
 /* ---- files and trees ---- */
 
-static int add_file(void *arg, uint64_t ino)
+static int add_file(void *arg, uint64_t ino, int64_t created_ms)
 {
 	struct planner *p = arg;
+	(void)created_ms;
 	int r = p->may_repeat ? seen_add(&p->seen, ino) : 1;
 
 	return r > 0 ? plan_add(p->plan, ino) : r;
@@ -159,7 +160,7 @@ static int add_path(struct planner *p, const char *encoded, bool is_tree)
 		return r;
 	if (S_ISDIR(v.st.st_mode))
 		return add_dir(p, v.node.ino, is_tree);
-	return add_file(p, v.node.ino);
+	return add_file(p, v.node.ino, 0);
 }
 
 /* ---- what was written ---- */

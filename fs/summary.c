@@ -26,10 +26,11 @@ static bool is_to_pay(enum file_state s)
 	return s == FILE_COLD || s == FILE_FAILED || s == FILE_DENIED;
 }
 
-static int add_file(void *arg, uint64_t ino)
+static int add_file(void *arg, uint64_t ino, int64_t created_ms)
 {
 	struct totals *t = arg;
 	struct facts f;
+	(void)created_ms;
 
 	/* A name that went away, or a damaged record, is not the subtree's failure. */
 	if (facts_of(t->mount->engine, ino, &f) < 0)

@@ -9,6 +9,7 @@
 struct batch {
 	struct place {
 		uint64_t ino;
+		int64_t created_ms;
 		bool is_dir;
 		struct access_at at;
 	} of[BATCH];
@@ -45,8 +46,9 @@ static int batch_add(void *arg, const struct entry *e)
 {
 	struct batch *b = arg;
 
-	b->of[b->n] = (struct place){ e->ino, e->type == ENTRY_DIRECTORY,
-				      access_below(b->at, e->name) };
+	b->of[b->n] =
+		(struct place){ e->ino, e->object.modified_ms, e->type == ENTRY_DIRECTORY,
+				access_below(b->at, e->name) };
 	return ++b->n == BATCH;
 }
 
@@ -55,7 +57,7 @@ static int take(const struct tree_walk *w, struct stack *dirs, const struct plac
 	if (!view_may_read(w->mount, p->at, p->is_dir, w->who))
 		return 0;
 	if (!p->is_dir)
-		return w->file(w->arg, p->ino);
+		return w->file(w->arg, p->ino, p->created_ms);
 	return w->is_flat ? 0 : stack_push(dirs, p);
 }
 
@@ -86,7 +88,7 @@ static int walk_dir(const struct tree_walk *w, struct stack *dirs,
 /* Where the walk begins; the mount's root has the sources. */
 static int push_first(const struct tree_walk *w, struct stack *dirs, uint64_t ino)
 {
-	struct place p = { ino, true, access_root(w->mount->cfg->access) };
+	struct place p = { ino, 0, true, access_root(w->mount->cfg->access) };
 
 	int r = view_access(w->mount, ino, &p.at);
 	if (r < 0)

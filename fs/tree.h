@@ -13,8 +13,8 @@ struct tree_walk {
 	const struct asker *who;
 	/* Asked now and then; true: the walk ends with -EINTR. */
 	bool (*is_cancelled)(void *arg);
-	/* Each file once; a non-zero answer ends the walk with it. */
-	int (*file)(void *arg, uint64_t ino);
+	/* Each file once, and when it was stored; a non-zero answer ends the walk with it. */
+	int (*file)(void *arg, uint64_t ino, int64_t created_ms);
 	void *arg;
 	bool is_flat; /* the directory's own files only */
 };

@@ -117,6 +117,12 @@ static int show_class(const struct facts *f, struct buf *out)
 	return buf_puts(out, f->entry.object.storage_class);
 }
 
+/* At the service: of an archive its creation, of an object its last change. */
+static int show_created(const struct facts *f, struct buf *out)
+{
+	return put_time(out, f->entry.object.modified_ms);
+}
+
 static int show_tree_hash(const struct facts *f, struct buf *out)
 {
 	char hex[2 * SHA256_LEN + 1];
@@ -158,6 +164,7 @@ static const struct attribute {
 	{ "error", "error", "error", false, false, show_error },
 	{ "id", "id", "id", true, false, show_id },
 	{ "storage-class", "storage_class", "storage class", true, false, show_class },
+	{ "created", "created", "stored", false, false, show_created },
 	{ "tree-hash", NULL, "tree hash", true, false, show_tree_hash },
 	{ "etag", NULL, "etag", true, false, show_etag },
 };

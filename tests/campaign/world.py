@@ -73,6 +73,8 @@ HASHES = {name: hashlib.sha256(data).hexdigest() for name, data in DATA.items()}
 # Looks at the service, and how long one is waited for before time goes on all the same.
 LOOKS = ("DescribeJob", "ListJobs", "HeadObject", "ListObjectsV2")
 LOOK_SECONDS = 5
+# A reader that has been let go of ends by itself; a busy machine may not have started it yet.
+REAP_SECONDS = 60
 
 # What the service may do wrong (docs/SIMULATOR.md, "Faults"). Words of the rule:
 #	calls	which it is for: `paid`, `look` (is it there, is it ready), `fetch`, `list`, `notify`
@@ -383,7 +385,7 @@ class Run:
         """Every reader has ended: with the right bytes, or with a word why not."""
         for name, how, process in self.readers:
             try:
-                out, err = process.communicate(timeout=20)
+                out, err = process.communicate(timeout=REAP_SECONDS)
             except subprocess.TimeoutExpired:
                 raise Broken(f"{how} of {name} still waits, of {of}") from None
             if process.returncode == 0 and how == "read":

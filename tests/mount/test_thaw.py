@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import BUILD, CONFIG, OBJECTS, listed, until
+from conftest import BUILD, CONFIG, OBJECTS, SPEED, listed, pattern, until
 
 
 def thaw(*args, **how):
@@ -87,3 +87,29 @@ def test_bind_mounts_and_directories_entered_work(mount, tmp_path):
         assert "cold" in said.stdout, said.stderr
     finally:
         subprocess.run(["umount", other], check=True)
+
+
+# S152
+def test_a_directory_is_asked_for_oldest_first(start_sim, start_mount):
+    sim = start_sim("--speed", SPEED)
+    sim.vault("photos")
+    stored = []
+    for name in ("c", "a", "d", "b"):
+        stored.append(sim.upload(pattern(1000, ord(name)), f"run/{name}"))
+        sim.advance("1h")
+    sim.inventory("photos")
+    mount = start_mount(sim, "glacier://us-east-1/photos")
+    until(lambda: listed(mount.path), 30, "the catalog")
+    (mount.path / "run/.thaw/request").write_text("get")
+
+    def asked():
+        """By the number of their intents: the calls themselves are under way together."""
+        lines = [line for line in mount.ledger() if line["operation"] == "InitiateJob"
+                 and line["component"] == "retrieval"]
+        return [line["resource"].split("/")[-1]
+                for line in sorted(lines, key=lambda line: int(line["request"]))]
+
+    until(lambda: len(asked()) == 4, 30, "four restores")
+    assert asked() == stored
+    created = [mount.attribute(mount.path / f"run/{name}", "created") for name in "cadb"]
+    assert created == sorted(created) and len(set(created)) == 4

@@ -533,3 +533,17 @@ def test_a_bad_bill_is_refused_with_file_line_and_reason_and_nothing_is_done(bil
     assert (mount.root / ".thaw/request").read_text() == ""
     assert thaw("correct", "--from", "/none.csv", mount.root).returncode == 1
     assert thaw("correct", "--yes", "1", "x", mount.root).returncode == 2
+
+
+# S152
+def test_the_oldest_are_asked_for_first_whatever_their_names(mount):
+    for name, year in (("a", 2021), ("b", 2019), ("c", 2020), ("d", 2019)):
+        mount.file(f"run/{name}", created=f"{year}-01-01T00:00:00Z")
+    done = thaw("get", "-r", mount.root / "run")
+    asked = [line.split("/run/")[1][0] for line in done.stdout.splitlines()
+             if line.startswith("asked for")]
+    assert asked == ["b", "d", "c", "a"]
+    done = thaw("get", *(mount.root / f"run/{name}" for name in "acb"))
+    asked = [line.split("/run/")[1][0] for line in done.stdout.splitlines()
+             if line.startswith("asked for")]
+    assert asked == ["b", "c", "a"]

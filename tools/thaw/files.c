@@ -259,13 +259,30 @@ int file_list_add(struct file_list *l, const struct file *f)
 
 	struct file copy = { .shown = strdup(f->shown),
 			     .name = strdup(f->name),
-			     .dir = strdup(f->dir) };
+			     .dir = strdup(f->dir),
+			     .order_ms = f->order_ms,
+			     .number = l->n };
 	if (!copy.shown || !copy.name || !copy.dir) {
 		file_done(&copy);
 		return -ENOMEM;
 	}
 	l->files[l->n++] = copy;
 	return 0;
+}
+
+static int file_order(const void *a, const void *b)
+{
+	const struct file *one = a, *other = b;
+
+	if (one->order_ms != other->order_ms)
+		return one->order_ms < other->order_ms ? -1 : 1;
+	return one->number < other->number ? -1 : 1;
+}
+
+void file_list_sort(struct file_list *l)
+{
+	if (l->n)
+		qsort(l->files, l->n, sizeof(*l->files), file_order);
 }
 
 void file_list_done(struct file_list *l)

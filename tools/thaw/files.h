@@ -11,11 +11,14 @@
 #include "cleanup.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct file {
-	char *shown; /* as the person would write it */
-	char *name;  /* last component */
-	char *dir;   /* real path of its directory */
+	char *shown;      /* as the person would write it */
+	char *name;       /* last component */
+	char *dir;        /* real path of its directory */
+	int64_t order_ms; /* where file_list_sort() is to put it */
+	size_t number;    /* in its list */
 };
 
 /* Non-zero stops the walk with that answer. Borrows the file. */
@@ -66,5 +69,7 @@ struct file_list {
 	size_t n, room;
 };
 int file_list_add(struct file_list *l, const struct file *f);
+/* By `order_ms`, and where that is the same as they were added. */
+void file_list_sort(struct file_list *l);
 void file_list_done(struct file_list *l);
 #define _file_list_ _cleanup_(file_list_done)

@@ -14,7 +14,8 @@
 struct getting {
 	struct walk walk;
 	const struct settings *set;
-	char line[512]; /* what is written to each .request */
+	char line[512];       /* what is written to each .request */
+	struct file_list met; /* to be asked for */
 	struct file_list asked;
 	uint64_t bytes;
 	money_t estimate;
@@ -127,9 +128,22 @@ static void refusal_say(struct getting *g, const struct file *f, const struct it
 		status_worse(g->walk.status, is_refused ? EXIT_REFUSED : EXIT_FAILED);
 }
 
-static int file_get(void *arg, const struct file *f)
+/* The oldest are asked for first: what was stored together is restored together, whatever its
+ * name. */
+static int file_meet(void *arg, const struct file *f)
 {
 	struct getting *g = arg;
+	_item_ struct item it = { 0 };
+	struct file met = *f;
+
+	/* What is wrong with it is said when it is asked for. */
+	if (item_read(f, &it) == 0)
+		met.order_ms = it.created_ms;
+	return file_list_add(&g->met, &met);
+}
+
+static int file_get(struct getting *g, const struct file *f)
+{
 	_item_ struct item before = { 0 }, after = { 0 };
 
 	int r = item_read(f, &before);
@@ -186,6 +200,11 @@ static int get_all(struct getting *g, char **paths, size_t n)
 {
 	int met = files_walk_all(&g->walk, paths, n);
 
+	file_list_sort(&g->met);
+	for (size_t i = 0; i < g->met.n; i++)
+		if (file_get(g, &g->met.files[i]) < 0)
+			g->walk.status = EXIT_FAILED;
+	met = status_worse(met, g->walk.status);
 	sum_print(g);
 	fflush(stdout);
 	if (!g->set->is_waiting)
@@ -201,9 +220,10 @@ int get_run(const struct settings *set, char **paths, size_t n)
 	if (line_make(&g) < 0)
 		return EXIT_USAGE;
 	g.walk = (struct walk){ .is_recursive = set->is_recursive,
-				.each = file_get,
+				.each = file_meet,
 				.arg = &g };
 	int status = get_all(&g, paths, n);
 	file_list_done(&g.asked);
+	file_list_done(&g.met);
 	return status;
 }

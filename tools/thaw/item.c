@@ -85,6 +85,7 @@ static void fields_take(struct item *it)
 	json_u64(it->doc, "days", &it->days);
 	time_take(it->doc, "now", &it->now_ms);
 	time_take(it->doc, "requested", &it->requested_ms);
+	time_take(it->doc, "created", &it->created_ms);
 	time_take(it->doc, "ready", &it->ready_ms);
 	time_take(it->doc, "expires", &it->expires_ms);
 	time_take(it->doc, "eta", &it->eta_ms);

@@ -16,6 +16,7 @@ struct item {
 	const char *cost_estimate, *cost_charged, *price_date;
 	const char *verified, *storage_class;
 	uint64_t size, here, days;
+	int64_t created_ms; /* at the service */
 	int64_t now_ms, requested_ms, ready_ms, expires_ms, eta_ms, eta_least_ms;
 };
 

@@ -4,6 +4,7 @@
  *
  * A first listing gives numbers in the order of the lines, so its rows are in order as they come.
  * After that they are sorted once more, and compared with the old ones on their way. */
+#include "build.h"
 #include "import_set.h"
 
 #include "clock.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of an import on the catalog's thread. */
+#include "build.h"
 #include "import_set.h"
 
 #include "inventory.h"

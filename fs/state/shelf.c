@@ -7,29 +7,22 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* Rows are committed in pieces of this size: an open transaction holds its pages in memory. */
-#define PIECE_BYTES ((size_t)8 << 20)
-/* And their way to the disk begins in pieces of this one, not all at the end. */
-#define FLUSH_BYTES ((off_t)64 << 20)
-
 #define TABLES 4
 
 /* Readers need no lock table: nobody writes. */
 #define OPEN_FLAGS (MDB_NOSUBDIR | MDB_RDONLY | MDB_NOTLS | MDB_NOLOCK)
-#define MAKE_FLAGS (MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK | MDB_NOMEMINIT)
 
 void shelf_name(const char *source, uint64_t gen, char ret[SHELF_NAME_MAX])
 {
 	snprintf(ret, SHELF_NAME_MAX, "%s.%llu.names", source, (unsigned long long)gen);
 }
 
-/* What LMDB can open: it knows paths only. */
-static void path_of(int dir_fd, const char *name, char ret[SHELF_NAME_MAX + 32])
+void shelf_path(int dir_fd, const char *name, char ret[SHELF_PATH_MAX])
 {
-	snprintf(ret, SHELF_NAME_MAX + 32, "/proc/self/fd/%d/%s", dir_fd, name);
+	snprintf(ret, SHELF_PATH_MAX, "/proc/self/fd/%d/%s", dir_fd, name);
 }
 
-static int env_open(struct db *db, const char *path, size_t map_bytes, unsigned int flags)
+int shelf_env_open(struct db *db, const char *path, size_t map_bytes, unsigned int flags)
 {
 	int r = db_errno(mdb_env_create(&db->env));
 	if (r == 0)
@@ -43,7 +36,8 @@ static int env_open(struct db *db, const char *path, size_t map_bytes, unsigned 
 
 /* ---- reading ---- */
 
-static int tables_open(struct shelf *s, MDB_txn *txn, unsigned int flags, MDB_dbi *meta)
+int shelf_tables_open(struct shelf *s, MDB_txn *txn, unsigned int flags,
+		      MDB_dbi *ret_meta)
 {
 	int r = db_errno(mdb_dbi_open(txn, "entry", flags, &s->entry));
 	if (r == 0)
@@ -51,7 +45,7 @@ static int tables_open(struct shelf *s, MDB_txn *txn, unsigned int flags, MDB_db
 	if (r == 0)
 		r = db_errno(mdb_dbi_open(txn, "name", flags, &s->name));
 	if (r == 0)
-		r = db_errno(mdb_dbi_open(txn, "meta", flags, meta));
+		r = db_errno(mdb_dbi_open(txn, "meta", flags, ret_meta));
 	return r;
 }
 
@@ -75,7 +69,7 @@ static int shelf_begin(struct shelf *s)
 	MDB_txn *txn = NULL;
 	int r = db_read(&s->db, &txn);
 	if (r == 0)
-		r = tables_open(s, txn, 0, &meta);
+		r = shelf_tables_open(s, txn, 0, &meta);
 	if (r == 0)
 		r = db_get_number(txn, meta, "root", 0, &s->root_ino);
 	/* The last thing that is written: without it the file was never finished. */
@@ -95,7 +89,7 @@ static int shelf_begin(struct shelf *s)
 
 int shelf_open(int dir_fd, const char *source, uint64_t gen, struct shelf **ret)
 {
-	char name[SHELF_NAME_MAX], path[SHELF_NAME_MAX + 32];
+	char name[SHELF_NAME_MAX], path[SHELF_PATH_MAX];
 	struct stat st;
 	_cleanup_(shelf_closep) struct shelf *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -106,8 +100,8 @@ int shelf_open(int dir_fd, const char *source, uint64_t gen, struct shelf **ret)
 	shelf_name(source, gen, name);
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	path_of(dir_fd, name, path);
-	int r = env_open(&s->db, path, (size_t)st.st_size, OPEN_FLAGS);
+	shelf_path(dir_fd, name, path);
+	int r = shelf_env_open(&s->db, path, (size_t)st.st_size, OPEN_FLAGS);
 	if (r == 0)
 		r = shelf_begin(s);
 	if (r == 0)
@@ -224,149 +218,4 @@ int shelf_each_child(const struct shelf *s, uint64_t parent, uint64_t after,
 			return r;
 	}
 	return r == -ENOENT ? 0 : r;
-}
-
-/* ---- building ---- */
-
-struct build {
-	struct shelf shelf; /* its tables */
-	MDB_dbi meta;
-	MDB_txn *txn;
-	size_t piece; /* bytes put since the last commit */
-	int dir_fd, fd;
-	off_t flushed;
-	bool is_sealed;
-	char name[SHELF_NAME_MAX];
-};
-
-static int file_make(struct build *b, const char *path, uint64_t map_bytes)
-{
-	/* Of an import that was cut off. */
-	unlinkat(b->dir_fd, b->name, 0);
-	int r = env_open(&b->shelf.db, path, map_bytes ? map_bytes : DB_MAP_BYTES_DEFAULT,
-			 MAKE_FLAGS);
-	if (r < 0)
-		return r;
-	b->fd = openat(b->dir_fd, b->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (b->fd < 0)
-		return -errno;
-	r = db_write(&b->shelf.db, NULL, &b->txn);
-	return r < 0 ? r : tables_open(&b->shelf, b->txn, MDB_CREATE, &b->meta);
-}
-
-int build_open(int dir_fd, const char *source, uint64_t gen, uint64_t map_bytes,
-	       struct build **ret)
-{
-	char path[SHELF_NAME_MAX + 32];
-	_cleanup_(build_closep) struct build *b = calloc(1, sizeof(*b));
-	if (!b)
-		return -ENOMEM;
-	b->dir_fd = dir_fd;
-	b->shelf.db.dir_fd = -1;
-	b->fd = -1;
-	shelf_name(source, gen, b->name);
-	path_of(dir_fd, b->name, path);
-	int r = file_make(b, path, map_bytes);
-	if (r == 0)
-		*ret = steal_ptr(b);
-	return r;
-}
-
-void build_close(struct build *b)
-{
-	if (!b)
-		return;
-	if (b->txn)
-		mdb_txn_abort(b->txn);
-	if (!b->is_sealed && b->shelf.db.env)
-		unlinkat(b->dir_fd, b->name, 0);
-	db_close(&b->shelf.db);
-	if (b->fd >= 0)
-		close(b->fd);
-	free(b);
-}
-
-/* LMDB's file grows by writing: an error of that is a full disk in most cases. */
-static int commit(struct build *b)
-{
-	struct db db = { .dir_fd = b->fd };
-	MDB_txn *txn = steal_ptr(b->txn);
-	b->piece = 0;
-	return db_commit(&db, txn);
-}
-
-static int piece_end(struct build *b)
-{
-	struct stat st;
-	int r = commit(b);
-	if (r == 0 && fstat(b->fd, &st) == 0 && st.st_size - b->flushed > FLUSH_BYTES) {
-		(void)sync_file_range(b->fd, b->flushed, st.st_size - b->flushed,
-				      SYNC_FILE_RANGE_WRITE);
-		b->flushed = st.st_size;
-	}
-	return r < 0 ? r : db_write(&b->shelf.db, NULL, &b->txn);
-}
-
-static int row_put(struct build *b, MDB_dbi dbi, MDB_val key, MDB_val val)
-{
-	b->piece += key.mv_size + val.mv_size + 16;
-	if (b->piece > PIECE_BYTES) {
-		int r = piece_end(b);
-		if (r < 0)
-			return r;
-	}
-	/* Pages are filled to the last byte by what comes in order. */
-	int rc = mdb_put(b->txn, dbi, &key, &val, MDB_APPEND);
-	if (rc == MDB_KEYEXIST)
-		rc = mdb_put(b->txn, dbi, &key, &val, MDB_NOOVERWRITE);
-	return db_errno(rc);
-}
-
-int build_entry(struct build *b, const struct pair_key *key, MDB_val val)
-{
-	return row_put(b, b->shelf.entry, db_val(key->bytes, sizeof(key->bytes)), val);
-}
-
-int build_parent(struct build *b, uint64_t ino, uint64_t value)
-{
-	uint8_t key[8], val[VALUE_LEN];
-	key_put_u64(key, ino);
-	value_put(val, value);
-	return row_put(b, b->shelf.parent, db_val(key, sizeof(key)),
-		       db_val(val, sizeof(val)));
-}
-
-int build_name(struct build *b, uint64_t parent, const char *name, size_t len,
-	       uint64_t ino)
-{
-	uint8_t key[SHELF_KEY_MAX], val[VALUE_LEN];
-	if (len > NAME_LEN_MAX)
-		return -EPROTO;
-	value_put(val, ino);
-	return row_put(b, b->shelf.name, db_val(key, name_key(parent, name, len, key)),
-		       db_val(val, sizeof(val)));
-}
-
-int build_find_name(struct build *b, uint64_t parent, const char *name, size_t len)
-{
-	uint8_t key[SHELF_KEY_MAX];
-	MDB_val val = { 0 };
-	if (len > NAME_LEN_MAX)
-		return -EPROTO;
-	return db_get(b->txn, b->shelf.name,
-		      db_val(key, name_key(parent, name, len, key)), &val);
-}
-
-int build_seal(struct build *b, uint64_t root_ino)
-{
-	int r = db_put_number(b->txn, b->meta, "root", root_ino);
-	if (r < 0)
-		return r;
-	r = commit(b);
-	if (r == 0)
-		r = db_errno(mdb_env_sync(b->shelf.db.env, 1));
-	if (r == 0)
-		r = dir_sync(b->dir_fd);
-	b->is_sealed = r == 0;
-	return r;
 }

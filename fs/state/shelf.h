@@ -8,7 +8,7 @@
  * ten million names needs the memory of a few thousand. Nothing is synced while a file is made: one
  * that was not finished is removed at the next start.
  *
- * Thread: a shelf that is being built, its builder's; one that is open, any.
+ * Thread: any. It is made by build.h.
  */
 #pragma once
 
@@ -71,21 +71,11 @@ int shelf_lookup(const struct shelf *s, uint64_t parent, const char *name,
 int shelf_each_child(const struct shelf *s, uint64_t parent, uint64_t after,
 		     int (*each)(void *arg, const struct entry *e), void *arg);
 
-/* ---- building ---- */
+/* ---- for build.c ---- */
 
-struct build; /* opaque */
-
-int build_open(int dir_fd, const char *source, uint64_t gen, uint64_t map_bytes,
-	       struct build **ret);
-/* Rows are quick in order of key, and may come in any. */
-int build_entry(struct build *b, const struct pair_key *key, MDB_val val);
-int build_parent(struct build *b, uint64_t ino, uint64_t value);
-int build_name(struct build *b, uint64_t parent, const char *name, size_t len,
-	       uint64_t ino);
-/* 0, or -ENOENT: nobody has that name. */
-int build_find_name(struct build *b, uint64_t parent, const char *name, size_t len);
-/* Everything is on the disk. */
-int build_seal(struct build *b, uint64_t root_ino);
-/* Removes the file if it was not sealed. Takes NULL. */
-void build_close(struct build *b);
-DEFINE_CLEANUP(struct build, build_close)
+#define SHELF_PATH_MAX (SHELF_NAME_MAX + 32)
+/* What LMDB can open: it knows paths only. */
+void shelf_path(int dir_fd, const char *name, char ret[SHELF_PATH_MAX]);
+int shelf_env_open(struct db *db, const char *path, size_t map_bytes, unsigned int flags);
+int shelf_tables_open(struct shelf *s, MDB_txn *txn, unsigned int flags,
+		      MDB_dbi *ret_meta);

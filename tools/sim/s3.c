@@ -4,6 +4,7 @@
  * Source: AWS protocol reference sections 2.1 and 2.10, 2026-09.
  */
 #include "s3.h"
+#include "s3_notify.h"
 #include "str.h"
 #include <stdio.h>
 

@@ -12,6 +12,7 @@
  */
 #include "json.h"
 #include "s3.h"
+#include "s3_notify.h"
 #include "str.h"
 #include <stdio.h>
 

@@ -2,6 +2,7 @@
 /* s3_config - what is set on a bucket. */
 #include "json.h"
 #include "s3.h"
+#include "s3_notify.h"
 #include "str.h"
 
 #define XML_MAX ((size_t)256 << 10)

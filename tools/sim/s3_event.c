@@ -10,6 +10,7 @@
 #include "json.h"
 #include "log.h"
 #include "s3.h"
+#include "s3_notify.h"
 #include <stdio.h>
 
 #define TOLD_NAME "told.json"

@@ -12,6 +12,7 @@
  */
 #include "s3_inventory.h"
 #include "json.h"
+#include "s3_notify.h"
 #include "str.h"
 
 void s3_inventories_free(struct s3_inventory *list)

@@ -7,6 +7,7 @@
 #include "json.h"
 #include "log.h"
 #include "s3.h"
+#include "s3_notify.h"
 #include "str.h"
 #include <dirent.h>
 #include <fcntl.h>

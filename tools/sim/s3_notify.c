@@ -7,6 +7,7 @@
  *
  * Source: AWS protocol reference sections 3.1 and 3.2, 2026-09.
  */
+#include "s3_notify.h"
 #include "clock.h"
 #include "json.h"
 #include "log.h"

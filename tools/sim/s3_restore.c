@@ -21,6 +21,7 @@
 #include "log.h"
 #include "quirks.h"
 #include "s3.h"
+#include "s3_notify.h"
 #include "str.h"
 #include <ctype.h>
 #include <stdio.h>

@@ -65,6 +65,13 @@ static inline const char *storage_class_tiered(const char *status)
 /* Any of the three. */
 bool storage_class_is_tiered(const char *name);
 
+/* A class of another service than Amazon's, under its own name: its waits and tiers are those of
+ * `like`, GLACIER or DEEP_ARCHIVE. While sources are opened only, before there are other threads. 0,
+ * -EINVAL (no name of a class, or `like` is none of the two), -EEXIST (it is like something else),
+ * -ENOSPC. */
+#define OTHER_CLASSES_MAX 16
+int storage_class_add(const char *name, const char *like);
+
 /* Whether a comma list asks for the objects of a class: "archive" (what needs a restore; also where
  * the list is NULL or empty), "online" (the rest), "all", or classes by name. */
 bool storage_class_is_wanted(const char *list, const char *name);
@@ -230,6 +237,8 @@ struct backend_cfg {
 	const char *endpoint;        /* NULL: the service's own */
 	const char *profile;         /* NULL: default chain */
 	const char *storage_classes; /* S3: as storage_class_is_wanted() takes it */
+	const char *archive_classes; /* S3: "NAME" (like GLACIER), "NAME:LIKE", a comma
+					list; NULL: none */
 	bool path_style;             /* always, with an endpoint */
 	bool requester_pays;
 	bool has_versions; /* S3: the catalog has older versions, too */

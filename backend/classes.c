@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend.h"
 #include "str.h"
+#include <stdio.h>
 
 #define MINUTES(n) ((int64_t)(n)*60 * 1000)
 #define HOURS(n)   MINUTES((int64_t)(n)*60)
@@ -74,6 +75,13 @@ static const struct storage_class classes[] = {
 	{ "EXPRESS_ONEZONE", false, 0, { { 0, 0 } } },
 };
 
+/* Of other services, as their sources were opened: constant from then on. */
+static struct other_class {
+	struct storage_class class;
+	char name[OBJECT_CLASS_MAX];
+} others[OTHER_CLASSES_MAX];
+static size_t n_others;
+
 const struct storage_class *storage_class_find(const char *name)
 {
 	static const struct storage_class unknown = { "UNKNOWN", false, 0, { { 0, 0 } } };
@@ -81,7 +89,45 @@ const struct storage_class *storage_class_find(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		if (streq(classes[i].name, name))
 			return &classes[i];
+	for (size_t i = 0; i < n_others; i++)
+		if (streq(others[i].name, name))
+			return &others[i].class;
 	return &unknown;
+}
+
+/* What a class of another service may be like: what is asked for by RestoreObject with days. */
+static bool is_model(const char *name)
+{
+	return streq(name, "GLACIER") || streq(name, "DEEP_ARCHIVE");
+}
+
+static bool is_class_name(const char *name)
+{
+	size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+
+	return len && !name[len] && len < OBJECT_CLASS_MAX;
+}
+
+int storage_class_add(const char *name, const char *like)
+{
+	const struct storage_class *model = storage_class_find(like),
+				   *now = storage_class_find(name);
+
+	if (!is_model(like) || !is_class_name(name))
+		return -EINVAL;
+	if (streq(now->name, name)) {
+		bool is_same = now->tiers == model->tiers &&
+			       memcmp(now->wait, model->wait, sizeof(now->wait)) == 0;
+		return now->is_archive && is_same ? 0 : -EEXIST;
+	}
+	if (n_others == OTHER_CLASSES_MAX)
+		return -ENOSPC;
+	struct other_class *to = &others[n_others];
+	snprintf(to->name, sizeof(to->name), "%s", name);
+	to->class = *model;
+	to->class.name = to->name;
+	n_others++;
+	return 0;
 }
 
 bool storage_class_is_tiered(const char *name)

@@ -370,6 +370,32 @@ static int classes_check(const char *list, struct buf *err)
 	return 0;
 }
 
+/* What other services call their archives. */
+static int classes_add(const char *list, struct buf *err)
+{
+	_free_ char *copy = strdup_ptr(list);
+	char *rest = copy, *word;
+
+	while (rest && (word = strsep(&rest, ", \t"))) {
+		char *like = strchr(word, ':');
+
+		if (!*word)
+			continue;
+		if (like)
+			*like++ = '\0';
+		if (storage_class_add(word, like ? like : "GLACIER") == 0)
+			continue;
+		buf_printf(
+			err,
+			"archive-classes: \"%s%s%s\" is not a new name, like "
+			"COLD_ARCHIVE, or COLD_ARCHIVE:DEEP_ARCHIVE to be like that class "
+			"instead of GLACIER",
+			word, like ? ":" : "", like ? like : "");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int s3_open(struct backend *b, struct buf *err)
 {
 	struct s3 *s = calloc(1, sizeof(*s));
@@ -392,6 +418,8 @@ static int s3_open(struct backend *b, struct buf *err)
 	if (!b->cfg.endpoint)
 		b->cfg.endpoint = creds_endpoint(s->site.creds, "S3");
 	int r = url_take(b, s, err);
+	if (r == 0)
+		r = classes_add(b->cfg.archive_classes, err);
 	if (r == 0)
 		r = classes_check(b->cfg.storage_classes, err);
 	if (r == 0)

@@ -96,6 +96,9 @@ static const struct option_row source_rows[] = {
 	    "a backslash in a vault's descriptions separates directories, as / does"),
 	ROW(source_section, "storage-classes", OPTION_STR, storage_classes, "archive",
 	    "objects shown: archive, online, all, or classes by name; a comma list"),
+	ROW(source_section, "archive-classes", OPTION_STR, archive_classes, NULL,
+	    "what a service that is not Amazon's calls its archives: NAME, or NAME:DEEP_ARCHIVE "
+	    "where it is like that and not like GLACIER; a comma list"),
 	ROW(source_section, "requester-pays", OPTION_BOOL, requester_pays, "no",
 	    "the bucket's owner does not pay"),
 	ROW_WORD(source_section, "verify", verify, "best", verify_words,

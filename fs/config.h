@@ -45,7 +45,8 @@ struct owner_section {
 /* [source NAME] */
 struct source_section {
 	char name[64];
-	char *url, *profile, *region, *endpoint, *storage_classes, *queue;
+	char *url, *profile, *region, *endpoint, *storage_classes, *archive_classes;
+	char *queue;
 	char *prices; /* a region, or a file (config_is_file) */
 	char *egress;
 	char *names; /* absolute */

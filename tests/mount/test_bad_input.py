@@ -427,6 +427,11 @@ def _(s):
     s.names["FILE"] = s.dir / "who"
 
 
+@situation("an archive class that is none")
+def _(s):
+    s.configure(CONFIG + "archive-classes = COLD:STANDARD\n")
+
+
 @situation("an inventory of S3 for a vault")
 def inventory_of_vault(s):
     s.configure(f"[source photos]\nurl = glacier://us-east-1/photos\nendpoint = {s.sim.url}\n"

@@ -3,7 +3,7 @@
  *
  *	drive URL VERB [NAME=VALUE...]
  *
- * VERB: check list find restore probe wiring fetch. Names: endpoint clock profile region classes; id
+ * VERB: check list find restore probe wiring fetch. Names: endpoint clock profile region classes archives; id
  * (absent: the inventory) version etag class size; tier days tag token off len; out=FILE takes
  * the bytes of a fetch; stop=N ends list or fetch with -ECANCELED after N pieces; repeat=N makes
  * the call N times; cancel=yes starts three more of the same and takes them back: at once, after
@@ -216,6 +216,8 @@ static bool cfg_take(struct drive *d, const char *word)
 		d->cfg.region = v;
 	else if (is_named(word, "classes", &v))
 		d->cfg.storage_classes = v;
+	else if (is_named(word, "archives", &v))
+		d->cfg.archive_classes = v;
 	else if (is_named(word, "proof", &v))
 		d->call.is_proof_wanted = true;
 	else

@@ -51,6 +51,13 @@ static const struct {
 				 0,
 				 0,
 				 2 },
+	[QUIRK_S3_CLASSES] = { "s3-classes", { "aws", "cold-archive" }, 0, 0, 1 },
+	[QUIRK_S3_RESTORE_STATUS] = { "s3-restore-status",
+				      { "listed", "silent" },
+				      0,
+				      0,
+				      1 },
+	[QUIRK_S3_CHECKSUMS] = { "s3-checksums", { "given", "never" }, 0, 0, 1 },
 };
 
 int64_t sim_quirk(const struct sim *sim, enum sim_quirk q)

@@ -33,6 +33,10 @@ enum sim_quirk {
 	QUIRK_S3_REDIRECT,   /* a call for another region; 0: 301, 1: 307, 2: 400 */
 	QUIRK_S3_DEEP_EXPEDITED, /* on DEEP_ARCHIVE; 0: 400, 1: 403 InvalidTier */
 	QUIRK_S3_RANGE_SUM, /* of a range that is a part; 0: none, 1: its, 2: the whole's */
+	/* As other services than Amazon's are: */
+	QUIRK_S3_CLASSES,        /* 1: COLD_ARCHIVE is a class, too */
+	QUIRK_S3_RESTORE_STATUS, /* in listings; 0: if asked for, 1: never */
+	QUIRK_S3_CHECKSUMS,      /* of objects, in answers; 0: given, 1: never */
 	QUIRKS,
 };
 

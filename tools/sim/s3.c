@@ -359,7 +359,8 @@ int s3_bill_put(struct s3_call *call, const struct s3_class *class)
 {
 	char tariff[64];
 
-	snprintf(tariff, sizeof(tariff), "s3.put.%s", class->name);
+	snprintf(tariff, sizeof(tariff), "s3.put.%s",
+		 class->priced_as ? class->priced_as : class->name);
 	return s3_bill(call, "request", tariff, 1, 0);
 }
 

@@ -64,9 +64,11 @@ struct s3_class {
 	const char *name;
 	bool is_archived;           /* a restore stands before the read */
 	int64_t ready_ms[S3_TIERS]; /* from request to readable; 0: tier not offered */
+	const char *priced_as;      /* of another service: the class whose prices count */
 };
 
-/* NULL for an unknown name; a NULL name is STANDARD. */
+/* NULL for an unknown name; a NULL name is STANDARD. Those of other services are known too: whether an
+ * upload may name one is a quirk's to say. */
 const struct s3_class *s3_class_find(const char *name);
 
 bool s3_class_is_tiering(const struct s3_class *class);

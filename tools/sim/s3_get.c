@@ -154,7 +154,8 @@ static void sum_headers(struct s3_call *call, const struct s3_object *o,
 {
 	const char *mode = sim_header(call->req, "x-amz-checksum-mode");
 
-	if (!mode || strcasecmp(mode, "ENABLED") != 0)
+	if (!mode || strcasecmp(mode, "ENABLED") != 0 ||
+	    sim_quirk(call->sim, QUIRK_S3_CHECKSUMS))
 		return;
 	if (span->part && span->part->has_sum) {
 		struct s3_sum sum = { .algo = o->sum.algo };

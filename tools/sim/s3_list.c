@@ -237,7 +237,8 @@ static int listing_init(struct listing *l, struct s3_call *call)
 	if (!l->prefix)
 		l->prefix = "";
 	l->delimiter = sim_query(req, "delimiter");
-	l->wants_restore = attributes && strstr(attributes, "RestoreStatus");
+	l->wants_restore = attributes && strstr(attributes, "RestoreStatus") &&
+			   !sim_quirk(call->sim, QUIRK_S3_RESTORE_STATUS);
 	buf_init(&l->contents, PAGE_MAX);
 	buf_init(&l->prefixes, PAGE_MAX);
 	buf_puts(&l->contents, "");

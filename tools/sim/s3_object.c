@@ -3,6 +3,7 @@
  *
  * Source: AWS protocol reference sections 2.4 and 2.8, 2026-09.
  */
+#include "quirks.h"
 #include "s3.h"
 #include "str.h"
 #include <stdio.h>
@@ -15,7 +16,7 @@ int s3_upload_class(struct s3_call *call, const struct s3_class **ret)
 	const struct s3_class *class =
 		s3_class_find(sim_header(call->req, "x-amz-storage-class"));
 
-	if (!class)
+	if (!class || (class->priced_as && !sim_quirk(call->sim, QUIRK_S3_CLASSES)))
 		return S3_INVALID_STORAGE_CLASS;
 	*ret = class;
 	return 0;

@@ -32,14 +32,16 @@
 #define XML_MAX ((size_t)64 << 10)
 
 static const struct s3_class classes[] = {
-	{ "STANDARD", false, { 0 } },
-	{ "REDUCED_REDUNDANCY", false, { 0 } },
-	{ "STANDARD_IA", false, { 0 } },
-	{ "ONEZONE_IA", false, { 0 } },
-	{ "INTELLIGENT_TIERING", false, { 0 } },
-	{ "GLACIER_IR", false, { 0 } },
-	{ "GLACIER", true, { MINUTES(3), HOURS(4), HOURS(8) } },
-	{ "DEEP_ARCHIVE", true, { 0, HOURS(11), HOURS(44) } },
+	{ "STANDARD", false, { 0 }, NULL },
+	{ "REDUCED_REDUNDANCY", false, { 0 }, NULL },
+	{ "STANDARD_IA", false, { 0 }, NULL },
+	{ "ONEZONE_IA", false, { 0 }, NULL },
+	{ "INTELLIGENT_TIERING", false, { 0 }, NULL },
+	{ "GLACIER_IR", false, { 0 }, NULL },
+	{ "GLACIER", true, { MINUTES(3), HOURS(4), HOURS(8) }, NULL },
+	{ "DEEP_ARCHIVE", true, { 0, HOURS(11), HOURS(44) }, NULL },
+	/* What Scaleway and OVHcloud are said to call theirs; "quirks": s3-classes. */
+	{ "COLD_ARCHIVE", true, { 0, HOURS(4), 0 }, "GLACIER" },
 };
 
 static const char *const tier_names[S3_TIERS] = { "Expedited", "Standard", "Bulk" };
@@ -348,6 +350,8 @@ static int charge(struct s3_call *call, const struct charge *c)
 	 * on the bill all the same. */
 	if (s3_class_is_tiering(class) && c->tier == S3_EXPEDITED)
 		class = s3_class_find("GLACIER");
+	if (class && class->priced_as)
+		class = s3_class_find(class->priced_as);
 	if (!class)
 		return -EINVAL;
 	int n = snprintf(tariff, sizeof(tariff), "s3.%s.%s.", class->name,

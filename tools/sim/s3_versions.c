@@ -7,6 +7,7 @@
  *
  * Source: AWS protocol reference section 2.2, 2026-09.
  */
+#include "quirks.h"
 #include "s3.h"
 #include "str.h"
 #include <stdio.h>
@@ -140,7 +141,8 @@ static int walk_init(struct walk *w, struct s3_call *call)
 	w->delimiter = sim_query(req, "delimiter");
 	w->key_marker = key_marker ? key_marker : "";
 	w->version_marker = sim_query(req, "version-id-marker");
-	w->wants_restore = attributes && strstr(attributes, "RestoreStatus");
+	w->wants_restore = attributes && strstr(attributes, "RestoreStatus") &&
+			   !sim_quirk(call->sim, QUIRK_S3_RESTORE_STATUS);
 	buf_init(&w->entries, (size_t)8 << 20);
 	buf_init(&w->prefixes, (size_t)8 << 20);
 	buf_puts(&w->entries, "");

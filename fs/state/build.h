@@ -11,6 +11,10 @@ struct build; /* opaque */
 
 int build_open(int dir_fd, const char *source, uint64_t gen, uint64_t map_bytes,
 	       struct build **ret);
+/* From here to build_settle() a thread of its own puts the rows, and their failures come late: at
+ * one of the next rows, or the end. Nothing is looked for meanwhile. 0 or -ENOMEM. */
+int build_pipe(struct build *b);
+int build_settle(struct build *b);
 /* Rows are quick in order of key, and may come in any. */
 int build_entry(struct build *b, const struct pair_key *key, MDB_val val);
 int build_parent(struct build *b, uint64_t ino, uint64_t value);

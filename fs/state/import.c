@@ -294,12 +294,18 @@ static void batch_free(struct batch *b)
 	free(b);
 }
 
+void import_be_nice(void)
+{
+	/* Of a thread: setpriority(2), "C library/kernel differences". */
+	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
+}
+
 static void batch_run(struct msg *m)
 {
 	struct batch *b = container_of(m, struct batch, msg);
 	struct import *im = b->im;
 	size_t len = b->data.len;
-	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
+	import_be_nice();
 	pthread_mutex_lock(&im->mu);
 	bool is_wanted = !im->err;
 	pthread_mutex_unlock(&im->mu);

@@ -336,7 +336,10 @@ static int homes_find(struct naming *n)
 	_cleanup_(merge_freep) struct merge *m = NULL;
 	struct sorted rec;
 	n->has_last = false;
-	int r = merge_open(&n->homeless, 1, &m);
+	/* Where names are looked for, rows are put one by one. */
+	int r = n->n_homeless ? build_settle(n->b) : 0;
+	if (r == 0)
+		r = merge_open(&n->homeless, 1, &m);
 	while (r == 0 && (r = merge_next(m, &rec)) > 0) {
 		struct homeless h;
 		struct line line;
@@ -486,6 +489,8 @@ static int sorted_write(struct naming *n)
 	if (r == 0)
 		r = homes_find(n);
 	sorter_free(steal_ptr(n->homeless));
+	if (r == 0 && n->n_homeless)
+		r = build_pipe(n->b);
 	if (r == 0)
 		r = entries_write(n);
 	sorter_free(steal_ptr(n->entries));
@@ -530,6 +535,8 @@ int import_write(struct import *im, struct build *b, const struct shelf *old,
 		.im = im, .b = b, .old = old, .report = report
 	};
 	int r = naming_begin(&n);
+	if (r == 0)
+		r = build_pipe(b);
 	if (r == 0)
 		r = place_all(&n);
 	if (r == 0)

@@ -124,6 +124,7 @@ static int import_prepare(void *target, struct state_op *base)
 	uint64_t bad_at;
 	_buf_ struct buf err;
 	buf_init(&err, sizeof(op->error) - 1);
+	import_be_nice();
 	int r = op->is_saved ? saved_read(op, &err) : 0;
 	if (r == 0)
 		r = import_settle(im, &bad_at);

@@ -146,6 +146,9 @@ struct import {
 	struct state_op dropping;
 };
 
+/* The calling thread, and those it makes from then on, come behind who reads the catalog. */
+void import_be_nice(void);
+
 static inline bool import_is_stopped(const struct import *im)
 {
 	return im->catalog && im->catalog->stops != im->stops;

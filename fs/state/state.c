@@ -7,6 +7,7 @@
 #include "store_db.h"
 #include "str.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -72,16 +73,76 @@ static int dir_check(int fd, const char *what, const char *path, struct buf *err
 	return 0;
 }
 
-/* Opens, checks, locks. Gives the descriptor of the lock. */
+/* Where an open directory really lies, without symbolic links: the caller's, or NULL. */
+static char *path_of(int fd)
+{
+	char of_fd[64], text[PATH_MAX];
+
+	snprintf(of_fd, sizeof(of_fd), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(of_fd, text, sizeof(text));
+	return n > 0 && n < (ssize_t)sizeof(text) && text[0] == '/'
+		       ? strndup(text, (size_t)n)
+		       : NULL;
+}
+
+/* Who may write to a directory may put another in the place of what is in it; where the sticky bit
+ * is set only what is his. A group that is ours alone is nobody else, as is root's. */
+static bool may_replace(const struct stat *dir)
+{
+	bool is_trusted = dir->st_uid == 0 || dir->st_uid == geteuid();
+	bool by_group = dir->st_mode & S_IWGRP && dir->st_gid != getegid() && dir->st_gid;
+
+	return !is_trusted ||
+	       ((by_group || dir->st_mode & S_IWOTH) && !(dir->st_mode & S_ISVTX));
+}
+
+/* All directories above, by "..": whatever links led here. */
+static int parents_check(int fd, const char *what, const char *path, struct buf *err)
+{
+	_close_ int at = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat here, above;
+
+	if (at < 0 || fstat(at, &here) < 0)
+		return complain(err, what, path, -errno);
+	for (;;) {
+		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (up < 0)
+			return complain(err, what, path, -errno);
+		close(at);
+		at = up;
+		if (fstat(at, &above) < 0)
+			return complain(err, what, path, -errno);
+		if (above.st_ino == here.st_ino && above.st_dev == here.st_dev)
+			return 0;
+		if (may_replace(&above)) {
+			_free_ char *name = path_of(at);
+			buf_printf(
+				err,
+				"%s %s: others may replace it, since they may write to "
+				"%s: run chmod go-w there, or choose another directory",
+				what, path, name ? name : "a directory above it");
+			return -EPERM;
+		}
+		here = above;
+	}
+}
+
+/* Opens, checks, locks. Gives the descriptor of the lock, and where the directory lies: names that
+ * others may point elsewhere lead to it no more. */
 static int dir_take(const char *what, const char *path, const char *lock_name,
-		    struct buf *err)
+		    char **ret_path, struct buf *err)
 {
 	_close_ int fd = dir_open_make(path);
 	if (fd < 0)
 		return complain(err, what, path, fd);
 	int r = dir_check(fd, what, path, err);
+	if (r == 0)
+		r = parents_check(fd, what, path, err);
 	if (r < 0)
 		return r;
+	_free_ char *real = path_of(fd);
+	if (!real)
+		return complain(err, what, path, -ENAMETOOLONG);
 	_free_ char *holder = NULL;
 	int lock = lock_take(fd, lock_name, &holder);
 	if (lock == -EWOULDBLOCK) {
@@ -91,7 +152,10 @@ static int dir_take(const char *what, const char *path, const char *lock_name,
 			   what, path, holder ? holder : "not known which");
 		return lock;
 	}
-	return lock < 0 ? complain(err, what, path, lock) : lock;
+	if (lock < 0)
+		return complain(err, what, path, lock);
+	*ret_path = steal_ptr(real);
+	return lock;
 }
 
 /* ---- open, close ---- */
@@ -153,13 +217,19 @@ int state_open(const struct state_cfg *cfg, struct state **ret, struct buf *err)
 	s->state_lock_fd = -1;
 	s->cache_lock_fd = -1;
 
-	s->state_lock_fd = dir_take("state directory", cfg->state_dir, "state.lock", err);
+	_free_ char *state_dir = NULL, *cache_dir = NULL;
+	s->state_lock_fd = dir_take("state directory", cfg->state_dir, "state.lock",
+				    &state_dir, err);
 	if (s->state_lock_fd < 0)
 		return s->state_lock_fd;
-	s->cache_lock_fd = dir_take("cache directory", cfg->cache_dir, "cache.lock", err);
+	s->cache_lock_fd = dir_take("cache directory", cfg->cache_dir, "cache.lock",
+				    &cache_dir, err);
 	if (s->cache_lock_fd < 0)
 		return s->cache_lock_fd;
-	int r = parts_open(s, cfg, err);
+	struct state_cfg real = { .state_dir = state_dir,
+				  .cache_dir = cache_dir,
+				  .map_bytes = cfg->map_bytes };
+	int r = parts_open(s, &real, err);
 	if (r == 0)
 		*ret = steal_ptr(s);
 	return r;

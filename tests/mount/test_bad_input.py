@@ -269,6 +269,14 @@ def open_state(s):
     (s.dir / "open").chmod(0o777)
 
 
+@situation("a state directory below one that others may write to")
+def _(s):
+    s.names["ABOVE"] = s.dir / "ours"
+    s.names["ABOVE"].mkdir()
+    s.names["ABOVE"].chmod(0o777)
+    s.names["DIR"] = s.words["state.dir"] = s.names["ABOVE"] / "state"
+
+
 @situation("a state directory on a network file system")
 def remote_state(s):
     s.words["state.dir"] = s.names["DIR"] = s.other()

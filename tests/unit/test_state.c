@@ -2,6 +2,7 @@
 #include "state_rig.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -129,6 +130,74 @@ static void a_directory_of_somebody_else_is_refused(void **state)
 	assert_int_equal(as_nobody(r, "belongs to user 0"), 0);
 }
 
+/* S162: a directory above, of which `mode` and `owner` say who may rename what is in it. */
+static void who_may_replace_a_directory_above_is_refused(void **state)
+{
+	struct rig *r = rig_of(state);
+	static const struct {
+		mode_t mode;
+		uid_t uid;
+		gid_t gid;
+		bool is_refused;
+	} rows[] = {
+		{ 0755, 0, 0, false },    { 01777, 0, 0, false },
+		{ 0777, 0, 0, true },     { 0775, 0, 0, false },
+		{ 0775, 0, 12, true },    { 01775, 0, 12, false },
+		{ 0755, 65534, 0, true }, { 01755, 65534, 0, true },
+	};
+	char above[100], link[100];
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(above, sizeof(above), "%s/above", r->dir);
+	snprintf(link, sizeof(link), "%s/link", r->dir);
+	assert_int_equal(mkdir(above, 0700), 0);
+	assert_int_equal(symlink(above, link), 0);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		size_t k = i / 2;
+		/* By its name, and by a link to the directory above. */
+		snprintf(r->state_dir, sizeof(r->state_dir), "%.60s/s",
+			 i % 2 ? link : above);
+		assert_int_equal(chown(above, rows[k].uid, rows[k].gid), 0);
+		assert_int_equal(chmod(above, rows[k].mode), 0);
+		if (rows[k].is_refused) {
+			assert_refused(r, -EPERM, "others may replace it");
+		} else {
+			rig_open(r);
+			rig_close(r);
+		}
+	}
+}
+
+static void all_that_is_written_is_for_us_alone(void **state)
+{
+	struct rig *r = rig_of(state);
+	char pattern[200];
+
+	/* Directories that were there, open to be read, and no mask. */
+	assert_int_equal(mkdir(r->state_dir, 0755), 0);
+	assert_int_equal(mkdir(r->cache_dir, 0755), 0);
+	mode_t mask = umask(0);
+	rig_open(r);
+	rig_close(r);
+	umask(mask);
+	for (int i = 0; i < 2; i++) {
+		_cleanup_(globfree) glob_t found = { 0 };
+		snprintf(pattern, sizeof(pattern), "%s/*",
+			 i ? r->cache_dir : r->state_dir);
+		assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+		snprintf(pattern, sizeof(pattern), "%s/*/*",
+			 i ? r->cache_dir : r->state_dir);
+		assert_int_equal(glob(pattern, GLOB_APPEND, NULL, &found), 0);
+		for (size_t k = 0; k < found.gl_pathc; k++) {
+			struct stat st;
+			assert_int_equal(lstat(found.gl_pathv[k], &st), 0);
+			if (st.st_mode & 077)
+				fail_msg("%s: %o", found.gl_pathv[k], st.st_mode);
+		}
+	}
+}
+
 static void a_damaged_environment_says_what_to_do(void **state)
 {
 	struct rig *r = rig_of(state);
@@ -155,6 +224,8 @@ int main(void)
 		RIG(a_file_is_not_a_directory),
 		RIG(what_we_may_not_write_is_refused),
 		RIG(a_directory_of_somebody_else_is_refused),
+		RIG(who_may_replace_a_directory_above_is_refused),
+		RIG(all_that_is_written_is_for_us_alone),
 		RIG(a_damaged_environment_says_what_to_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,9 +15,13 @@
  */
 #pragma once
 
+#include "journal_set.h"
 #include "lowlevel.h"
 #include "view.h"
 #include <limits.h>
+
+/* Files one request for a subtree may name. */
+#define ASK_FILES_MAX 100000
 
 struct ask_line {
 	enum ask_verb verb;
@@ -31,10 +35,12 @@ struct ask_line {
 	char note[200];
 	char group[64], project[64]; /* GET: who is charged; "": as it follows */
 	uint64_t off, len;           /* GET; len 0: all of it */
+	char email[EMAIL_MAX + 1];   /* GET: who is told; "": nobody */
+	uint64_t set;                /* GET: of requests told of in one mail; 0: none */
 	char from[PATH_MAX];         /* REFRESH: a saved inventory; "": ask the service */
 };
 
-/* Pure. 0, -EINVAL (not a request), -EOPNOTSUPP (a word of the contract that does nothing yet). */
+/* ask_line.c, pure. 0, -EINVAL (not a request), -EOPNOTSUPP (a word of the contract that does nothing yet). */
 int ask_parse(const char *text, size_t len, struct ask_line *ret);
 
 /* How a request is answered in the end: any thread, once. */

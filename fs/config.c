@@ -226,6 +226,36 @@ static const struct option_row prices_rows[] = {
 	    "what the account sends out in a month anyway: that step's price counts"),
 };
 
+static const char *const tls_words[] = { "try", "require", "never", NULL };
+
+static const struct option_row notice_rows[] = {
+	ROW(notice_section, "smtp", OPTION_STR, smtp, NULL,
+	    "mail server: smtp://HOST:PORT (STARTTLS), smtps://HOST:PORT"),
+	ROW_WORD(notice_section, "smtp-tls", smtp_tls, "require", tls_words,
+		 "of smtp://: require STARTTLS; try; never"),
+	ROW(notice_section, "smtp-ca", OPTION_STR, smtp_ca, NULL,
+	    "file of certificates that vouch for it; default: the system's"),
+	ROW(notice_section, "smtp-user", OPTION_STR, smtp_user, NULL,
+	    "login; default: none"),
+	ROW(notice_section, "smtp-password-file", OPTION_STR, smtp_password_file, NULL,
+	    "file with the password, readable by nobody else"),
+	ROW(notice_section, "sendmail", OPTION_STR, sendmail, NULL,
+	    "instead of a server: a program like /usr/sbin/sendmail"),
+	ROW(notice_section, "from", OPTION_STR, from, NULL, "address the mails are from"),
+	ROW(notice_section, "admins", OPTION_STR, admins, NULL,
+	    "addresses that get copies, and alerts of budgets and storms; a comma list"),
+	ROW(notice_section, "domains", OPTION_STR, domains, NULL,
+	    "users may have mail sent to these domains only; a comma list; default: any"),
+	ROW(notice_section, "settle", OPTION_DURATION, settle_ms, "5s",
+	    "a set of requests is whole when nothing was added for so long"),
+	ROW(notice_section, "templates", OPTION_STR, templates, NULL,
+	    "directory of own words: asked.txt, ended.txt, alert.txt, and .html"),
+	ROW(notice_section, "hook", OPTION_STR, hook, NULL,
+	    "program that gets each event as JSON on its input, once"),
+	ROW(notice_section, "webhook", OPTION_STR, webhook, NULL,
+	    "URL that each event is POSTed to as JSON"),
+};
+
 static const struct option_row state_rows[] = {
 	ROW(state_section, "dir", OPTION_STR, dir, NULL,
 	    "requests, ledger, names; precious"),
@@ -274,6 +304,11 @@ static void *prices_target(void *cfg, const char *x)
 	return &((struct config *)cfg)->prices;
 }
 
+static void *notice_target(void *cfg, const char *x)
+{
+	return &((struct config *)cfg)->notice;
+}
+
 static void *state_target(void *cfg, const char *x)
 {
 	return &((struct config *)cfg)->state;
@@ -303,6 +338,7 @@ static const struct option_section sections[] = {
 	SECTION("restore", false, restore_rows, restore_target),
 	SECTION("policy", false, policy_rows, policy_target),
 	SECTION("prices", false, prices_rows, prices_target),
+	SECTION("notice", false, notice_rows, notice_target),
 	SECTION("state", false, state_rows, state_target),
 #ifdef THAW_CRASH_POINTS
 	SECTION("debug", false, debug_rows, debug_target),

@@ -15,8 +15,9 @@
 #define SOURCES_MAX 64
 #define SECTIONS_MAX \
 	64 /* of [budget NAME], [policy PATH], [restore PATH], [mount PATH] */
-#define ADMINS_MAX 32
-#define DRAWS_MAX  128 /* of all `who` of all budgets */
+#define ADMINS_MAX    32
+#define ADDRESSES_MAX 16
+#define DRAWS_MAX     128 /* of all `who` of all budgets */
 
 enum readdirplus {
 	READDIRPLUS_AUTO,
@@ -116,6 +117,16 @@ struct prices_section {
 	uint64_t egress_volume_bytes;
 };
 
+struct notice_cfg;
+
+/* [notice] */
+struct notice_section {
+	char *smtp, *smtp_user, *smtp_password_file, *smtp_ca;
+	int smtp_tls; /* enum send_tls */
+	char *sendmail, *from, *admins, *domains, *templates, *hook, *webhook;
+	int64_t settle_ms;
+};
+
 /* [state] */
 struct state_section {
 	char *dir;
@@ -141,6 +152,7 @@ struct config {
 	struct policy_section policy, policy_sections[SECTIONS_MAX];
 	size_t n_policy_sections;
 	struct prices_section prices;
+	struct notice_section notice;
 	struct state_section state;
 	struct debug_section debug;
 
@@ -167,6 +179,10 @@ struct config {
 	size_t n_policies;
 	struct chargeback *chargebacks; /* one of `owned` */
 	size_t n_chargebacks;
+	/* [notice] */
+	char *smtp_password; /* owned; NULL: none */
+	const char *notice_admins[ADDRESSES_MAX], *notice_domains[ADDRESSES_MAX];
+	size_t n_notice_admins, n_notice_domains;
 	/* Groups that rules name: of these membership is looked up. */
 	uint32_t groups[ORIGIN_GROUPS_MAX];
 	size_t n_groups;
@@ -204,6 +220,12 @@ int config_check_path(const struct config *cfg, const char *where, const char *p
 bool config_is_file(const char *prices);
 /* The effective values in INI form. */
 int config_print(const struct config *cfg, struct buf *out);
+
+/* config_notice.c: addresses, files and servers of [notice]. 0, or -EINVAL with a line for people. */
+int config_finish_notice(struct config *cfg, struct buf *err);
+void config_for_notice(const struct config *cfg, struct notice_cfg *ret);
+/* May mail be sent to this address at a user's word? */
+bool config_may_mail(const struct config *cfg, const char *address);
 
 /* For the layers below; borrows from `cfg`. */
 void config_for_engine(const struct config *cfg, struct engine_cfg *ret);

@@ -161,6 +161,8 @@ int config_finish(struct config *cfg, struct buf *err)
 	if (!r)
 		r = rules_finish(cfg, err);
 	if (!r)
+		r = config_finish_notice(cfg, err);
+	if (!r)
 		r = finish_files(cfg);
 	if (!r)
 		r = config_finish_access(cfg, err);

@@ -33,6 +33,11 @@ static const char *outcome_word(enum event_kind kind)
 		return "failed";
 	case EVENT_CANCELLED:
 		return "cancelled";
+	case EVENT_ASKED:
+	case EVENT_HELD:
+	case EVENT_BUDGET:
+	case EVENT_STORM:
+		break;
 	}
 	return "";
 }
@@ -93,6 +98,8 @@ static int feed_event(void *arg, const struct event *e)
 	if (e->seq > f->reader->last)
 		return FEED_END;
 	buf_reset(&f->line);
+	if (!event_is_end(e->kind))
+		return pages_take(f->walk, e->seq, NULL, 0);
 	int r = journal_request(j, e->request_id, &q);
 	if (r < 0)
 		return r == -ENOENT ? -EBADMSG : r;

@@ -15,6 +15,7 @@
 #include "loop.h"
 #include "manager.h"
 #include "mount.h"
+#include "notices.h"
 #include "place.h"
 #include "session.h"
 #include "tables.h"
@@ -44,6 +45,7 @@ struct program {
 	struct engine *engine;
 	bool is_engine_running;
 	struct mount *mount;
+	struct notices *notices; /* NULL: nobody is told */
 	struct fuse_session *session;
 	struct loop *loop;
 	int signal_fd, end_fd;
@@ -159,6 +161,18 @@ static int start_engine(struct program *p, struct buf *err)
 	return first_contact(p, err);
 }
 
+static int start_notices(struct program *p)
+{
+	struct notice_cfg cfg;
+
+	config_for_notice(p->cfg, &cfg);
+	if (!notice_is_wanted(&cfg))
+		return 0;
+	p->notices = notices_new(&cfg, p->engine, p->state->journal, p->state->instance,
+				 p->clock);
+	return p->notices ? 0 : -ENOMEM;
+}
+
 static int start(struct program *p, struct buf *err)
 {
 	const struct config *cfg = p->cfg;
@@ -187,6 +201,8 @@ static int start(struct program *p, struct buf *err)
 	if (!r)
 		r = mount_new(cfg, p->clock, p->state, p->engine, &p->mount);
 	if (!r)
+		r = start_notices(p);
+	if (!r)
 		r = check_wanted(p, err);
 	if (!r)
 		r = session_new(p->mount, &p->session, err);
@@ -202,6 +218,7 @@ static void stop(struct program *p)
 	if (p->mount)
 		atomic_store(&p->mount->is_stopping, true);
 	loop_stop(p->loop);
+	notices_free(p->notices);
 	if (p->mount)
 		mount_end_walks(p->mount);
 	if (p->is_engine_running)

@@ -121,6 +121,7 @@ static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
 			"Write one line:\n"
 			"  get [tier=expedited|standard|bulk] [days=1..36500]\n"
 			"      [ahead=N|directory] [group=NAME] [project=NAME]\n"
+			"      [email=NAME@DOMAIN]\n"
 			"  cancel [pid=N]\n"
 			"  evict\n"
 			"  approve [ID|storm-N]    (an approver's of the budget, or an "

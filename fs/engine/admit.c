@@ -113,8 +113,8 @@ static bool storm_refuses(struct restore *r, const struct wish *wish,
 	storm_text(t, r->rec.error, sizeof(r->rec.error));
 	r->rec.err = EDQUOT;
 	if (is_new)
-		log_warning("storm-%llu uid=%u %s", (unsigned long long)t->id, t->uid,
-			    r->rec.error);
+		note_event(r->engine, EVENT_STORM, "storm-%llu uid=%u %s",
+			   (unsigned long long)t->id, t->uid, r->rec.error);
 	return true;
 }
 

@@ -52,8 +52,9 @@ static void budgets_warn(const struct restore *r, const struct reserve_op *op)
 		    journal_budget(r->engine->state->journal, op->draws[i].key, &use) < 0)
 			continue;
 		if (guard_warns(b, &use, &need))
-			log_warning("budget=%s over %u%% of it is spent or reserved",
-				    op->draws[i].key, b->warn_percent);
+			note_event(r->engine, EVENT_BUDGET,
+				   "budget=%s over %u%% of it is spent or reserved",
+				   op->draws[i].key, b->warn_percent);
 	}
 }
 

@@ -282,3 +282,18 @@ void note_source_charge(struct source *s, const struct cost_line *line,
 	engine_op(e, &c->charge.op, source_charge_done);
 	journal_charge_post(e->state->journal, &c->charge);
 }
+
+void note_event(struct engine *e, enum event_kind kind, const char *fmt, ...)
+{
+	struct event_op *op = must_alloc(1, sizeof(*op));
+	va_list args;
+
+	op->kind = kind;
+	op->time_ms = engine_service_ms(e);
+	va_start(args, fmt);
+	vsnprintf(op->text, sizeof(op->text), fmt, args);
+	va_end(args);
+	log_warning("%s", op->text);
+	/* Nobody is told: the writer frees it. */
+	journal_event_post(e->state->journal, op);
+}

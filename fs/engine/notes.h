@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "journal_event.h"
 #include "private.h"
 
 /* ---- intent.c ---- */
@@ -37,3 +38,6 @@ void notes_abandon(struct engine *e);
 /* A charge outside any request. */
 void note_source_charge(struct source *s, const struct cost_line *line,
 			const char *remote_id);
+/* Something to be told that is of no request, which the log says too. */
+void note_event(struct engine *e, enum event_kind kind, const char *fmt, ...)
+	_printf_(3, 4);

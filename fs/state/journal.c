@@ -155,6 +155,8 @@ static int reserve_apply(void *target, MDB_txn *txn, struct state_op *base)
 	if (r == 0 && row.rec.kind <= REQUEST_INVENTORY)
 		r = newest_put(j, txn, row.rec.ino, row.rec.id);
 	if (r == 0)
+		r = event_asked(j, txn, &row.rec);
+	if (r == 0)
 		op->rec = row.rec;
 	return r;
 }
@@ -217,6 +219,17 @@ static int charges_add(struct journal *j, MDB_txn *txn, struct step_op *op,
 	return 0;
 }
 
+/* What follows from the end of a request for a file. What its requester wants beyond it is a request
+ * of its own, which comes at once: that one is waited for. */
+static int request_ended(struct journal *j, MDB_txn *txn, const struct request *rec,
+			 const char *path)
+{
+	bool goes_on = rec->state == REQUEST_DONE && rec->then.is_wanted;
+	int r = event_ended(j, txn, rec, path);
+
+	return r < 0 || goes_on ? r : sets_ended(j, txn, rec);
+}
+
 static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct journal *j = target;
@@ -250,7 +263,7 @@ static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 	r = request_put(j, txn, &row);
 	if (r == 0 && is_final && !request_is_final(old.state) &&
 	    request_budget_files(&old))
-		r = event_ended(j, txn, &row.rec, op->path);
+		r = request_ended(j, txn, &row.rec, op->path);
 	if (r == 0)
 		op->rec = row.rec;
 	return r;
@@ -335,6 +348,8 @@ int journal_open(const char *dir, uint64_t map_bytes, struct journal **ret)
 		{ "newest", &j->newest }, { "open", &j->open },
 		{ "ledger", &j->ledger }, { "budget", &j->budget },
 		{ "event", &j->event },   { "usage", &j->usage },
+		{ "set", &j->set },       { "set_file", &j->set_file },
+		{ "member", &j->member },
 	};
 	int r = db_open(&j->db, dir, "journal", map_bytes, tables, ARRAY_SIZE(tables));
 	if (r < 0) {

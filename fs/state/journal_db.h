@@ -24,6 +24,9 @@ struct journal {
 	MDB_dbi event;
 	/* day -> usage */
 	MDB_dbi usage;
+	/* set's number -> set; (set, inode number) -> set_file; (inode number, set) where it is
+	 * waited for */
+	MDB_dbi set, set_file, member;
 	struct writer *writer;
 };
 
@@ -49,7 +52,18 @@ bool request_is_final(enum request_state s);
 /* Gives the charge its number and writes it. */
 int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge);
 
+/* The newest request of an inode: 0, -ENOENT, or -EBADMSG. */
+int request_newest(struct journal *j, MDB_txn *txn, uint64_t ino, struct request *ret);
+
+/* ---- journal_set.c ---- */
+
+/* A request for a file has ended: so has the waiting of all who are to be told. */
+int sets_ended(struct journal *j, MDB_txn *txn, const struct request *rec);
+
 /* ---- journal_event.c ---- */
+
+/* `rec` has been written down, or is held. Nothing for what is no file, or was refused. */
+int event_asked(struct journal *j, MDB_txn *txn, const struct request *rec);
 
 /* `rec` has ended. `path` may be NULL. */
 int event_ended(struct journal *j, MDB_txn *txn, const struct request *rec,

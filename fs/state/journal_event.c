@@ -12,28 +12,67 @@ static enum event_kind event_of(enum request_state state)
 					 : EVENT_CANCELLED;
 }
 
-int event_ended(struct journal *j, MDB_txn *txn, const struct request *rec,
-		const char *path)
+struct event_row {
+	enum event_kind kind;
+	int64_t time_ms;
+	uint64_t request_id;
+	const char *path, *text;
+};
+
+static int event_put(struct journal *j, MDB_txn *txn, const struct event_row *e)
 {
 	_buf_ struct buf b;
 	uint8_t key[8];
 	uint64_t last;
-	size_t len = path ? strlen(path) : 0;
 
 	int r = db_last_number(txn, j->event, &last);
 	if (r < 0)
 		return r;
-	if (len >= EVENT_PATH_MAX)
-		path += len - (EVENT_PATH_MAX - 1);
 	buf_init(&b, DB_VALUE_MAX);
 	key_put_u64(key, last + 1);
 	record_begin(&b, KIND_EVENT, DB_VERSION);
 	record_u64(&b, last + 1);
-	record_u8(&b, (uint8_t)event_of(rec->state));
-	record_i64(&b, rec->ended_ms);
-	record_u64(&b, rec->id);
-	record_str(&b, path);
+	record_u8(&b, (uint8_t)e->kind);
+	record_i64(&b, e->time_ms);
+	record_u64(&b, e->request_id);
+	record_str(&b, e->path);
+	record_str(&b, e->text);
 	return db_put_record(txn, j->event, db_val(key, sizeof(key)), &b);
+}
+
+int event_ended(struct journal *j, MDB_txn *txn, const struct request *rec,
+		const char *path)
+{
+	size_t len = path ? strlen(path) : 0;
+	struct event_row e = { event_of(rec->state), rec->ended_ms, rec->id, path, NULL };
+
+	if (len >= EVENT_PATH_MAX)
+		e.path += len - (EVENT_PATH_MAX - 1);
+	return event_put(j, txn, &e);
+}
+
+int event_asked(struct journal *j, MDB_txn *txn, const struct request *rec)
+{
+	bool is_held = rec->state == REQUEST_HELD;
+	struct event_row e = { is_held ? EVENT_HELD : EVENT_ASKED, rec->asked_ms, rec->id,
+			       NULL, NULL };
+
+	return rec->err || !request_budget_files(rec) ? 0 : event_put(j, txn, &e);
+}
+
+static int event_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	struct event_op *op = container_of(base, struct event_op, op);
+	struct event_row e = { op->kind, op->time_ms, 0, NULL, op->text };
+
+	return event_put(target, txn, &e);
+}
+
+static const struct op_kind event_kind = { .apply = event_apply };
+
+void journal_event_post(struct journal *j, struct event_op *op)
+{
+	writer_post(j->writer, &event_kind, &op->op);
 }
 
 static int event_decode(MDB_val key, MDB_val val, struct event *ret)
@@ -47,6 +86,9 @@ static int event_decode(MDB_val key, MDB_val val, struct event *ret)
 	ret->time_ms = record_get_i64(&rec);
 	ret->request_id = record_get_u64(&rec);
 	record_get_str(&rec, ret->path, sizeof(ret->path));
+	ret->text[0] = '\0';
+	if (rec.at != rec.end) /* not in rows of earlier days */
+		record_get_str(&rec, ret->text, sizeof(ret->text));
 	if (rec.err)
 		return rec.err;
 	return key.mv_size == 8 && key_get_u64(key.mv_data) == ret->seq ? 0 : -EBADMSG;

@@ -16,6 +16,10 @@ enum event_kind {
 	EVENT_DONE = 1,      /* all of it is here, and proved */
 	EVENT_FAILED = 2,    /* the request says why */
 	EVENT_CANCELLED = 3, /* nobody wants it any more */
+	EVENT_ASKED = 4,     /* the intent is durable */
+	EVENT_HELD = 5,      /* it waits for an approval */
+	EVENT_BUDGET = 6,    /* one is nearly spent: `text` */
+	EVENT_STORM = 7,     /* a reader is stopped: `text` */
 };
 
 /* Longest path an event keeps; of a longer one the end. */
@@ -25,9 +29,25 @@ struct event {
 	uint64_t seq;    /* counts from 1 */
 	int64_t time_ms; /* service time */
 	enum event_kind kind;
-	uint64_t request_id;
-	char path[EVENT_PATH_MAX]; /* as it was called then */
+	uint64_t request_id;       /* 0: of none */
+	char path[EVENT_PATH_MAX]; /* as it was called when it ended; "" else */
+	char text[320];            /* for people; "" where the request says it */
 };
+
+/* What no request tells of. Nobody need be told that it is written: msg.run may be NULL. */
+struct event_op {
+	struct state_op op;
+	enum event_kind kind;
+	int64_t time_ms;
+	char text[320];
+};
+void journal_event_post(struct journal *j, struct event_op *op);
+
+/* Of a request. */
+static inline bool event_is_end(enum event_kind kind)
+{
+	return kind <= EVENT_CANCELLED;
+}
 
 /* Events with seq > after, in order; a non-zero answer of `each` stops and is given back. */
 int journal_each_event(struct journal *j, uint64_t after,

@@ -266,17 +266,15 @@ int journal_draws(struct journal *j, uint64_t id, struct budget_draw ret[BUDGETS
 	return (int)row.n_draws;
 }
 
-int journal_request_of(struct journal *j, uint64_t ino, struct request *ret)
+int request_newest(struct journal *j, MDB_txn *txn, uint64_t ino, struct request *ret)
 {
-	_db_read_ MDB_txn *txn = NULL;
 	struct request_row row = { 0 };
 	struct record rec;
 	uint8_t key[8];
+
 	key_put_u64(key, ino);
-	int r = db_read(&j->db, &txn);
-	if (r == 0)
-		r = db_get_record(txn, j->newest, db_val(key, sizeof(key)), KIND_NUMBER,
-				  &rec);
+	int r = db_get_record(txn, j->newest, db_val(key, sizeof(key)), KIND_NUMBER,
+			      &rec);
 	if (r < 0)
 		return r;
 	uint64_t id = record_get_u64(&rec);
@@ -287,6 +285,13 @@ int journal_request_of(struct journal *j, uint64_t ino, struct request *ret)
 		return -EBADMSG;
 	*ret = row.rec;
 	return 0;
+}
+
+int journal_request_of(struct journal *j, uint64_t ino, struct request *ret)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	int r = db_read(&j->db, &txn);
+	return r < 0 ? r : request_newest(j, txn, ino, ret);
 }
 
 int journal_each_open(struct journal *j,

@@ -408,6 +408,16 @@ def _(s):
     s.configure(CONFIG + "[budget lab]\nper = day\n")
 
 
+@situation("mail from nobody")
+def _(s):
+    s.configure(CONFIG + "[notice]\nsmtp = smtp://localhost:25\n")
+
+
+@situation("a hook that is none")
+def _(s):
+    s.configure(CONFIG + "[notice]\nhook = /nowhere\n")
+
+
 @situation("a budget's path in no source")
 def _(s):
     s.configure(CONFIG + "[budget lab]\nmoney = 1\nwho = path:/nowhere\n")

@@ -99,12 +99,28 @@ static void words_of_later_versions_are_known_but_refused(void **state)
 	static const char *const lines[] = {
 		"pin days=7",
 		"unpin",
-		"get email=a@b",
 	};
 	struct ask_line line;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		assert_int_equal(parse(lines[i], &line), -EOPNOTSUPP);
+}
+
+static void an_address_is_plain_and_one(void **state)
+{
+	static const char *const bad[] = {
+		"get email=",      "get email=a",     "get email=@b",
+		"get email=a@",    "get email=a@b@c", "get email=a@b,c@d",
+		"get email=<a@b>", "get email=-oX@b", "get email=a@b\nBcc:c@d",
+		"get email=a@.b",  "get set=0",
+	};
+	struct ask_line line;
+
+	assert_int_equal(parse("get email=a.b+c@d-e.org set=7", &line), 0);
+	assert_string_equal(line.email, "a.b+c@d-e.org");
+	assert_int_equal(line.set, 7);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(parse(bad[i], &line), -EINVAL);
 }
 
 static void an_approval_is_of_a_file_a_number_or_a_storm(void **state)
@@ -142,6 +158,7 @@ int main(void)
 		cmocka_unit_test(a_range_names_its_first_and_last_byte),
 		cmocka_unit_test(other_verbs_stand_alone),
 		cmocka_unit_test(what_is_no_request_is_invalid_and_changes_nothing),
+		cmocka_unit_test(an_address_is_plain_and_one),
 		cmocka_unit_test(an_approval_is_of_a_file_a_number_or_a_storm),
 		cmocka_unit_test(a_get_says_who_is_charged),
 		cmocka_unit_test(words_of_later_versions_are_known_but_refused),

@@ -20,6 +20,7 @@ static const struct flag {
 	{ 'd', "days", "N", "how long an S3 copy is kept; else what the mount says" },
 	{ 'g', "group", "NAME", "one of your groups: its budgets count, it is charged" },
 	{ 'p', "project", "NAME", "one of your projects: it is charged" },
+	{ 'E', "email", "ADDRESS", "mail when all of it is here, or has failed" },
 	{ 'B', "range", "A-B",
 	  "only bytes A to B, of archives of vaults; A- to the end" },
 	{ 'w', "wait", NULL, "wait until the files are here" },
@@ -158,6 +159,9 @@ static int flag_apply(const struct verb *verb, const struct flag *f, const char 
 		return 0;
 	case 'F':
 		set->files_from = value;
+		return 0;
+	case 'E':
+		set->email = value;
 		return 0;
 	case 'g':
 		set->group = value;

@@ -36,6 +36,7 @@ struct settings {
 	const char *state, *storage_class, *tree_hash, *id;
 	bool is_null;                /* NUL behind each path */
 	bool is_clash;               /* names that others take for one */
+	const char *email;           /* get: who is told; NULL: nobody */
 	const char *group, *project; /* who is charged; NULL: as it follows */
 	/* prices */
 	const char *state_dir, *endpoint, *profile; /* NULL: the usual one */

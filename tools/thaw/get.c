@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 struct getting {
 	struct walk walk;
@@ -43,6 +44,19 @@ static int range_check(const char *range)
 	return -EINVAL;
 }
 
+/* All that one command asks for is one set, told of in one mail. */
+static int email_add(struct buf *line, const char *email)
+{
+	uint64_t set = 0;
+
+	if (!email)
+		return 0;
+	if (getrandom(&set, sizeof(set), 0) != (ssize_t)sizeof(set))
+		return -EIO;
+	int r = word_add(line, "email", email);
+	return r ? r : buf_printf(line, " set=%llu", (unsigned long long)(set | 1));
+}
+
 static int line_make(struct getting *g)
 {
 	const struct settings *set = g->set;
@@ -61,6 +75,8 @@ static int line_make(struct getting *g)
 		r = word_add(&line, "group", set->group);
 	if (!r)
 		r = word_add(&line, "project", set->project);
+	if (!r)
+		r = email_add(&line, set->email);
 	if (!r)
 		r = buf_putc(&line, '\n');
 	if (!r)
@@ -97,7 +113,7 @@ static void asked_print(struct getting *g, const struct file *f, const struct it
 	putchar('\n');
 }
 
-static const char *refusal_words(int r)
+static const char *refusal_words(const struct getting *g, int r)
 {
 	switch (-r) {
 	case EDQUOT:
@@ -107,7 +123,9 @@ static const char *refusal_words(int r)
 	case EINVAL:
 		return "the mount does not take this tier, number of days or range";
 	case EOPNOTSUPP:
-		return "a part can be asked for of a vault's archive only";
+		return g->set->email
+			       ? "this mount sends no mail"
+			       : "a part can be asked for of a vault's archive only";
 	default:
 		return strerror(-r);
 	}
@@ -118,7 +136,7 @@ static void refusal_say(struct getting *g, const struct file *f, const struct it
 {
 	_free_ char *safe = text_safe(f->shown);
 	_free_ char *why =
-		text_safe(it->error && *it->error ? it->error : refusal_words(r));
+		text_safe(it->error && *it->error ? it->error : refusal_words(g, r));
 	bool is_refused = r == -EDQUOT || r == -EACCES;
 
 	fflush(stdout);

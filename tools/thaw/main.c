@@ -46,7 +46,7 @@ static const struct verb verbs[] = {
 		"get",
 		get_run,
 		"ask for cold files: this spends money, within the budgets",
-		"rRtdBgpwTj",
+		"rRtdEBgpwTj",
 		"PATH...",
 		"A directory stands for the files in it, with -r for those below as well.\n"
 		"With --retry PATH may be left out: the current directory.\n"

@@ -167,8 +167,8 @@ static void leave_silently(struct restore *r)
 		intent_refused(r);
 }
 
-/* An outcome without an intent: nothing was paid, but the reason must be seen. Written as a
- * request of its own, unless the newest one says the same already. */
+/* An outcome without an intent: nothing was paid, but the reason must be seen. Written as the one
+ * refusal of its file, unless that says the same already. */
 static void refusal_reserved(struct msg *m)
 {
 	struct reservation *v = container_of(m, struct reservation, reserve.op.msg);
@@ -217,6 +217,7 @@ void intent_refused(struct restore *r)
 	v->restore = r;
 	v->reserve.rec = r->rec;
 	v->reserve.rec.estimate = 0;
+	v->reserve.is_refusal = true;
 	engine_op(r->engine, &v->reserve.op, refusal_reserved);
 	journal_reserve_post(r->engine->state->journal, &v->reserve);
 }

@@ -376,11 +376,46 @@ void inventory_left(struct restore *r)
 
 /* ---- both ---- */
 
+/* A listing is paid by the page, a report by the request and the byte. A vault's inventory is a
+ * request like any other, and looks at a vault are free. */
+static bool is_unpriced(const struct source *s)
+{
+	struct tariff t;
+
+	if (s->backend->ops->catalog_is_job)
+		return false;
+	cost_of_catalog(s, &t);
+	return t.list_request < 0 ||
+	       (s->reports && (t.get_request < 0 || t.transfer_gib < 0));
+}
+
+/* Nothing is asked of the service. What is here is shown and served; without a catalog the start
+ * fails with these words. Tables are read at the start, so there is nothing to try again. */
+bool source_refuses(struct source *s)
+{
+	bool is_start = !s->is_settled && !s->info.taken_ms;
+	char text[512];
+
+	if (!is_unpriced(s))
+		return false;
+	snprintf(
+		text, sizeof(text),
+		"%s (%s): no price is known for a listing in %s: refused, nothing was "
+		"paid; `thaw prices update %s` fetches its list for the next start, `prices = "
+		"us-east-1` in [source %s] takes another region's",
+		s->cfg.backend.name, s->cfg.backend.url, source_price_region(s),
+		source_price_region(s), s->cfg.backend.name);
+	if (!is_start && strcmp(text, s->status.error) != 0)
+		log_warning("source=%s %s", s->cfg.backend.name, text);
+	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_FAILED, text);
+	return true;
+}
+
 void source_refresh(struct source *s)
 {
 	struct restore *r;
 
-	if (s->is_calling)
+	if (s->is_calling || source_refuses(s))
 		return;
 	meter_begin(s);
 	if (s->reports)
@@ -433,6 +468,8 @@ static void check_done(struct backend_call *c)
 
 static void source_check(struct source *s)
 {
+	if (source_refuses(s))
+		return;
 	s->call = (struct backend_call){
 		.verb = BACKEND_CHECK,
 		.done = check_done,

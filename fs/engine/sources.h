@@ -15,6 +15,9 @@ DEFINE_CLEANUP(struct source, source_free)
 void source_start(struct source *s);
 void source_stop(struct source *s);
 void source_refresh(struct source *s);
+/* Reading the catalog anew has no known price: says so where the source's state is shown, and nothing
+ * is asked of the service. */
+bool source_refuses(struct source *s);
 /* An import of the source, with nothing in it. NULL when out of memory. */
 struct import *import_begin(struct source *s);
 /* Why it failed, for people. */

@@ -436,6 +436,8 @@ static int ask_refresh(struct engine *e, struct ask *a)
 		return -ENOENT;
 	if (a->is_saved)
 		return saved_refresh(s, a);
+	if (source_refuses(s))
+		return -EDQUOT;
 	s->is_asked = true;
 	source_refresh(s);
 	return 0;

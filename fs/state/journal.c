@@ -82,6 +82,34 @@ static int replaced_end(struct journal *j, MDB_txn *txn, const struct reserve_op
 	return r < 0 ? r : request_put(j, txn, &row);
 }
 
+/* Nothing was reserved for it, and nothing paid. */
+static bool is_refusal(const struct request *rec)
+{
+	return rec->state == REQUEST_FAILED && rec->estimate == 0 && rec->charged == 0 &&
+	       !rec->accepted_ms && !rec->renewals;
+}
+
+/* The number of the inode's newest request if that was a refusal; else -ENOENT, or -errno. */
+static int refusal_number(struct journal *j, MDB_txn *txn, uint64_t ino, uint64_t *ret)
+{
+	struct request_row last;
+	struct record number;
+	uint8_t key[8];
+
+	key_put_u64(key, ino);
+	int r = db_get_record(txn, j->newest, db_val(key, sizeof(key)), KIND_NUMBER,
+			      &number);
+	if (r < 0)
+		return r;
+	r = request_get(j, txn, record_get_u64(&number), &last);
+	if (r < 0)
+		return r;
+	if (!is_refusal(&last.rec))
+		return -ENOENT;
+	*ret = last.rec.id;
+	return 0;
+}
+
 /* A request that was held keeps its number; every other one gets the next. */
 static int reserve_number(struct journal *j, MDB_txn *txn, const struct reserve_op *op,
 			  uint64_t *ret)
@@ -90,6 +118,11 @@ static int reserve_number(struct journal *j, MDB_txn *txn, const struct reserve_
 	uint64_t last;
 	int r;
 
+	if (op->is_refusal && !op->rec.id) {
+		r = refusal_number(j, txn, op->rec.ino, ret);
+		if (r != -ENOENT)
+			return r;
+	}
 	if (!op->rec.id || op->replaces) {
 		r = db_last_number(txn, j->request, &last);
 		if (r == 0)

@@ -167,7 +167,9 @@ struct charge {
  * budget that said no, with the least left if several do; `refused_use` what it has spent and
  * reserved), or -errno. With rec.has_approver the budgets are drawn on and not asked. rec.id set:
  * the intent of a held request, which keeps its number. With `is_held` nothing is drawn on yet and
- * rec.state is REQUEST_HELD. With `replaces` the open request of that number
+ * rec.state is REQUEST_HELD. With `is_refusal` it is the record of a wish for which nothing was paid,
+ * and takes the place, and the number, of the last such of its inode: however often a file is refused
+ * there is one row. With `replaces` the open request of that number
  * and inode ends as FAILED, with `replaced_error`, in the same commit; -EPROTO if it is not open. */
 struct reserve_op {
 	struct state_op op;
@@ -177,7 +179,7 @@ struct reserve_op {
 	int64_t replaced_ms;
 	struct budget_draw draws[BUDGETS_MAX]; /* of different keys */
 	size_t n_draws;
-	bool is_held;
+	bool is_held, is_refusal;
 	size_t refused;
 	struct budget_use refused_use;
 };

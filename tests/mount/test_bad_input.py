@@ -365,6 +365,11 @@ def bad_egress(s):
     s.configure(CONFIG + "egress = free\n")
 
 
+@situation("a region without prices, and no names yet")
+def no_prices(s):
+    s.words["source.prices"] = "mars-north-1"
+
+
 @situation("a price table with a line that makes no sense")
 def bad_price_table(s):
     s.names["TABLE"] = s.dir / "own.csv"

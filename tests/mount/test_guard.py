@@ -88,16 +88,38 @@ REFUSED = [
 ]
 
 
+def unprice(mount):
+    """Starts it again where no price is known: its names are there already."""
+    mount.stop()
+    mount.words += ("source.lab.prices=mars-north-1",)
+    mount.start()
+
+
 @pytest.mark.parametrize("rules,user,name,error,words", REFUSED,
                          ids=[f"{i}" for i in range(len(REFUSED))])
 def test_who_is_refused_reads_why_and_nothing_is_paid(start, rules, user, name, error, words):
     """S24, S25, S70, S90, S93"""
-    more = [] if rules else ["source.lab.prices=mars-north-1"]
-    mount = start(rules, FILES, *more)
+    mount = start(rules)
+    if not rules:
+        unprice(mount)
     path = mount.path / "lab" / name
     said = read(user, path)
     assert error in said.stderr, said
     assert_refused(mount, path, said, *words)
+
+
+def test_a_listing_without_a_known_price_is_refused(start):
+    """S25, S171: names that are there are shown, and nothing is asked of the service."""
+    mount = start("")
+    before = len(mount.sim.requests())
+    unprice(mount)
+    assert sorted(listed(mount.path / "lab")) == ["e", "film", "raw"]
+    said = thaw("root", "refresh", mount.path / "lab")
+    assert said.returncode == 77, said
+    summary = (mount.path / "lab/.thaw/summary").read_text()
+    assert "no price is known for a listing in mars-north-1" in summary
+    assert "`thaw prices update mars-north-1`" in summary and "[source lab]" in summary
+    assert {r["operation"] for r in mount.sim.requests()[before:]} <= {"Clock"}
 
 
 def test_who_is_not_meant_by_a_rule_reads(start):

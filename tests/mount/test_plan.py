@@ -119,12 +119,14 @@ endpoint = {url}
 [source lab]
 url = s3://lab
 endpoint = {url}
-prices = mars
 [budget tight]
 money = 0.0001
 """
     mount = start_mount(sim, config.format(url=sim.url))
     until(lambda: listed(mount.path / "photos") and listed(mount.path / "lab"), 40)
+    mount.stop()  # a listing without a price is refused: this one was had before
+    mount.words += ("source.lab.prices=mars",)
+    mount.start()
     photos = plan(mount.path / "photos")
     assert [b["allows"] for b in photos["budgets"]] == [False]
     lab = plan(mount.path / "lab")

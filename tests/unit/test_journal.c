@@ -108,6 +108,46 @@ static void a_budget_that_says_no_leaves_no_trace(void **state)
 	assert_budget(j, USER, 0, 1000);
 }
 
+static int refuse(struct journal *j, uint64_t ino, int err, uint64_t *ret_id)
+{
+	struct reserve_op op = intent(ino, 0, 1000);
+
+	op.n_draws = 0;
+	op.is_refusal = true;
+	op.rec.err = err;
+	int r = journal_reserve_wait(j, &op);
+	*ret_id = op.rec.id;
+	return r < 0 ? r : step_to(j, &op.rec, REQUEST_FAILED, 0);
+}
+
+/* S172 */
+static void however_often_a_file_is_refused_there_is_one_row(void **state)
+{
+	struct journal *j = journal_of(state);
+	struct reserve_op op = intent(20, 100, 1000);
+	uint64_t id, first, other;
+	struct request rec;
+
+	assert_int_equal(refuse(j, 20, EACCES, &first), 0);
+	assert_int_equal(refuse(j, 21, EDQUOT, &other), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(refuse(j, 20, EDQUOT, &id), 0);
+		assert_int_equal(id, first);
+	}
+	assert_int_equal(journal_request_of(j, 20, &rec), 0);
+	assert_int_equal(rec.err, EDQUOT);
+	assert_sums(j);
+	/* What is paid has a number of its own, and is not written over. */
+	assert_int_equal(journal_reserve_wait(j, &op), 0);
+	assert_int_equal(op.rec.id, other + 1);
+	rec = op.rec;
+	assert_int_equal(step_to(j, &rec, REQUEST_FAILED, 0), 0);
+	assert_int_equal(refuse(j, 20, EDQUOT, &id), 0);
+	assert_int_equal(id, other + 2);
+	assert_int_equal(journal_request(j, other + 1, &rec), 0);
+	assert_sums(j);
+}
+
 static void charges_move_from_reserved_to_spent_and_the_end_releases_the_rest(
 	void **state)
 {
@@ -412,6 +452,7 @@ int main(void)
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		RIG(an_intent_is_durable_together_with_its_budgets),
+		RIG(however_often_a_file_is_refused_there_is_one_row),
 		RIG(a_budget_that_says_no_leaves_no_trace),
 		RIG(charges_move_from_reserved_to_spent_and_the_end_releases_the_rest),
 		RIG(what_exceeds_the_reservation_is_spent_all_the_same),

@@ -55,9 +55,8 @@ static const char *summary_value(const char *dir, const char *key, struct buf *t
 static const char *failure(const struct settings *set, const char *dir, int r,
 			   struct buf *text)
 {
-	const char *why = set->from && r == -EBADMSG
-				  ? summary_value(dir, "\nsource.error: ", text)
-				  : NULL;
+	bool is_told = r == -EDQUOT || (set->from && r == -EBADMSG);
+	const char *why = is_told ? summary_value(dir, "\nsource.error: ", text) : NULL;
 
 	if (why)
 		return why;
@@ -100,7 +99,7 @@ int refresh_run(const struct settings *set, char **paths, size_t n)
 	r = source_refresh(dir, line.data);
 	if (r < 0) {
 		fprintf(stderr, "thaw: %s: %s\n", paths[0], failure(set, dir, r, &text));
-		return r == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
+		return r == -EACCES || r == -EDQUOT ? EXIT_REFUSED : EXIT_FAILED;
 	}
 	if (set->from) {
 		printf("%s: the inventory is in place\n", paths[0]);

@@ -178,6 +178,21 @@ void estimate_sum_add(struct estimate_sum *s, const struct estimate_ask *ask)
 				     : chunk_count(ask->off, read, ask->chunk_bytes);
 }
 
+/* What an allowance covers is a line of its own, that costs nothing. */
+static void transfer_add(struct estimate *e, const struct tariff *t, const char *get,
+			 uint64_t bytes, uint64_t free_bytes)
+{
+	uint64_t of_free = bytes < free_bytes ? bytes : free_bytes;
+
+	if (t->transfer_gib <= 0)
+		of_free = 0;
+	if (of_free)
+		line_add(e, cost_line_make(get, COST_TRANSFER, of_free, 0, 0));
+	if (!of_free || of_free < bytes)
+		line_add(e, cost_line_make(get, COST_TRANSFER, bytes - of_free, 0,
+					   t->transfer_gib));
+}
+
 void estimate_of_sum(const struct tariff *t, const struct estimate_ask *ask,
 		     const struct estimate_sum *s, struct estimate *ret)
 {
@@ -197,8 +212,7 @@ void estimate_of_sum(const struct tariff *t, const struct estimate_ask *ask,
 						     ask->days + 1, t->copy_gib_month));
 	}
 	line_add(ret, cost_line_make(get, COST_REQUEST, s->chunks, 0, t->get_request));
-	line_add(ret,
-		 cost_line_make(get, COST_TRANSFER, s->read_bytes, 0, t->transfer_gib));
+	transfer_add(ret, t, get, s->read_bytes, ask->free_bytes);
 	if (ask->status_calls)
 		line_add(ret, cost_line_make("HeadObject", COST_REQUEST,
 					     s->files * ask->status_calls, 0,

@@ -3,7 +3,7 @@
  *
  * Pure: no I/O, no clock. A price that is in no table is PRICE_UNKNOWN, and an estimate with
  * an unknown price in it is refused, never taken as zero. The free monthly allowance of transfer
- * is account-wide and counts as used up.
+ * is account-wide: an estimate counts on what it is told of it.
  */
 #pragma once
 
@@ -81,7 +81,8 @@ struct estimate_ask {
 	/* Some of it is here: only so many bytes, in so many requests, are fetched. */
 	bool is_partial;
 	uint64_t missing_bytes, missing_chunks;
-	bool needs_restore; /* false: somebody restored it already, or online */
+	uint64_t free_bytes; /* of the transfer, by an allowance that is not used up */
+	bool needs_restore;  /* false: somebody restored it already, or online */
 };
 void estimate_make(const struct tariff *t, const struct estimate_ask *ask,
 		   struct estimate *ret);

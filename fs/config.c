@@ -81,6 +81,9 @@ static const struct option_row source_rows[] = {
 	    "region whose prices count for this source, default its own; or a table's file"),
 	ROW(source_section, "egress", OPTION_STR, egress, NULL,
 	    "USD a GiB for transfer out, 0 over a private link; default: as in [prices]"),
+	ROW(source_section, "egress-free", OPTION_STR, egress_free, NULL,
+	    "free transfer out a month of this source alone, for one of another account: a size "
+	    "like 100G, 0 for none; default: what [prices] says, with the others"),
 	ROW(source_section, "refresh", OPTION_DURATION, refresh_ms, "24h",
 	    "how often the catalog is read again; 0: only when asked"),
 	ROW(source_section, "inventory", OPTION_STR, inventory, NULL,
@@ -224,6 +227,9 @@ static const struct option_row prices_rows[] = {
 	    "USD a GiB for transfer out, instead of the table's"),
 	ROW(prices_section, "egress-volume", OPTION_SIZE, egress_volume_bytes, "0",
 	    "what the account sends out in a month anyway: that step's price counts"),
+	ROW(prices_section, "egress-free", OPTION_SIZE, egress_free_bytes, "0",
+	    "how much of the account's free transfer out a month (100G with Amazon) thawfs may "
+	    "count on; 0: it counts as used up"),
 };
 
 static const char *const tls_words[] = { "try", "require", "never", NULL };

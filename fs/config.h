@@ -50,7 +50,9 @@ struct source_section {
 	char *queue;
 	char *prices; /* a region, or a file (config_is_file) */
 	char *egress;
-	char *names; /* absolute */
+	char *egress_free;
+	uint64_t egress_free_bytes; /* what follows from it */
+	char *names;                /* absolute */
 	char *pace;
 	struct pace_cfg pace_of; /* what follows from it */
 	char *inventory;
@@ -114,7 +116,7 @@ struct policy_section {
 struct prices_section {
 	char *file;   /* absolute */
 	char *egress; /* USD a GiB; NULL: the table's */
-	uint64_t egress_volume_bytes;
+	uint64_t egress_volume_bytes, egress_free_bytes;
 };
 
 struct notice_cfg;

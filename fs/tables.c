@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tables.h"
 #include "log.h"
+#include "str.h"
 #include <stdio.h>
 
 /* `section` is NULL for [prices]. */
@@ -16,12 +17,23 @@ static int check_egress(const char *section, const char *usd, struct buf *err)
 			     section ? "source " : "prices", section ? section : "", usd);
 }
 
-int tables_check(const struct config *cfg, struct buf *err)
+static int check_free(struct source_section *s, struct buf *err)
+{
+	if (!s->egress_free || str_to_size(s->egress_free, &s->egress_free_bytes) == 0)
+		return 0;
+	return config_refuse(
+		err, "[source %s] egress-free: \"%s\" is not a size like 100G, or 0",
+		s->name, s->egress_free);
+}
+
+int tables_check(struct config *cfg, struct buf *err)
 {
 	int r = check_egress(NULL, cfg->prices.egress, err);
 
 	for (size_t i = 0; !r && i < cfg->n_sources; i++)
 		r = check_egress(cfg->sources[i].name, cfg->sources[i].egress, err);
+	for (size_t i = 0; !r && i < cfg->n_sources; i++)
+		r = check_free(&cfg->sources[i], err);
 	return r;
 }
 

@@ -16,9 +16,9 @@ struct tables {
 	struct prices *own[SOURCES_MAX]; /* owned; NULL: `all` */
 };
 
-/* Whether what the configuration says of prices makes sense. 0, or -EINVAL with a line for people in
+/* Whether what the configuration says of prices makes sense; and what follows from it. 0, or -EINVAL with a line for people in
  * `err`. */
-int tables_check(const struct config *cfg, struct buf *err);
+int tables_check(struct config *cfg, struct buf *err);
 /* 0, or -errno with a line for people in `err`: a table that is there but broken refuses the
  * start. */
 int tables_load(const struct config *cfg, struct tables *ret, struct buf *err);

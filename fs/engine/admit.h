@@ -42,6 +42,7 @@ struct cost_wish {
 	bool needs_restore;
 	bool is_partial; /* some of that is here, and `missing` is not */
 	struct missing missing;
+	uint64_t free_bytes; /* of its transfer (allowance.h) */
 };
 /* The region whose prices count. */
 const char *source_price_region(const struct source *s);
@@ -62,7 +63,8 @@ void cost_estimate(const struct source *s, const struct cost_wish *w,
 void cost_of_catalog(const struct source *s, struct tariff *ret);
 /* Looks up the prices of a restore whose `rec` is filled. */
 void restore_price(struct restore *r);
-/* Counts what of its range the cache lacks: into `rec`, for the estimate and the budgets. */
+/* Counts what of its range the cache lacks, and what of that could be fetched for nothing: into
+ * `rec`, for the estimate and the budgets. */
 void restore_count_missing(struct restore *r);
 /* Of what it lacked then, at the prices it began with. */
 void restore_estimate(const struct restore *r, bool needs_restore, struct estimate *ret);

@@ -76,6 +76,7 @@ void board_publish(struct engine *e, int64_t lag_ms)
 
 	buf_init(&storms, BUF_TEXT_MAX);
 	if (is_due) {
+		allowances_turn(e);
 		storm_lines(e, now, &storms);
 		e->published_ms = now;
 	}

@@ -71,6 +71,7 @@ void cost_ask(const struct source *s, const struct cost_wish *w, struct estimate
 		.is_partial = w->is_partial,
 		.missing_bytes = w->missing.bytes,
 		.missing_chunks = w->missing.chunks,
+		.free_bytes = w->free_bytes,
 	};
 }
 
@@ -149,14 +150,20 @@ void restore_count_missing(struct restore *r)
 	struct span part = { r->rec.off, r->rec.len };
 	struct missing m;
 
+	uint64_t len = part.len ? part.len : r->rec.size_bytes;
+	uint64_t left = allowance_left(r->source) + r->rec.free_left;
+
 	r->rec.is_partial = false;
+	r->rec.free_granted = 0;
 	if (r->is_inventory || r->rec.size_bytes == 0 ||
 	    missing_of(r->engine->state->store, r->ino, r->rec.size_bytes, part,
 		       r->engine->cfg.chunk_bytes, &m) < 0)
 		return;
-	r->rec.is_partial = m.bytes < (part.len ? part.len : r->rec.size_bytes);
+	r->rec.is_partial = m.bytes < len;
 	r->rec.missing_bytes = m.bytes;
 	r->rec.missing_chunks = m.chunks;
+	if (r->source->allowance && r->tariff.transfer_gib > 0)
+		r->rec.free_granted = m.bytes < left ? m.bytes : left;
 }
 
 void restore_estimate(const struct restore *r, bool needs_restore, struct estimate *ret)
@@ -172,6 +179,7 @@ void restore_estimate(const struct restore *r, bool needs_restore, struct estima
 		.needs_restore = needs_restore,
 		.is_partial = r->rec.is_partial,
 		.missing = { r->rec.missing_bytes, r->rec.missing_chunks },
+		.free_bytes = r->rec.free_granted,
 	};
 
 	estimate_for(r->source, &w, &r->tariff, ret);

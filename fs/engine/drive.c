@@ -22,6 +22,7 @@ void restore_free(struct restore *r)
 	fetch_drop(r);
 	proof_forget(r);
 	restore_promise(r, 0);
+	allowance_grant(r, 0);
 	timers_disarm(&e->real, &r->again);
 	timers_disarm(&e->service, &r->watch);
 	if (!r->is_left) {
@@ -130,6 +131,7 @@ static void do_leave(struct restore *r)
 	ino_map_remove(&r->engine->restores, &r->by_ino);
 	r->is_left = true;
 	restore_promise(r, 0);
+	allowance_grant(r, 0);
 	if (goes_on)
 		part_ended(r);
 	waiters_again(r);

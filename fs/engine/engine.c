@@ -127,6 +127,7 @@ static void say_drained(struct engine *e)
 
 void engine_begin(struct engine *e)
 {
+	allowances_begin(e);
 	restores_adopt(e);
 	for (size_t i = 0; i < e->n_sources; i++)
 		source_start(e->sources[i]);

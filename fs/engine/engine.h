@@ -62,6 +62,7 @@ struct engine_cfg {
 	size_t n_policies;
 	const struct chargeback *chargebacks;
 	size_t n_chargebacks;
+	uint64_t free_bytes; /* [prices] egress-free: what sources share (allowance.h) */
 	bool is_single; /* one source: paths of rules begin at its root, not with its name */
 	/* For tests: called at each edge of the table in restore.h, before and after its actions.
 	 * NULL: nobody looks. */
@@ -88,6 +89,8 @@ struct source_cfg {
 	bool has_egress;                 /* transfer out costs `egress` a GiB */
 	price_t egress;
 	uint64_t egress_volume_gib; /* prices.h */
+	uint64_t own_free_bytes;    /* allowance.h; 0: none of its own */
+	bool shares_free;           /* then that of [prices] */
 	const char *names;          /* file of names (overrides.h); NULL: none */
 	const char *inventory; /* where reports of S3 Inventory lie, URL; NULL: listed */
 	bool is_separated;     /* in descriptions, a backslash separates like a slash */

@@ -138,8 +138,11 @@ static void facts_price(struct facts *f, const struct source *s,
 		wish.is_partial = rec->is_partial;
 		wish.missing =
 			(struct missing){ rec->missing_bytes, rec->missing_chunks };
-	} else if (f->has_fill && f->fill.held_bytes) {
-		cost_of_rest(s, f->entry.ino, &wish);
+		wish.free_bytes = rec->free_granted;
+	} else {
+		wish.free_bytes = allowance_left(s);
+		if (f->has_fill && f->fill.held_bytes)
+			cost_of_rest(s, f->entry.ino, &wish);
 	}
 	cost_estimate(s, &wish, &f->tariff, &f->estimate);
 }

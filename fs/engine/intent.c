@@ -67,6 +67,8 @@ static void reserve_done(struct msg *m)
 	enum restore_event ev = EV_COMMITTED;
 
 	engine_op_done(e);
+	if (result < 0)
+		allowance_grant(r, 0);
 	if (result == 0)
 		restore_reserved(r, &v->reserve.rec);
 	else if (result == -EDQUOT)
@@ -126,6 +128,7 @@ void intent_begin(struct restore *r)
 			      BUDGETS_MAX);
 		return;
 	}
+	allowance_grant(r, r->rec.free_granted);
 	v->restore = r;
 	v->reserve.n_draws = (size_t)n;
 	v->reserve.rec = r->rec;

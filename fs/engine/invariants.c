@@ -9,6 +9,7 @@
  *	          5. the readers counted are those that wait
  *	          6. the transfers counted are those under way, each of a restore that is fetching
  *	          7. the calls counted are those under way
+ *	          8. what allowances have granted is at least what restores have left of it
  */
 #include "private.h"
 #include "steps.h"
@@ -74,6 +75,18 @@ static void calls_check(const struct engine *e)
 	}
 }
 
+/* At least: what no catalog has yet is not taken up. */
+static void grants_check(struct engine *e)
+{
+	uint64_t granted = e->allowance.granted_bytes, left = 0;
+
+	for (size_t i = 0; i < e->n_sources; i++)
+		granted += e->sources[i]->own_allowance.granted_bytes;
+	for (struct restore *r = restore_first(e); r; r = restore_next(r))
+		left += r->rec.free_left;
+	assert(left <= granted);
+}
+
 void engine_invariants(struct engine *e)
 {
 	uint64_t promised = 0;
@@ -88,6 +101,7 @@ void engine_invariants(struct engine *e)
 	}
 	assert(waiters == e->n_waiters);
 	assert(promised == e->promised_bytes);
+	grants_check(e);
 	calls_check(e);
 	transfers_check(e);
 }

@@ -8,7 +8,9 @@
 
 static void meter(struct source *s, const struct backend_call *c, struct cost_line line)
 {
-	if (line.amount <= 0)
+	bool is_free = s->allowance && line.component == COST_TRANSFER && line.price == 0;
+
+	if (line.amount <= 0 && !(is_free && line.quantity))
 		return;
 	s->refresh_cost += line.amount;
 	note_source_charge(s, &line, c->request_id);
@@ -26,10 +28,12 @@ void meter_call(struct source *s, const struct backend_call *c)
 	meter(s, c,
 	      cost_line_make("HeadObject", COST_REQUEST, c->head_requests, 0,
 			     t.head_request));
-	if (is_fetch)
-		meter(s, c,
-		      cost_line_make(c->operation, COST_TRANSFER, c->body_bytes, 0,
-				     t.transfer_gib));
+	if (!is_fetch)
+		return;
+	struct cost_line lines[TRANSFER_LINES];
+	size_t n = transfer_lines(s, NULL, c, t.transfer_gib, lines);
+	for (size_t i = 0; i < n; i++)
+		meter(s, c, lines[i]);
 }
 
 void meter_lists(struct source *s, const struct backend_call *c)

@@ -91,6 +91,34 @@ static size_t metered_take(struct restore *r, struct cost_line ret[METERED_MAX])
 	return n;
 }
 
+size_t transfer_lines(struct source *s, struct restore *r, const struct backend_call *c,
+		      price_t transfer_gib, struct cost_line ret[TRANSFER_LINES])
+{
+	uint64_t bytes = c->body_bytes, of_free = 0;
+	size_t n = 0;
+
+	if (transfer_gib > 0)
+		of_free = allowance_take(s, r, bytes);
+	if (of_free)
+		ret[n++] = cost_line_make(c->operation, COST_TRANSFER, of_free, 0, 0);
+	if (bytes > of_free)
+		ret[n++] = cost_line_make(c->operation, COST_TRANSFER, bytes - of_free, 0,
+					  transfer_gib);
+	return n;
+}
+
+/* What went out for nothing counts against its month, in the commit that books it. */
+static void free_use_note(const struct source *s, const struct cost_line *lines, size_t n,
+			  struct free_use *ret)
+{
+	if (!s->allowance)
+		return;
+	allowance_key(s->allowance, ret->key);
+	for (size_t i = 0; i < n; i++)
+		if (lines[i].component == COST_TRANSFER && lines[i].price == 0)
+			ret->bytes += lines[i].quantity;
+}
+
 static void note_free(struct note *n)
 {
 	free(n->step.charges);
@@ -188,6 +216,7 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 	note->step.charges = charges;
 	note->step.is_counted = n > 0;
 	note->step.n_charges = n + n_metered;
+	free_use_note(r->source, lines, n, &note->step.of_free);
 	r->n_notes++;
 	note_post(note);
 }
@@ -279,6 +308,7 @@ void note_source_charge(struct source *s, const struct cost_line *line,
 		 remote_id ? remote_id : "");
 	int n = guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, c->charge.draws);
 	c->charge.n_draws = n < 0 ? 0 : (size_t)n;
+	free_use_note(s, line, 1, &c->charge.of_free);
 	engine_op(e, &c->charge.op, source_charge_done);
 	journal_charge_post(e->state->journal, &c->charge);
 }

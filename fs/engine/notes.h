@@ -24,6 +24,10 @@ void restore_resource(const struct restore *r, char *ret, size_t room);
 /* A line of `rec`, which is the restore's or its extra's. */
 void charge_fill(struct charge *c, const struct restore *r, const struct request *rec,
 		 const struct cost_line *line, const char *remote_id);
+/* Bytes that came, at a price: what of them an allowance covers, and the rest. Gives the lines. */
+#define TRANSFER_LINES 2
+size_t transfer_lines(struct source *s, struct restore *r, const struct backend_call *c,
+		      price_t transfer_gib, struct cost_line ret[TRANSFER_LINES]);
 /* Writes rec as it is now, with `lines` as charges (may be none) and what was metered. The
  * answer is EV_NOTED. */
 void note_step(struct restore *r, const struct cost_line *lines, size_t n,

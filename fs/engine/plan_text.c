@@ -13,6 +13,7 @@ struct total {
 	struct plan_count asked, not_offered, refused, unknown;
 	money_t money;
 	money_t by[COST_TRANSFER + 1]; /* by enum cost_component */
+	uint64_t free_bytes;           /* of the transfer, by an allowance */
 	int64_t first_ms, last_ms;     /* from asking to ready, published; -1: none */
 };
 
@@ -30,13 +31,46 @@ static bool is_offered(const struct plan_group *g, enum tier tier)
 	return g->need != NEED_RESTORE || g->storage_class->tiers & (1u << tier);
 }
 
+/* What would be sent for a group: what was asked for, or else its source's default. */
+static enum tier tier_chosen(const struct plan *p, const struct plan_group *g)
+{
+	if (p->ask.tier != TIER_NONE)
+		return p->ask.tier;
+	enum tier tier = policy_tier(pace_tier_for(g->storage_class, g->tier),
+				     g->storage_class->tiers, p->rules[g->rules].tiers);
+	/* None: then it is one the policy refuses. */
+	return tier ? tier : pace_tier_for(g->storage_class, g->tier);
+}
+
+static bool is_sent(const struct plan *p, const struct plan_group *g, enum tier tier)
+{
+	return is_offered(g, tier) && !is_refused(p, g, tier);
+}
+
+/* What is left of the month's free transfer when the groups before it have had theirs. `like`
+ * TIER_NONE: each in the tier that is chosen for it. */
+static uint64_t group_free(const struct plan *p, const struct plan_group *of,
+			   enum tier like)
+{
+	uint64_t left = allowance_left(of->source);
+
+	for (const struct plan_group *g = p->groups; left && g < of; g++) {
+		if (g->source->allowance != of->source->allowance ||
+		    !is_sent(p, g, like ? like : tier_chosen(p, g)))
+			continue;
+		left -= g->sum.read_bytes < left ? g->sum.read_bytes : left;
+	}
+	return left;
+}
+
 static void group_estimate(const struct plan *p, const struct plan_group *g,
-			   enum tier tier, struct tariff *ret_tariff,
+			   enum tier tier, enum tier like, struct tariff *ret_tariff,
 			   struct estimate *ret)
 {
 	struct cost_wish w = plan_wish(p, g, tier);
 	struct estimate_ask ask;
 
+	w.free_bytes = group_free(p, g, like);
 	cost_tariff(g->source, g->storage_class->name, w.tier, ret_tariff);
 	cost_ask(g->source, &w, &ask);
 	estimate_of_sum(ret_tariff, &ask, &g->sum, ret);
@@ -66,9 +100,15 @@ static void total_wait(struct total *t, const struct plan_group *g, enum tier ti
 		t->last_ms = last;
 }
 
-static void total_add(struct total *t, const struct plan *p, const struct plan_group *g,
-		      enum tier tier)
+static bool is_of_allowance(const struct tariff *t, const struct cost_line *l)
 {
+	return l->component == COST_TRANSFER && l->price == 0 && t->transfer_gib > 0;
+}
+
+static void total_add(struct total *t, const struct plan *p, const struct plan_group *g,
+		      enum tier like)
+{
+	enum tier tier = like ? like : tier_chosen(p, g);
 	struct estimate e;
 	struct tariff tariff;
 
@@ -80,27 +120,19 @@ static void total_add(struct total *t, const struct plan *p, const struct plan_g
 		count_add(&t->refused, g);
 		return;
 	}
-	group_estimate(p, g, tier, &tariff, &e);
+	group_estimate(p, g, tier, like, &tariff, &e);
 	if (e.is_unknown) {
 		count_add(&t->unknown, g);
 		return;
 	}
 	count_add(&t->asked, g);
 	t->money += e.total;
-	for (size_t i = 0; i < e.n; i++)
+	for (size_t i = 0; i < e.n; i++) {
 		t->by[e.lines[i].component] += e.lines[i].amount;
+		if (is_of_allowance(&tariff, &e.lines[i]))
+			t->free_bytes += e.lines[i].quantity;
+	}
 	total_wait(t, g, tier);
-}
-
-/* What would be sent for a group: what was asked for, or else its source's default. */
-static enum tier tier_chosen(const struct plan *p, const struct plan_group *g)
-{
-	if (p->ask.tier != TIER_NONE)
-		return p->ask.tier;
-	enum tier tier = policy_tier(pace_tier_for(g->storage_class, g->tier),
-				     g->storage_class->tiers, p->rules[g->rules].tiers);
-	/* None: then it is one the policy refuses. */
-	return tier ? tier : pace_tier_for(g->storage_class, g->tier);
 }
 
 /* TIER_NONE: as chosen; of every rule: PLAN_ALL. */
@@ -113,7 +145,7 @@ static void total_make(const struct plan *p, enum tier tier, size_t rules,
 		const struct plan_group *g = &p->groups[i];
 
 		if (rules == PLAN_ALL || g->rules == rules)
-			total_add(ret, p, g, tier ? tier : tier_chosen(p, g));
+			total_add(ret, p, g, tier);
 	}
 }
 
@@ -142,6 +174,8 @@ static void put_total(struct buf *out, const char *name, const struct total *t)
 		   t->unknown.files ? "unknown" : money);
 	for (enum cost_component c = COST_REQUEST; c <= COST_TRANSFER; c++)
 		put_money(out, cost_component_word(c), t->by[c]);
+	buf_printf(out, ",\"free_transfer_bytes\":%llu",
+		   (unsigned long long)t->free_bytes);
 	if (t->first_ms >= 0)
 		buf_printf(out, ",\"first_s\":%lld,\"last_s\":%lld",
 			   (long long)(t->first_ms / 1000),
@@ -194,7 +228,7 @@ static void put_group_tier(const struct plan *p, const struct plan_group *g,
 	struct tariff t;
 	char total[48];
 
-	group_estimate(p, g, tier, &t, &e);
+	group_estimate(p, g, tier, g->need == NEED_RESTORE ? tier : TIER_NONE, &t, &e);
 	money_format(e.total, total);
 	buf_printf(out, "{\"tier\":\"%s\",\"cost\":\"%s\",\"price_date\":\"%s\"",
 		   g->need == NEED_RESTORE ? tier_word(tier) : "",
@@ -375,6 +409,30 @@ static void put_policies(const struct plan *p, struct buf *out)
 	buf_puts(out, "]");
 }
 
+static void put_allowance(const struct allowance *a, const char **comma, struct buf *out)
+{
+	if (!a->limit_bytes)
+		return;
+	buf_printf(out, "%s{\"name\":", *comma);
+	json_quote(out, a->name);
+	buf_printf(out, ",\"limit_bytes\":%llu,\"left_bytes\":%llu}",
+		   (unsigned long long)a->limit_bytes,
+		   (unsigned long long)atomic_load(&a->left_bytes));
+	*comma = ",";
+}
+
+static void put_allowances(const struct plan *p, struct buf *out)
+{
+	const struct engine *e = p->engine;
+	const char *comma = "";
+
+	buf_puts(out, ",\"free_transfer\":[");
+	put_allowance(&e->allowance, &comma, out);
+	for (size_t i = 0; i < e->n_sources; i++)
+		put_allowance(&e->sources[i]->own_allowance, &comma, out);
+	buf_puts(out, "]");
+}
+
 int plan_text(struct plan *p, struct buf *out)
 {
 	struct plan_count all = { .files = 0 };
@@ -396,6 +454,7 @@ int plan_text(struct plan *p, struct buf *out)
 	put_totals(p, out);
 	put_cache(p, out);
 	put_budgets(p, out);
+	put_allowances(p, out);
 	put_policies(p, out);
 	put_groups(p, out);
 	return out->err;

@@ -20,6 +20,7 @@
  */
 #pragma once
 
+#include "allowance.h"
 #include "brief.h"
 #include "bucket.h"
 #include "catalog.h"
@@ -108,7 +109,9 @@ struct source {
 	struct turns extras;       /* likewise, of extras */
 	struct bucket requests;    /* of its own, a second of real time */
 	struct bucket bytes;       /* asked to be restored, in service time */
-	struct inbox *inbox;       /* its queue's, of the engine; NULL: none */
+	struct allowance own_allowance;
+	struct allowance *allowance; /* that, the engine's, or NULL: none */
+	struct inbox *inbox;         /* its queue's, of the engine; NULL: none */
 };
 
 /* A wish for a file's bytes (or a vault's inventory) that is under way. */
@@ -268,7 +271,8 @@ struct engine {
 	struct timer pump;   /* real: try transfers again */
 	struct transfer transfers[TRANSFERS_MAX];
 	size_t n_transfers;
-	uint64_t promised_bytes; /* of the cache, to all that is under way */
+	uint64_t promised_bytes;    /* of the cache, to all that is under way */
+	struct allowance allowance; /* that sources share */
 	uint32_t noise;
 	_Atomic uint64_t used[2]; /* handles read, by whether they had to wait */
 	uint64_t used_written[2]; /* of these, what the journal was told */

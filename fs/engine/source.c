@@ -296,9 +296,9 @@ void inventory_charge(struct restore *r)
 
 	if (!c->body_bytes)
 		return;
-	struct cost_line line = cost_line_make(c->operation, COST_TRANSFER, c->body_bytes,
-					       0, r->tariff.transfer_gib);
-	note_step(r, &line, 1, c->request_id);
+	struct cost_line lines[TRANSFER_LINES];
+	size_t n = transfer_lines(r->source, r, c, r->tariff.transfer_gib, lines);
+	note_step(r, lines, n, c->request_id);
 }
 
 static void inventory_fetched(struct restore *r)

@@ -46,15 +46,13 @@ static void transfer_free(struct transfer *t)
 
 static void transfer_charge(struct restore *r, const struct backend_call *c)
 {
-	struct cost_line lines[2];
+	struct cost_line lines[1 + TRANSFER_LINES];
 	size_t n = 0;
 
 	if (c->requests && r->tariff.get_request > 0)
 		lines[n++] = cost_line_make(c->operation, COST_REQUEST, c->requests, 0,
 					    r->tariff.get_request);
-	if (c->body_bytes)
-		lines[n++] = cost_line_make(c->operation, COST_TRANSFER, c->body_bytes, 0,
-					    r->tariff.transfer_gib);
+	n += transfer_lines(r->source, r, c, r->tariff.transfer_gib, &lines[n]);
 	if (n)
 		note_step(r, lines, n, c->request_id);
 }

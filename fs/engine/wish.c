@@ -118,6 +118,8 @@ static int restore_adopt(struct source *s, const struct request *rec,
 	if (!r)
 		return -ENOMEM;
 	r->rec = *rec;
+	if (!s->allowance)
+		r->rec.free_left = 0; /* there was one, in an earlier run */
 	if (entry) {
 		if (store_fill(s->engine->state->store, rec->ino, &r->fill) < 0)
 			r->fill = (struct fill){ .ino = rec->ino };

@@ -283,6 +283,8 @@ static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 	struct budget_use moved = settle(&row.rec, total, op->is_counted, is_final);
 	for (size_t i = 0; r == 0 && i < row.n_draws; i++)
 		r = budget_add(j, txn, row.draws[i].key, &moved);
+	if (r == 0)
+		r = free_use_add(j, txn, &op->of_free);
 	if (r < 0)
 		return r;
 
@@ -339,7 +341,7 @@ static int charge_apply(void *target, MDB_txn *txn, struct state_op *base)
 	for (size_t i = 0; r == 0 && i < op->n_draws; i++)
 		r = budget_add(j, txn, op->draws[i].key,
 			       &(struct budget_use){ .spent = op->charge.amount });
-	return r;
+	return r < 0 ? r : free_use_add(j, txn, &op->of_free);
 }
 
 static const struct op_kind charge_kind = { .apply = charge_apply };

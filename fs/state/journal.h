@@ -98,6 +98,14 @@ struct request {
 	/* At its intent some of the range was here, and so much was not; the requests to fetch it. */
 	bool is_partial;
 	uint64_t missing_bytes, missing_chunks;
+	/* Of the month's free transfer: granted at its intent; and not used yet. */
+	uint64_t free_granted, free_left;
+};
+
+/* What a step has used of the month's free transfer: kept like a budget that has no limit. */
+struct free_use {
+	char key[96];
+	uint64_t bytes; /* 0: nothing */
 };
 
 #define BUDGETS_MAX 8
@@ -197,6 +205,7 @@ struct step_op {
 	struct charge *charges; /* owned: freed with the operation by step_op_free() */
 	size_t n_charges;
 	bool is_counted; /* something of the file itself is paid */
+	struct free_use of_free;
 	char *path; /* owned likewise; of the file, where the state is final: for the event that
 		       is written with it (journal_event.h); may be NULL */
 };
@@ -209,6 +218,7 @@ struct charge_op {
 	struct charge charge;
 	struct budget_draw draws[BUDGETS_MAX];
 	size_t n_draws;
+	struct free_use of_free;
 };
 void journal_charge_post(struct journal *j, struct charge_op *op);
 

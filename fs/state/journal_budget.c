@@ -129,6 +129,14 @@ int budget_add(struct journal *j, MDB_txn *txn, const char *key,
 	return db_put_record(txn, j->budget, budget_key(key), &out);
 }
 
+int free_use_add(struct journal *j, MDB_txn *txn, const struct free_use *use)
+{
+	if (!use->bytes)
+		return 0;
+	return budget_add(j, txn, use->key,
+			  &(struct budget_use){ .spent_bytes = (int64_t)use->bytes });
+}
+
 int journal_budget(struct journal *j, const char *key, struct budget_use *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;

@@ -76,6 +76,8 @@ int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget_u
 /* Adds `by` to all of it; -EBADMSG if less than nothing would be reserved. */
 int budget_add(struct journal *j, MDB_txn *txn, const char *key,
 	       const struct budget_use *by);
+/* Adds what was used; nothing where that is nothing. */
+int free_use_add(struct journal *j, MDB_txn *txn, const struct free_use *use);
 /* 0; or -EDQUOT with op->refused and op->refused_use. */
 int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op);
 

@@ -76,6 +76,10 @@ static void missing_decode(struct record *rec, struct request *q)
 	q->is_partial = record_get_u8(rec) != 0;
 	q->missing_bytes = record_get_u64(rec);
 	q->missing_chunks = record_get_u64(rec);
+	if (rec->at == rec->end)
+		return;
+	q->free_granted = record_get_u64(rec);
+	q->free_left = record_get_u64(rec);
 }
 
 static void request_encode(const struct request_row *row, struct buf *b)
@@ -129,6 +133,8 @@ static void request_encode(const struct request_row *row, struct buf *b)
 	record_u8(b, q->is_partial);
 	record_u64(b, q->missing_bytes);
 	record_u64(b, q->missing_chunks);
+	record_u64(b, q->free_granted);
+	record_u64(b, q->free_left);
 }
 
 static void request_decode_what(struct record *rec, struct request *q)

@@ -365,6 +365,11 @@ def bad_egress(s):
     s.configure(CONFIG + "egress = free\n")
 
 
+@situation("a free transfer that is no size")
+def bad_free(s):
+    s.configure(CONFIG + "egress-free = some\n")
+
+
 @situation("a region without prices, and no names yet")
 def no_prices(s):
     s.words["source.prices"] = "mars-north-1"

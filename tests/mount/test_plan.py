@@ -208,6 +208,43 @@ egress = 7
             and r["component"] == "request"] == ["0.5000000000"]
 
 
+def test_the_free_transfer_of_the_month_is_planned_granted_and_used(start_mount, sim):
+    """S125, S173: and is known over a restart."""
+    mount = start_mount(sim, f"""[source lab]
+url = s3://lab
+endpoint = {sim.url}
+[prices]
+egress-free = 100K
+""")
+    until(lambda: listed(mount.path / "lab"), 40)
+    whole = plan(mount.path)
+    assert whole["free_transfer"] == [
+        {"name": "prices", "limit_bytes": 102400, "left_bytes": 102400}]
+    assert whole["chosen"]["free_transfer_bytes"] == 102400
+    transfer = [li for g in whole["groups"] for t in g["tiers"] if t["tier"] == "standard"
+                for li in t["lines"] if li["component"] == "transfer"]
+    assert [(li["quantity"], li["price"]) for li in transfer] == [
+        (102400, "0"), (sum(map(len, OBJECTS.values())) - 102400, "0.09")]
+    said = thaw("plan", "-r", mount.path).stdout
+    assert "free transfer out this month (prices): 100.0 KiB left of 100.0 KiB" in said
+    assert "of this transfer 100.0 KiB would be free" in said
+    size = len(OBJECTS["runs/notes.txt"])
+    assert len((mount.path / NOTES).read_bytes()) == size
+
+    def free_lines():
+        return [x for x in mount.ledger() if x["component"] == "transfer"]
+
+    until(free_lines, what="the transfer being booked")
+    (line,) = free_lines()
+    assert (int(line["quantity"]), float(line["price"])) == (size, 0)
+    for _ in range(2):
+        (free,) = plan(mount.path)["free_transfer"]
+        assert free["left_bytes"] == 102400 - size
+        mount.stop()
+        mount.start()
+    until(lambda: listed(mount.path / "lab"), 40)
+
+
 def test_a_plan_goes_by_the_tier_and_the_days_of_a_directory(start_mount, sim):
     """S125: as it will be asked for."""
     mount = start_mount(sim, f"""[source lab]

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said, reserved and charged of a file some of which is here.
+/* What is said, reserved and charged: of a file some of which is here, and of what an account sends out
+ * for nothing.
  * Promises are cited by number (docs/SEMANTICS.md). */
 #include "cases.h"
 
 #include "facts.h"
 #include "plan.h"
 #include "str.h"
+#include <errno.h>
 
 /* What `.thaw/plan` says that asking for it would cost. */
 static money_t planned(struct rig *rig, uint64_t ino)
@@ -39,7 +41,7 @@ static void assert_money(money_t a, money_t b)
 }
 
 struct flow {
-	uint64_t id, fetched_bytes, fetches;
+	uint64_t id, fetched_bytes, free_bytes, fetches;
 	money_t looked;
 };
 
@@ -49,9 +51,10 @@ static int flow_add(void *arg, const struct charge *c)
 
 	if (c->request_id != f->id)
 		return 0;
-	if (streq(c->component, "transfer"))
+	if (streq(c->component, "transfer")) {
 		f->fetched_bytes += c->quantity;
-	else if (streq(c->operation, "GetObject"))
+		f->free_bytes += c->price == 0 ? c->quantity : 0;
+	} else if (streq(c->operation, "GetObject"))
 		f->fetches += c->quantity;
 	else if (streq(c->operation, "HeadObject"))
 		f->looked += c->amount;
@@ -166,7 +169,179 @@ static void what_was_called_off_halfway_costs_the_rest_of_its_transfer(void **st
 	assert_int_equal(request_budget_bytes(&rec), missing);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/* ---- free transfer ---- */
+
+#define FREE (3 * MIB)
+
+static struct memory_object *second;
+
+static int setup_free(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	struct clock *clock = clock_new_virtual(RIG_START_MS);
+
+	store = memory_install(clock);
+	object = memory_add("object", "DEEP_ARCHIVE", BIG);
+	second = memory_add("second", "DEEP_ARCHIVE", BIG);
+	memory_add("third", "DEEP_ARCHIVE", BIG);
+	rig_init(rig);
+	rig->cfg.free_bytes = FREE;
+	rig->bucket.shares_free = true;
+	rig_open(rig, RIG_START_MS);
+	clock_free(clock);
+	*state = rig;
+	return 0;
+}
+
+static uint64_t left(struct rig *rig)
+{
+	allowances_turn(rig->engine);
+	return allowance_left(engine_source(rig->engine, "bucket"));
+}
+
+static uint64_t free_of(struct rig *rig, uint64_t ino)
+{
+	struct request rec;
+
+	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
+	return rec.free_granted;
+}
+
+static uint64_t object_ino(struct rig *rig, const char *name)
+{
+	return rig_ino(rig, "bucket", name);
+}
+
+/* S173 */
+static void what_an_allowance_covers_costs_nothing_and_the_rest_does(void **state)
+{
+	struct rig *rig = *state;
+	struct facts facts;
+
+	assert_int_equal(left(rig), FREE);
+	rest_costs_what_was_said(rig, object_ino(rig, "object"), BIG);
+	assert_int_equal(free_of(rig, object_ino(rig, "object")), BIG);
+	assert_int_equal(left(rig), FREE - BIG);
+	rest_costs_what_was_said(rig, object_ino(rig, "second"), BIG);
+	assert_int_equal(free_of(rig, object_ino(rig, "second")), FREE - BIG);
+	assert_int_equal(left(rig), 0);
+	assert_int_equal(facts_of(rig->engine, object_ino(rig, "third"), &facts), 0);
+	for (size_t i = 0; i < facts.estimate.n; i++)
+		assert_true(facts.estimate.lines[i].component != COST_TRANSFER ||
+			    facts.estimate.lines[i].price > 0);
+}
+
+/* S173: at once, each has what was said to it. */
+static void many_at_once_never_share_more_than_there_is(void **state)
+{
+	static const char *const names[] = { "object", "second", "third" };
+	struct rig *rig = *state;
+	struct rig_reader readers[3];
+	uint64_t granted = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		rig_read(rig, &readers[i], object_ino(rig, names[i]), 0, BIG);
+	for (size_t i = 0; i < 3; i++)
+		rig_go_to(rig, object_ino(rig, names[i]), PHASE_RESTORING);
+	for (size_t i = 0; i < 3; i++)
+		granted += free_of(rig, object_ino(rig, names[i]));
+	assert_int_equal(granted, FREE);
+	assert_int_equal(left(rig), 0);
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(rig_run(rig, rig_is_answered, &readers[i], 60 * HOURS));
+		assert_int_equal(readers[i].result, 0);
+	}
+	rig_settle(rig);
+	for (size_t i = 0; i < 3; i++) {
+		struct request rec;
+		struct flow flow;
+		journal_request_of(rig->state->journal, object_ino(rig, names[i]), &rec);
+		flow = (struct flow){ .id = rec.id };
+		journal_each_charge(rig->state->journal, 0, flow_add, &flow);
+		assert_int_equal(flow.free_bytes, rec.free_granted);
+		assert_int_equal(rec.free_left, 0);
+	}
+}
+
+/* S173 */
+static void another_month_begins_anew_and_what_was_granted_stands(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = object_ino(rig, "second");
+	struct rig_reader reader;
+
+	rest_costs_what_was_said(rig, object_ino(rig, "object"), BIG);
+	clock_advance(rig->clock, 31 * 24 * HOURS);
+	rig_settle(rig);
+	assert_int_equal(left(rig), FREE);
+	/* Asked for in one month, sent in the next. */
+	rig_read(rig, &reader, ino, 0, BIG);
+	rig_go_to(rig, ino, PHASE_RESTORING);
+	assert_int_equal(left(rig), FREE - BIG);
+	second->ready_ms += 30 * 24 * HOURS;
+	second->expires_ms += 30 * 24 * HOURS;
+	clock_advance(rig->clock, 30 * 24 * HOURS);
+	assert_int_equal(left(rig), FREE - BIG);
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * 24 * HOURS));
+	assert_int_equal(reader.result, 0);
+	rig_settle(rig);
+	assert_int_equal(left(rig), FREE - BIG);
+}
+
+/* S173 */
+static void over_a_restart_what_was_sent_and_granted_is_known(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = object_ino(rig, "second");
+	struct rig_reader reader;
+
+	rest_costs_what_was_said(rig, object_ino(rig, "object"), BIG);
+	rig_read(rig, &reader, ino, 0, BIG);
+	rig_go_to(rig, ino, PHASE_RESTORING);
+	assert_int_equal(left(rig), 0);
+	int64_t now = clock_service_ms(rig->clock);
+	rig_close(rig);
+	rig_open(rig, now);
+	assert_int_equal(left(rig), 0);
+	rig_read(rig, &reader, ino, 0, BIG);
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(reader.result, 0);
+	rig_settle(rig);
+	struct request rec;
+	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
+	struct flow flow = { .id = rec.id };
+	journal_each_charge(rig->state->journal, 0, flow_add, &flow);
+	assert_int_equal(flow.free_bytes, FREE - BIG);
+	assert_int_equal(flow.fetched_bytes, BIG);
+	assert_int_equal(left(rig), 0);
+}
+
+/* S173 */
+static void what_is_refused_or_called_off_gives_its_grant_back(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = object_ino(rig, "second");
+	struct rig_reader reader;
+
+	rig->budgets[0].money = 0;
+	rig_read(rig, &reader, object_ino(rig, "object"), 0, BIG);
+	assert_true(rig_run(rig, rig_is_answered, &reader, HOURS));
+	assert_int_equal(reader.result, -EDQUOT);
+	rig_settle(rig);
+	assert_int_equal(left(rig), FREE);
+	rig->budgets[0].money = 10 * MONEY_PER_USD;
+	rig_read(rig, &reader, ino, 0, BIG);
+	rig_go_to(rig, ino, PHASE_RESTORING);
+	assert_int_equal(left(rig), FREE - BIG);
+	cancel.ino = ino;
+	cancel.done = cancelled;
+	engine_ask(rig->engine, &cancel);
+	rig_settle(rig);
+	assert_int_equal(left(rig), FREE);
+}
+
+#define TEST(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define FREED(f) cmocka_unit_test_setup_teardown(f, setup_free, teardown)
 
 int main(void)
 {
@@ -174,6 +349,11 @@ int main(void)
 		TEST(what_is_here_of_an_archive_is_not_asked_for_again),
 		TEST(what_is_here_of_an_object_is_restored_and_not_fetched_again),
 		TEST(what_was_called_off_halfway_costs_the_rest_of_its_transfer),
+		FREED(what_an_allowance_covers_costs_nothing_and_the_rest_does),
+		FREED(many_at_once_never_share_more_than_there_is),
+		FREED(another_month_begins_anew_and_what_was_granted_stands),
+		FREED(over_a_restart_what_was_sent_and_granted_is_known),
+		FREED(what_is_refused_or_called_off_gives_its_grant_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,6 +365,27 @@ static void budgets_print(struct json_object *doc)
 	}
 }
 
+/* What the month's free transfer does for it. */
+static void free_print(struct json_object *doc, struct json_object *chosen)
+{
+	struct json_object *all = NULL;
+	char left[24], limit[24], used[24];
+	size_t n = 0;
+
+	size_words(number(chosen, "free_transfer_bytes"), used);
+	(void)json_array(doc, "free_transfer", &all, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *a = json_at(all, i);
+
+		size_words(number(a, "left_bytes"), left);
+		size_words(number(a, "limit_bytes"), limit);
+		printf("free transfer out this month (%s): %s left of %s\n",
+		       word(a, "name"), left, limit);
+	}
+	if (n)
+		printf("  of this transfer %s would be free\n", used);
+}
+
 static void policies_print(struct json_object *doc)
 {
 	struct json_object *policies = NULL;
@@ -429,6 +450,7 @@ static void plan_print(const struct settings *set, const struct question *q,
 	chosen_print(set, chosen);
 	cache_print(member(doc, "cache"));
 	budgets_print(doc);
+	free_print(doc, chosen);
 	policies_print(doc);
 	prices_print(doc);
 }

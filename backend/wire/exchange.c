@@ -396,6 +396,7 @@ static int transfer_start(struct exchange *x, const struct signing *s)
 		.body_len = x->body.len,
 		.is_once = x->is_once,
 		.is_direct = x->site->is_direct,
+		.is_document = x->data == NULL,
 		.header = on_header,
 		.head = on_head,
 		.data = on_data,

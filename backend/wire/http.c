@@ -9,7 +9,6 @@
 
 #define CONNECT_TIMEOUT_S 10L
 #define LOW_SPEED_BYTES   1024L
-#define LOW_SPEED_S       60L
 #define POLL_MAX_MS       60000
 
 struct http_transfer {
@@ -36,6 +35,7 @@ struct http {
 	uint64_t turn;   /* counts the runs of `later` */
 	char *ca_bundle; /* AWS_CA_BUNDLE, or NULL: curl's own */
 	struct timers timers;
+	int stall_s, document_s; /* http_patience() */
 };
 
 static int64_t now_ms(void)
@@ -240,7 +240,9 @@ static void options_set(struct http_transfer *t, const struct http_request *r)
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, LOW_SPEED_S);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)t->http->stall_s);
+	if (r->is_document)
+		curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)t->http->document_s);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 256L << 10);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error_text);
@@ -374,6 +376,12 @@ int64_t http_wait(struct http *h, int timeout_ms)
 	return now_ms() - woken_ms;
 }
 
+void http_patience(struct http *h, int stall_s, int document_s)
+{
+	h->stall_s = stall_s;
+	h->document_s = document_s;
+}
+
 struct http *http_new(void)
 {
 	/* Once per process and never undone: other code may use curl too. */
@@ -386,6 +394,7 @@ struct http *http_new(void)
 	LIST_INIT(&h->transfers);
 	TAILQ_INIT(&h->later);
 	timers_init(&h->timers);
+	http_patience(h, HTTP_STALL_S, HTTP_DOCUMENT_S);
 	h->multi = curl_multi_init();
 	h->ca_bundle = strdup_ptr(creds_ca_bundle());
 	if (!h->multi || (creds_ca_bundle() && !h->ca_bundle)) {

@@ -44,6 +44,9 @@ struct http_request {
 	 * this takes a connection of its own, where it cannot. */
 	bool is_once;
 	bool is_direct; /* never through a proxy */
+	/* Its answer is a document: it may not take longer than http_patience() says, however
+	 * steadily it comes. Else bytes may come for as long as they come. */
+	bool is_document;
 	/* Every header line of the last header block, split; then `head` once before the body.
 	 * A negative answer of any of the three ends the transfer with that result. */
 	int (*header)(void *arg, const char *name, const char *value);
@@ -53,8 +56,16 @@ struct http_request {
 	void *arg;
 };
 
+/* Who sends slowly may not keep a connection and its place for ever. Less than 1 KiB a second for this
+ * long, headers and a silent wait included, ends a transfer with -ETIMEDOUT; so does a document that
+ * takes longer than that. */
+#define HTTP_STALL_S    60
+#define HTTP_DOCUMENT_S 600
+
 /* NULL when out of memory. */
 struct http *http_new(void);
+/* Other figures, for what is started from now on: tests have no minutes. */
+void http_patience(struct http *h, int stall_s, int document_s);
 /* Unfinished transfers are dropped without `done`. */
 void http_free(struct http *h);
 

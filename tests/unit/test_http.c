@@ -4,8 +4,13 @@
 #include "cleanup.h"
 #include "http.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 static int64_t now_ms(void)
@@ -169,6 +174,93 @@ static void only_web_addresses_are_opened(void **state)
 		assert_int_equal(get(urls[i]).err, -EINVAL);
 }
 
+/* A server of one connection that sends its head at once, or never, and then a byte every 50 ms. */
+struct sender {
+	int listener;
+	const char *head;
+	char url[64];
+	atomic_bool is_over;
+};
+
+static void *send_slowly(void *arg)
+{
+	struct sender *s = arg;
+	_close_ int fd = accept(s->listener, NULL, NULL);
+	struct timespec nap = { 0, 50 * 1000000L };
+
+	if (fd >= 0)
+		(void)!send(fd, s->head, strlen(s->head), MSG_NOSIGNAL);
+	while (fd >= 0 && !atomic_load(&s->is_over) &&
+	       send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+		nanosleep(&nap, NULL);
+	return NULL;
+}
+
+static void sender_start(struct sender *s, const char *head, pthread_t *ret_thread)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+
+	*s = (struct sender){ .listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+			      .head = head };
+	assert_int_equal(bind(s->listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(s->listener, 1), 0);
+	assert_int_equal(getsockname(s->listener, (struct sockaddr *)&at, &len), 0);
+	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u/", ntohs(at.sin_port));
+	assert_int_equal(pthread_create(ret_thread, NULL, send_slowly, s), 0);
+}
+
+static int take_all(void *arg, const void *data, size_t len)
+{
+	return 0;
+}
+
+/* S67 */
+static void who_sends_slowly_keeps_no_place_for_ever(void **state)
+{
+	static const char body[] = "HTTP/1.1 200 X\r\nContent-Length: 1000000\r\n\r\n";
+	static const struct {
+		const char *head;
+		int stall_s, document_s;
+		bool is_document;
+	} rows[] = {
+		{ "HTTP/1.1 200 ", 1, 600, false }, /* a status line by the byte */
+		{ "HTTP/1.1 200 X\r\nA: ", 1, 600, false }, /* headers */
+		{ body, 1, 600, false },                    /* a body */
+		{ body, 600, 1, true }, /* a document, had it come fast enough */
+	};
+	static const char *const headers[] = { NULL };
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sender sender;
+		struct seen s = { .n = 0 };
+		pthread_t thread;
+
+		sender_start(&sender, rows[i].head, &thread);
+		struct http_request r = { .method = "GET",
+					  .url = sender.url,
+					  .headers = headers,
+					  .is_document = rows[i].is_document,
+					  .data = take_all,
+					  .done = on_done,
+					  .arg = &s };
+		loop = http_new();
+		http_patience(loop, rows[i].stall_s, rows[i].document_s);
+		int64_t before = now_ms();
+		assert_non_null(http_start(loop, &r));
+		while (s.n == 0 && now_ms() - before < 60000)
+			http_wait(loop, 1000);
+		assert_int_equal(s.n, 1);
+		assert_int_equal(s.err, -ETIMEDOUT);
+		http_free(loop);
+		atomic_store(&sender.is_over, true);
+		close(sender.listener);
+		pthread_join(thread, NULL);
+	}
+}
+
 static void a_loop_with_running_transfers_can_be_freed(void **state)
 {
 	static const char *const headers[] = { NULL };
@@ -198,6 +290,7 @@ int main(void)
 		cmocka_unit_test(timers_end_the_wait_when_they_are_due),
 		cmocka_unit_test(what_never_left_is_told_apart_and_told_later),
 		cmocka_unit_test(only_web_addresses_are_opened),
+		cmocka_unit_test(who_sends_slowly_keeps_no_place_for_ever),
 		cmocka_unit_test(a_loop_with_running_transfers_can_be_freed),
 	};
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);

@@ -324,7 +324,8 @@ static struct price_slice slice_find(const struct price_table *t, const char *se
 		else
 			below = mid;
 	}
-	s.rows += below;
+	if (t->n) /* a table without any has no rows to point into */
+		s.rows += below;
 	while (below + s.n < t->n && streq(s.rows[s.n].region, region) &&
 	       streq(s.rows[s.n].service, service))
 		s.n++;

@@ -28,7 +28,9 @@ static const struct raw raw_empty = {
 
 static int raw_check(const struct raw *raw, bool has_size)
 {
-	return raw->id && strlen(raw->id) <= OBJECT_ID_MAX && has_size ? 0 : -EBADMSG;
+	return raw->id && *raw->id && strlen(raw->id) <= OBJECT_ID_MAX && has_size
+		       ? 0
+		       : -EBADMSG;
 }
 
 int inventory_raw_of(struct json_object *element, struct raw *ret)

@@ -40,6 +40,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&key, BUF_TEXT_MAX);
 	if (size && name_from_path((const char *)data, size, &key, &changes) == 0)
 		check_path(key.data);
+	_buf_ struct buf plain;
+	buf_init(&plain, BUF_TEXT_MAX);
+	if (!strchr(text, '/') && name_unescape(text, &plain) == 0)
+		assert(strlen(plain.data) <= size);
+	name_is_folder_marker(text, strlen(text), 0);
+	for (size_t n = 0; n < NAME_CHANGES; n++)
+		assert(*name_change_word(n) && *name_change_help(n));
+	if (size && key.data && name_add_suffix(&key, "-20120515T171946Z") == 0)
+		check_path(key.data);
 	if (size && key.data && name_add_version(&key, text, &changes) == 0)
 		check_path(key.data);
 	return 0;

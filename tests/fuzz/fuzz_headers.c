@@ -17,6 +17,10 @@ static void one(const char *text)
 	time_parse_http(text, &ms);
 	time_parse_rfc3339(text, &ms);
 	time_parse_basic(text, &ms);
+	_buf_ struct buf body;
+	buf_init(&body, BUF_TEXT_MAX);
+	for (enum tier t = TIER_EXPEDITED; t <= TIER_BULK; t++)
+		s3_restore_body(&body, t, (uint32_t)strlen(text));
 	storage_class_is_wanted(text, "GLACIER");
 	storage_class_tiered(text);
 	const char *at[] = { text, NULL };

@@ -2,6 +2,7 @@
 /* ~/.aws/credentials and ~/.aws/config. */
 #include "fuzz.h"
 #include "profile.h"
+#include <errno.h>
 #include <stdio.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -14,7 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct profile p;
 		if (profile_init(&p, path, kind, "default") < 0)
 			abort();
-		profile_refresh(&p);
+		if (profile_refresh(&p) == 0)
+			assert(profile_refresh(&p) == 0);
+		for (enum profile_key k = 0; k < PROFILE_KEYS; k++)
+			assert(*profile_key_name(k) && (!p.values[k] || p.is_found));
+		profile_done(&p);
+		if (profile_init(&p, "/nowhere/at/all", kind, "x") < 0)
+			abort();
+		assert(profile_refresh(&p) == -ENOENT);
 		profile_done(&p);
 	}
 	return 0;

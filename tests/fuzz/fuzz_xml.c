@@ -35,6 +35,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&page.version, 8192);
 	s3_list_parse((const char *)data, size, &page, &taker);
 	s3_error_parse((const char *)data, size, &err);
+	enum backend_wiring wiring = WIRING_UNKNOWN;
+	if (s3_wiring_parse((const char *)data, size, &wiring) == 0)
+		assert(wiring != WIRING_UNKNOWN);
+	if (s3_xml_text((const char *)data, size, "Arn", err.text, sizeof(err.text)) == 0)
+		assert(memchr(err.text, 0, sizeof(err.text)));
 	s3_attributes_parse((const char *)data, size, &attributes);
 	assert(memchr(attributes.etag, 0, sizeof(attributes.etag)));
 	buf_done(&page.token);

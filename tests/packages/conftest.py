@@ -3,6 +3,7 @@
 is made once (tests/debian_root)."""
 import contextlib
 import importlib.util
+import os
 import pathlib
 import subprocess
 
@@ -80,7 +81,10 @@ def machine(tmp_path, name, suite, packages=()):
 
 @pytest.fixture(scope="session", params=["bookworm", "trixie"])
 def debs(request, tmp_path_factory):
-    """The suite's name, and a directory with its packages of what is committed."""
+    """The suite's name, and a directory with its packages of what is committed; or those built
+    before, in $THAW_DEBS/SUITE."""
+    if "THAW_DEBS" in os.environ:
+        return request.param, pathlib.Path(os.environ["THAW_DEBS"]) / request.param
     out = tmp_path_factory.mktemp(f"debs-{request.param}")
     with machine(out, f"builder-{request.param}", request.param, BUILDERS) as builder:
         subprocess.run([ROOT / "packaging/build-deb", "--prepare", builder.path / "build"],

@@ -29,7 +29,7 @@ reserve = 0
 tier = expedited
 """
 
-OPTIONS = ("allow_other,nodev,nosuid,noauto,nofail,_netdev,drop_privileges,setuid=thawfs,"
+OPTIONS = ("allow_other,default_permissions,nodev,nosuid,noauto,nofail,_netdev,drop_privileges,setuid=thawfs,"
            "state.dir=/var/lib/thawfs/lab,cache.dir=/var/cache/thawfs/lab")
 
 

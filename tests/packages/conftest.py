@@ -43,6 +43,18 @@ class Machine:
         assert p.returncode == status, f"{command}: {p.returncode}\n{said[-4000:]}"
         return said
 
+    def pids(self, name):
+        """Processes of that name whose root this is: there are others on the host."""
+        found = []
+        for proc in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if (proc / "comm").read_text().strip() == name and \
+                        os.readlink(proc / "root") == str(self.path):
+                    found.append(int(proc.name))
+            except OSError:
+                pass
+        return found
+
     def put(self, path, text, mode=0o644):
         file = self.path / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)

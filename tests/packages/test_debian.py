@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian packages: built in a Debian 12 and a Debian 13, installed in fresh ones, mounted by
 fstab, read by an ordinary user, upgraded while somebody waits."""
+import os
+import pathlib
 import re
+import signal
 import subprocess
 import time
 
@@ -15,7 +18,7 @@ pytestmark = pytest.mark.long
 DATA = bytes(range(256)) * 4096 * 3
 
 CONFIG = """
-[source lab]
+[source bucket]
 url = s3://lab
 region = us-east-1
 endpoint = {url}
@@ -95,28 +98,34 @@ def test_installed_and_mounted_by_fstab_it_survives_an_upgrade_and_a_restart(
         set_up(m, sim)
         try:
             m.run("mount /srv/thawfs/lab")
-            until(lambda: "cold" in m.run("ls /srv/thawfs/lab 2>&1; true"), 30, "the catalog")
-            assert "researcher" not in m.run("ps -C thawfs -o user= 2>/dev/null || true")
+            until(lambda: "cold" in m.run("ls /srv/thawfs/lab/bucket 2>&1; true"), 30, "the catalog")
+            [daemon] = m.pids("thawfs")
+            status = pathlib.Path(f"/proc/{daemon}/status").read_text()
+            uid = m.run("id -u thawfs").strip()
+            assert re.search(rf"^Uid:(\t{uid}){{4}}$", status, re.M), status
+            assert re.search(r"^CapEff:\t0+$", status, re.M), status
             want = subprocess.run(["sha256sum"], input=DATA, capture_output=True).stdout[:64]
-            said = m.run("su researcher -c 'sha256sum /srv/thawfs/lab/warm'")
+            said = m.run("su researcher -c 'sha256sum /srv/thawfs/lab/bucket/warm'")
             assert said[:64] == want.decode()
 
-            sim.admin("POST", "clock", {"speed": 60})
-            reader = m.popen("su researcher -c 'sha256sum /srv/thawfs/lab/cold'",
+            sim.admin("POST", "clock", {"speed": 1})
+            reader = m.popen("su researcher -c 'sha256sum /srv/thawfs/lab/bucket/cold'",
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             until(lambda: paid(sim) == 2, 30, "the second restore")
             m.run(f"apt-get -y install {rebuilt(m)}")
             assert "rebuilt" in m.run("dpkg-query -W thawfs")
             assert reader.poll() is None, "an upgrade does not end who waits"
             # As a machine that is switched off and on.
-            m.run("pkill -KILL -x thawfs || kill -KILL $(pidof thawfs)")
+            os.kill(daemon, signal.SIGKILL)
             reader.wait(30)
             assert reader.returncode
             m.run("umount /srv/thawfs/lab")
             m.run("mount /srv/thawfs/lab")
             sim.admin("POST", "clock", {"speed": 10800})
-            said = m.run("su researcher -c 'sha256sum /srv/thawfs/lab/cold'")
+            said = m.run("su researcher -c 'sha256sum /srv/thawfs/lab/bucket/cold'")
             assert said[:64] == want.decode()
             assert paid(sim) == 2, "paid once"
         finally:
-            m.run("umount -l /srv/thawfs/lab; kill $(pidof thawfs); true")
+            m.run("umount -l /srv/thawfs/lab; true")
+            for pid in m.pids("thawfs"):
+                os.kill(pid, signal.SIGKILL)

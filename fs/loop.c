@@ -30,6 +30,14 @@ static void on_wake(int signal)
 {
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void *work(void *arg)
 {
 	struct loop *l = arg;
@@ -46,7 +54,9 @@ static void *work(void *arg)
 			break;
 		}
 		requests_count(l->counts, buf.mem, (size_t)r);
+		uint64_t began = now_ns();
 		fuse_session_process_buf(l->session, &buf);
+		requests_time(l->counts, buf.mem, (size_t)r, now_ns() - began);
 	}
 	free(buf.mem);
 	atomic_fetch_sub(&l->running, 1);

@@ -5,10 +5,12 @@
 #include "requests.h"
 #include "store.h"
 #include "str.h"
+#include "totals.h"
 #include <inttypes.h>
 
 enum gauge {
 	GAUGE_WAITING,
+	GAUGE_OLDEST,
 	GAUGE_RESTORES,
 	GAUGE_TRANSFERS,
 	GAUGE_HINTS,
@@ -24,8 +26,11 @@ enum gauge {
 
 static const struct metric {
 	const char *name, *help;
+	bool is_ms; /* shown in seconds, as Prometheus has it */
 } metrics[GAUGES] = {
 	[GAUGE_WAITING] = { "thawfs_waiting_reads", "Reads that wait for their bytes." },
+	[GAUGE_OLDEST] = { "thawfs_waiting_oldest_seconds",
+			   "How long the reader waits that has waited longest.", true },
 	[GAUGE_RESTORES] = { "thawfs_restores", "Restores in flight." },
 	[GAUGE_TRANSFERS] = { "thawfs_transfers", "Transfers under way." },
 	[GAUGE_HINTS] = { "thawfs_notices",
@@ -34,8 +39,8 @@ static const struct metric {
 	[GAUGE_STORMS] = { "thawfs_storms", "Readers the storm breaker refuses now." },
 	[GAUGE_STORMS_EVER] = { "thawfs_storms_tripped",
 				"How often it has tripped, since the start." },
-	[GAUGE_LAG] = { "thawfs_engine_lag_max_milliseconds",
-			"Longest turn of the engine's loop." },
+	[GAUGE_LAG] = { "thawfs_engine_lag_max_seconds",
+			"Longest turn of the engine's loop.", true },
 	[GAUGE_USED] = { "thawfs_cache_used_bytes", "Bytes in data files." },
 	[GAUGE_FREE] = { "thawfs_cache_free_bytes",
 			 "Bytes the cache's file system can still take." },
@@ -50,9 +55,6 @@ static const struct source_metric {
 	  offsetof(struct source_info, files) },
 	{ "thawfs_source_bytes", "Bytes in the source's catalog.",
 	  offsetof(struct source_info, bytes) },
-	{ "thawfs_source_catalog_milliseconds",
-	  "When the catalog was taken; 0: none yet.",
-	  offsetof(struct source_info, taken_ms) },
 };
 
 static void add_head(const char *name, const char *help, struct buf *out)
@@ -66,6 +68,34 @@ static uint64_t member(const void *of, size_t offset)
 	return *(const uint64_t *)((const char *)of + offset);
 }
 
+/* How old the names are, and whether the service is reached. */
+static void sources_text(struct mount *m, struct buf *out)
+{
+	static const char age[] = "thawfs_source_catalog_age_seconds";
+	static const char up[] = "thawfs_source_is_reached";
+	int64_t now = clock_service_ms(m->clock);
+	struct source_status s;
+
+	buf_printf(out,
+		   "# HELP %s How old the names are, service time; -1: none yet.\n"
+		   "# TYPE %s gauge\n",
+		   age, age);
+	for (size_t i = 0; i < m->n_sources; i++)
+		if (engine_source_status(m->engine, m->sources[i].name, &s) == 0)
+			buf_printf(out, "%s{source=\"%s\"} %20lld\n", age,
+				   m->sources[i].name,
+				   s.catalog_ms ? (long long)(now - s.catalog_ms) / 1000
+						: -1LL);
+	buf_printf(out,
+		   "# HELP %s 1: the service answers; 0: it does not, or not yet.\n"
+		   "# TYPE %s gauge\n",
+		   up, up);
+	for (size_t i = 0; i < m->n_sources; i++)
+		if (engine_source_status(m->engine, m->sources[i].name, &s) == 0)
+			buf_printf(out, "%s{source=\"%s\"} %d\n", up, m->sources[i].name,
+				   s.state == SOURCE_WAITING || s.state == SOURCE_READY);
+}
+
 int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)
 {
 	struct engine_stats engine = { 0 };
@@ -73,6 +103,7 @@ int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct 
 	engine_stats(m->engine, &engine);
 	uint64_t values[GAUGES] = {
 		[GAUGE_WAITING] = engine.waiters,
+		[GAUGE_OLDEST] = (uint64_t)engine.oldest_wait_ms,
 		[GAUGE_RESTORES] = engine.restores,
 		[GAUGE_TRANSFERS] = engine.transfers,
 		[GAUGE_HINTS] = engine.hints,
@@ -86,7 +117,11 @@ int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct 
 	};
 	for (size_t i = 0; i < GAUGES; i++) {
 		add_head(metrics[i].name, metrics[i].help, out);
-		buf_printf(out, "%s %" PRIu64 "\n", metrics[i].name, values[i]);
+		if (metrics[i].is_ms)
+			buf_printf(out, "%s %" PRIu64 ".%03" PRIu64 "\n", metrics[i].name,
+				   values[i] / 1000, values[i] % 1000);
+		else
+			buf_printf(out, "%s %" PRIu64 "\n", metrics[i].name, values[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(source_metrics); i++) {
 		const struct source_metric *row = &source_metrics[i];
@@ -99,6 +134,11 @@ int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct 
 				   name, member(&info, row->offset));
 		}
 	}
+	sources_text(m, out);
+	int r = totals_text(m->totals, m->state->journal, clock_service_ms(m->clock),
+			    out);
+	if (r < 0)
+		return r;
 	requests_text(m->requests, out);
 	return out->err;
 }

@@ -7,6 +7,7 @@
 #include "open.h"
 #include "page_sizes.h"
 #include "requests.h"
+#include "totals.h"
 #include <unistd.h>
 
 #define READERS 2
@@ -52,8 +53,9 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	m->namer = worker_new("namer", 1);
 	m->known = known_new();
 	m->page_sizes = page_sizes_new();
+	m->totals = totals_new();
 	if (!m->opens || !m->dir_cache || !m->requests || !m->readers || !m->walker ||
-	    !m->namer || !m->known || !m->page_sizes)
+	    !m->namer || !m->known || !m->page_sizes || !m->totals)
 		return -ENOMEM;
 	*ret = steal_ptr(m);
 	return 0;
@@ -82,6 +84,7 @@ void mount_free(struct mount *m)
 	open_table_free(m->opens);
 	known_free(m->known);
 	page_sizes_free(m->page_sizes);
+	totals_free(m->totals);
 	dir_cache_free(m->dir_cache);
 	requests_free(m->requests);
 	free(m->sources);

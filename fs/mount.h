@@ -16,6 +16,7 @@
 struct dir_cache;
 struct page_sizes;
 struct open_table;
+struct totals;
 struct requests;
 struct fuse_session;
 
@@ -46,6 +47,7 @@ struct mount {
 	struct worker *namer;      /* looks up users */
 	struct known *known;       /* what it has found */
 	struct page_sizes *page_sizes;
+	struct totals *totals;
 
 	/* Changing: */
 	_Atomic uint64_t next_waiter;

@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "cleanup.h"
+#include <stdint.h>
 
 struct requests; /* opaque */
 
@@ -18,6 +19,10 @@ void requests_free(struct requests *r);
 
 /* A request as the kernel sent it. */
 void requests_count(struct requests *r, const void *request, size_t len);
+
+/* How long our threads were busy with one, from its arrival until they were free again: a read that
+ * waits for its bytes is let go of at once. */
+void requests_time(struct requests *r, const void *request, size_t len, uint64_t ns);
 
 /* Prometheus text, of the same length whatever the numbers are: so `stat` of what shows it is
  * right although it is a request itself. */

@@ -89,6 +89,7 @@ void board_publish(struct engine *e, int64_t lag_ms)
 	for (size_t i = 0; i < e->n_sources && is_due; i++)
 		source_progress(e->sources[i]);
 	e->stats.waiters = e->n_waiters;
+	e->stats.oldest_wait_ms = e->oldest_wait_ms;
 	e->stats.restores = ino_map_count(&e->restores);
 	e->stats.transfers = e->n_transfers;
 	if (lag_ms > e->stats.lag_max_ms)

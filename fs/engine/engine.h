@@ -256,8 +256,9 @@ int engine_storm_text(struct engine *e, struct buf *out);
 
 struct engine_stats {
 	uint64_t waiters, restores, transfers;
-	uint64_t hints;     /* notices about something under way, since the start */
-	int64_t lag_max_ms; /* longest turn of the loop, real */
+	uint64_t hints;         /* notices about something under way, since the start */
+	int64_t oldest_wait_ms; /* of a reader, as of a second ago; real */
+	int64_t lag_max_ms;     /* longest turn of the loop, real */
 	uint64_t storms, storms_ever; /* stopped now; since the start */
 	uint64_t held;                /* requests that wait for an approval */
 };

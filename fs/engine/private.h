@@ -274,6 +274,7 @@ struct engine {
 	uint64_t promised_bytes;    /* of the cache, to all that is under way */
 	struct allowance allowance; /* that sources share */
 	uint32_t noise;
+	int64_t oldest_wait_ms;   /* of a reader, as of the last sweep; real */
 	_Atomic uint64_t used[2]; /* handles read, by whether they had to wait */
 	uint64_t used_written[2]; /* of these, what the journal was told */
 	int64_t used_due_ms;      /* real: when it is told next */

@@ -290,6 +290,12 @@ static void asks_give_up(struct restore *r, int64_t now_ms)
 
 static void restore_sweep(struct restore *r, int64_t now_ms)
 {
+	const struct waiter *w;
+
+	LIST_FOREACH (w, &r->waiters, of_restore)
+		if (w->how == WAIT_PARK &&
+		    now_ms - w->since_ms > r->engine->oldest_wait_ms)
+			r->engine->oldest_wait_ms = now_ms - w->since_ms;
 	waiters_give_up(r, now_ms);
 	asks_give_up(r, now_ms);
 }
@@ -318,6 +324,7 @@ static void gone_sweep(struct engine *e)
 void waiters_sweep(struct engine *e, int64_t now_ms)
 {
 	gone_sweep(e);
+	e->oldest_wait_ms = 0;
 	for (struct restore *r = restore_first(e); r; r = restore_next(r))
 		restore_sweep(r, now_ms);
 }

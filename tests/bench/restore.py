@@ -95,7 +95,7 @@ class Bench:
         with open(f"/proc/{self.mount.process.pid}/status") as f:
             for line in f:
                 if line.startswith("RssAnon:"):
-                    return int(line.split()[1]) * 1024
+                    return float(line.split()[1]) * 1024
         return 0
 
     def metric(self, name):
@@ -188,7 +188,7 @@ def requested(b):
     time.sleep(10)
     used = b.anonymous() - before
     queue = len((b.mount.path / ".thaw/queue").read_bytes())
-    lag = b.metric("thawfs_engine_lag_max_milliseconds")
+    lag = 1000 * b.metric("thawfs_engine_lag_max_seconds")
     among.sort()
     say(f"{REQUESTS} requests: durable in {took:.0f} s; {used / REQUESTS:.0f} bytes each, "
         f"{used / 2**20:.0f} MiB, of them {queue / 2**20:.0f} MiB the text of .thaw/queue\n"

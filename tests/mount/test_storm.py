@@ -96,7 +96,7 @@ class Starvation(threading.Thread):
 
 def lag(mount):
     text = (mount.path / ".thaw/metrics").read_text()
-    return int(re.search(r"^thawfs_engine_lag_max_milliseconds (\d+)$", text, re.M)[1])
+    return 1000 * float(re.search(r"^thawfs_engine_lag_max_seconds (\S+)$", text, re.M)[1])
 
 
 def storm(start_sim, start_mount, tmp_path, seconds, sizes=SIZES, lag_max_ms=LAG_MAX_MS):

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "totals.h"
+#include "journal_event.h"
+#include "str.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* In the order of request_state and of enum tier. */
+static const char *const state_words[] = { NULL, "requested", "restoring", "ready",
+					   NULL, NULL,        NULL,        "held" };
+static const char *const tier_words[] = { "none", "expedited", "standard", "bulk" };
+static const char *const component_words[] = { "request", "retrieval", "storage",
+					       "transfer", "correction" };
+
+/* What readers get, and why; all others are one. */
+static const int reasons[] = {
+	EDQUOT, EACCES, EIO, ENOSPC, ESTALE, EOPNOTSUPP, ETIMEDOUT
+};
+
+struct totals {
+	pthread_mutex_t mu; /* all below */
+	uint64_t last_charge, last_event;
+	money_t charged[ARRAY_SIZE(component_words)];
+	uint64_t done[ARRAY_SIZE(tier_words)], cancelled, budgets, storms;
+	uint64_t bytes[ARRAY_SIZE(tier_words)];
+	uint64_t failed[ARRAY_SIZE(reasons) + 1];
+};
+
+/* What is open now. */
+struct open_sums {
+	uint64_t n[ARRAY_SIZE(state_words)][ARRAY_SIZE(tier_words)];
+	uint64_t bytes;
+	money_t reserved;
+	int64_t oldest_ms; /* service time; 0: none */
+};
+
+struct totals *totals_new(void)
+{
+	struct totals *t = calloc(1, sizeof(*t));
+	if (t)
+		pthread_mutex_init(&t->mu, NULL);
+	return t;
+}
+
+void totals_free(struct totals *t)
+{
+	if (!t)
+		return;
+	pthread_mutex_destroy(&t->mu);
+	free(t);
+}
+
+/* ---- sums ---- */
+
+static int charge_sum(void *arg, const struct charge *c)
+{
+	struct totals *t = arg;
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(component_words) &&
+	       !streq(component_words[i], c->component))
+		i++;
+	t->charged[i] += c->amount;
+	t->last_charge = c->seq;
+	return 0;
+}
+
+static size_t reason_of(int err)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(reasons) && reasons[i] != err)
+		i++;
+	return i;
+}
+
+struct event_sum {
+	struct totals *totals;
+	struct journal *journal;
+};
+
+static int event_sum(void *arg, const struct event *e)
+{
+	struct event_sum *s = arg;
+	struct totals *t = s->totals;
+	struct request q = { 0 };
+
+	t->budgets += e->kind == EVENT_BUDGET;
+	t->storms += e->kind == EVENT_STORM;
+	t->cancelled += e->kind == EVENT_CANCELLED;
+	if (e->kind == EVENT_DONE || e->kind == EVENT_FAILED) {
+		int r = journal_request(s->journal, e->request_id, &q);
+		if (r < 0)
+			return r;
+	}
+	if (e->kind == EVENT_DONE) {
+		t->done[q.tier]++;
+		t->bytes[q.tier] += request_budget_bytes(&q);
+	}
+	if (e->kind == EVENT_FAILED)
+		t->failed[reason_of(q.err)]++;
+	t->last_event = e->seq;
+	return 0;
+}
+
+static int open_sum(void *arg, const struct request *q)
+{
+	struct open_sums *s = arg;
+
+	if (!request_budget_files(q))
+		return 0;
+	s->n[q->state][q->tier]++;
+	s->bytes += request_budget_bytes(q);
+	s->reserved += q->reserved;
+	if (q->asked_ms && (!s->oldest_ms || q->asked_ms < s->oldest_ms))
+		s->oldest_ms = q->asked_ms;
+	return 0;
+}
+
+/* ---- text: numbers have one width, so that the length does not change with them ---- */
+
+static void head_put(struct buf *out, const char *name, const char *type,
+		     const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void money_put(struct buf *out, money_t m)
+{
+	char text[48];
+
+	money_format(m, text);
+	buf_printf(out, " %20s\n", text);
+}
+
+static void charged_put(const struct totals *t, struct buf *out)
+{
+	head_put(out, "thawfs_charged_usd", "gauge",
+		 "What the ledger has, of all time; corrections may be negative.");
+	for (size_t i = 0; i < ARRAY_SIZE(component_words); i++) {
+		buf_printf(out, "thawfs_charged_usd{component=\"%s\"}",
+			   component_words[i]);
+		money_put(out, t->charged[i]);
+	}
+}
+
+static void tiers_put(const char *name, const char *help, const uint64_t *n,
+		      struct buf *out)
+{
+	head_put(out, name, "counter", help);
+	for (size_t i = 0; i < ARRAY_SIZE(tier_words); i++)
+		buf_printf(out, "%s{tier=\"%s\"} %20llu\n", name, tier_words[i],
+			   (unsigned long long)n[i]);
+}
+
+static void count_put(const char *name, const char *type, const char *help, uint64_t n,
+		      struct buf *out)
+{
+	head_put(out, name, type, help);
+	buf_printf(out, "%s %20llu\n", name, (unsigned long long)n);
+}
+
+static void ended_put(const struct totals *t, struct buf *out)
+{
+	static const char failed[] = "thawfs_requests_failed_total";
+
+	tiers_put("thawfs_requests_done_total",
+		  "Requests whose file is here, of all time.", t->done, out);
+	tiers_put("thawfs_retrieved_bytes_total", "Bytes of these.", t->bytes, out);
+	head_put(out, failed, "counter",
+		 "Requests that have failed, of all time, by errno.");
+	for (size_t i = 0; i <= ARRAY_SIZE(reasons); i++)
+		buf_printf(out, "%s{errno=\"%s\"} %20llu\n", failed,
+			   i < ARRAY_SIZE(reasons) ? strerrorname_np(reasons[i])
+						   : "other",
+			   (unsigned long long)t->failed[i]);
+	count_put("thawfs_requests_cancelled_total", "counter",
+		  "Requests that were taken back, of all time.", t->cancelled, out);
+	count_put("thawfs_budget_warnings_total", "counter",
+		  "How often a budget came near its end, of all time.", t->budgets, out);
+	count_put("thawfs_storms_stopped_total", "counter",
+		  "Readers the storm breaker has stopped, of all time.", t->storms, out);
+}
+
+static void open_put(const struct open_sums *s, int64_t now_ms, struct buf *out)
+{
+	static const char open[] = "thawfs_requests_open";
+	int64_t age_ms = s->oldest_ms ? now_ms - s->oldest_ms : 0;
+
+	head_put(out, open, "gauge", "Requests under way, by state and tier.");
+	for (size_t i = 0; i < ARRAY_SIZE(state_words); i++)
+		for (size_t k = 0; state_words[i] && k < ARRAY_SIZE(tier_words); k++)
+			buf_printf(out, "%s{state=\"%s\",tier=\"%s\"} %20llu\n", open,
+				   state_words[i], tier_words[k],
+				   (unsigned long long)s->n[i][k]);
+	count_put("thawfs_requests_open_bytes", "gauge", "Bytes of these.", s->bytes,
+		  out);
+	count_put("thawfs_request_oldest_seconds", "gauge",
+		  "How long ago the oldest of these was asked for, service time.",
+		  (uint64_t)(age_ms < 0 ? 0 : age_ms / 1000), out);
+	head_put(out, "thawfs_reserved_usd", "gauge", "What is reserved for these.");
+	buf_puts(out, "thawfs_reserved_usd");
+	money_put(out, s->reserved);
+}
+
+int totals_text(struct totals *t, struct journal *j, int64_t now_ms, struct buf *out)
+{
+	struct event_sum events = { t, j };
+	struct open_sums open = { 0 };
+
+	int r = journal_each_open(j, open_sum, &open);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&t->mu);
+	r = journal_each_charge(j, t->last_charge, charge_sum, t);
+	if (r == 0)
+		r = journal_each_event(j, t->last_event, event_sum, &events);
+	if (r == 0) {
+		charged_put(t, out);
+		ended_put(t, out);
+	}
+	pthread_mutex_unlock(&t->mu);
+	if (r == 0)
+		open_put(&open, now_ms, out);
+	return r;
+}

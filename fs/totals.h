@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* totals - sums over everything the journal has: money charged, requests by how they ended. They grow
+ * with the journal and outlive a restart; what was summed once is not read again.
+ *
+ * Thread: any. Lock: one mutex, held while new lines are read.
+ */
+#pragma once
+
+#include "buf.h"
+#include "journal.h"
+
+struct totals; /* opaque */
+
+struct totals *totals_new(void);
+void totals_free(struct totals *t);
+
+/* Appends them as Prometheus text, with what is open now. 0 or -errno of the journal. */
+int totals_text(struct totals *t, struct journal *j, int64_t now_ms, struct buf *out);

@@ -5,6 +5,7 @@ import pathlib
 import pwd
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -94,12 +95,57 @@ def test_keys_are_not_in_memory_that_others_read_nor_in_any_file(start_mount, si
     assert not [p for p in mount.dir.rglob("core*")]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a mount for another user")
+def test_the_one_who_may_mount_gives_the_connection_away_and_ends(sim):
+    """S65: as the unit does it, with this test for the service manager."""
+    mounter = BUILD / "tools/hold/thawfs-mount"
+    with tempfile.TemporaryDirectory(prefix="thaw-held-", dir="/tmp") as dir, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        dir = pathlib.Path(dir)
+        os.chmod(dir, 0o755)
+        for name in ("state", "cache"):
+            (dir / name).mkdir(mode=0o700)
+            os.chown(dir / name, NOBODY.pw_uid, NOBODY.pw_gid)
+        (dir / "thawfs.conf").write_text(CONFIG.format(url=sim.url))
+        words = [str(mounter), str(dir / "mnt"), "nobody"]
+        alone = subprocess.run(words, env={}, capture_output=True, text=True)
+        assert alone.returncode == 1 and "takes no descriptor" in alone.stderr
+        assert not is_mounted(dir / "mnt"), "nothing is left that nobody serves"
+        manager.bind(str(dir / "notify"))
+        manager.settimeout(20)
+        subprocess.run(words, env={"NOTIFY_SOCKET": str(dir / "notify")}, check=True, timeout=20)
+        assert manager.recv(200) == b"FDSTOREREMOVE=1\nFDNAME=mount"
+        said, fds, _, _ = socket.recv_fds(manager, 200, 1)
+        assert said == b"FDSTORE=1\nFDNAME=mount" and len(fds) == 1
+        daemon = subprocess.Popen(
+            [str(BUILD / "fs/thawfs"), str(dir / "thawfs.conf"), f"/dev/fd/{fds[0]}", "-f", "-o",
+             f"allow_other,default_permissions,state.dir={dir}/state,cache.dir={dir}/cache,"
+             f"cache.reserve=0,mount.clock={sim.url}/_sim/clock"], env={**sim.env, "HOME": "/"},
+            user="nobody", group=NOBODY.pw_gid, extra_groups=[], pass_fds=fds,
+            stderr=subprocess.DEVNULL)
+        os.close(fds[0])
+        try:
+            file = dir / "mnt/lab/runs/2024/b.dat"
+            until(lambda: file.exists(), 30, "the catalog")
+            assert int(status(daemon.pid)["CapPrm"], 16) == 0
+            assert file.read_bytes() == OBJECTS["runs/2024/b.dat"]
+        finally:
+            daemon.terminate()
+            daemon.wait(20)
+            subprocess.run(["umount", "-l", dir / "mnt"], check=True)
+
+
 def test_units_are_understood(tmp_path):
     """No word of it is unknown: verify only prints, and exits 0."""
     unit = tmp_path / "thawfs@lab.service"
-    unit.write_text((PACKAGING / "systemd/thawfs@.service").read_text())
+    text = (PACKAGING / "systemd/thawfs@.service").read_text()
+    for installed, built in (("/usr/bin/thawfs ", f"{BUILD}/fs/thawfs "),
+                             ("/usr/lib/thawfs/thawfs-mount", f"{BUILD}/tools/hold/thawfs-mount")):
+        assert installed in text
+        text = text.replace(installed, built)
+    unit.write_text(text)
     said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)],
                           capture_output=True, text=True)
     assert said.stdout + said.stderr == "" and said.returncode == 0
-    subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=50",
+    subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20",
                     "--no-pager", str(unit)], check=True, capture_output=True)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 200 readers of 200 cold files at once, and money for 50: exactly 50 are paid and 150 refused, also
- * when the process is killed in between; and what is held, refused or let through by hand. */
+/* 200 readers of 200 cold files at once, and money for 50: exactly 50 are paid and 150 refused (and
+ * when it is killed in between: test_crowd.c); and what is held, refused or let through by hand. */
 #include "rig.h"
 
 #include "test.h"
 #include <errno.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
 #define HOURS   ((int64_t)3600 * 1000)
 #define READERS 200
@@ -15,21 +12,6 @@
 #define SIZE    3000
 
 static struct memory_store *store;
-
-/* Shared with the children. */
-static struct shared {
-	unsigned int edges, kill_at;
-} * shared;
-
-static void on_edge(const char *phase, const char *event, bool is_after, void *arg)
-{
-	(void)phase;
-	(void)event;
-	(void)is_after;
-	(void)arg;
-	if (++shared->edges == shared->kill_at)
-		kill(getpid(), SIGKILL);
-}
 
 struct crowd {
 	struct rig_reader of[READERS];
@@ -147,61 +129,6 @@ static void of_200_readers_money_for_50_restores_pays_50(void **state)
 	assert_int_equal(count(c, -EDQUOT), READERS - PAID);
 	assert_int_equal(paid(), PAID);
 	rig_done(&rig);
-}
-
-/* Gives what wait() says of a run that reads everything. */
-static int run(struct rig *rig, int64_t now_ms, bool is_whole)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		rig_open(rig, now_ms);
-		_free_ struct crowd *c = read_all(rig, "vault");
-		bool is_right = count(c, 0) == PAID &&
-				count(c, -EDQUOT) == READERS - PAID && paid() == PAID;
-		bool is_booked =
-			rig_ledger(rig, "InitiateJob", "retrieval").lines == PAID;
-		rig_close(rig);
-		_exit(is_whole && !(is_right && is_booked));
-	}
-	if (waitpid(pid, &status, 0) < 0)
-		abort();
-	return status;
-}
-
-/* S22, S90 */
-static void killed_in_between_it_is_still_50(void **state)
-{
-	/* Edges gone through: from the first intents to the last bytes. */
-	static const unsigned int points[] = {
-		3, 120, 402, 460, 520, 603, 700, 811, 930
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
-		struct rig rig;
-		char dir[sizeof(rig.dir)];
-
-		prepare(&rig, "VAULT");
-		rig.cfg.on_edge = on_edge;
-		*shared = (struct shared){ .kill_at = points[i] };
-		int status = run(&rig, RIG_START_MS, false);
-		assert_true(WIFSIGNALED(status));
-		shared->kill_at = 0;
-		status = run(&rig, store->seen_ms + 60000, true);
-		if (!WIFEXITED(status) || WEXITSTATUS(status))
-			fail_msg("killed at edge %u, the next run was not right",
-				 points[i]);
-		prices_free(rig.prices);
-		snprintf(dir, sizeof(dir), "%s", rig.dir);
-		pid_t pid = fork();
-		if (pid == 0) {
-			execlp("rm", "rm", "-r", dir, (char *)NULL);
-			_exit(1);
-		}
-		waitpid(pid, NULL, 0);
-	}
 }
 
 /* ---- by hand ---- */
@@ -402,7 +329,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_200_readers_a_budget_for_50_files_pays_50),
 		cmocka_unit_test(of_200_readers_money_for_50_restores_pays_50),
-		cmocka_unit_test(killed_in_between_it_is_still_50),
 		cmocka_unit_test(what_was_refused_is_let_through_by_its_approver_alone),
 		cmocka_unit_test(
 			what_is_held_costs_nothing_until_it_is_approved_or_cancelled),
@@ -410,9 +336,5 @@ int main(void)
 		cmocka_unit_test(a_storm_is_stopped_before_it_is_paid),
 	};
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

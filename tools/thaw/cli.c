@@ -7,12 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const struct flag {
-	char letter;
-	const char *name;
-	const char *value; /* NULL: takes none */
-	const char *help;
-} flags[] = {
+static const struct cli_flag flags[] = {
 	{ 'r', "recursive", NULL, "walk directories; symbolic links are not followed" },
 	{ 'j', "json", NULL, "print one JSON object a line" },
 	{ 'R', "retry", NULL, "ask again for what has failed, no more; implies -r" },
@@ -54,7 +49,7 @@ static const struct flag {
 	{ 'h', "help", NULL, "this text" },
 };
 
-static const struct flag *flag_find(const struct verb *verb, int letter)
+static const struct cli_flag *flag_find(const struct verb *verb, int letter)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (flags[i].letter == letter &&
@@ -68,7 +63,7 @@ static void help_print(const struct verb *verb)
 	printf("usage: thaw %s [OPTION...] %s\n\n%s\n\n", verb->name, verb->paths,
 	       verb->help);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-		const struct flag *f = &flags[i];
+		const struct cli_flag *f = &flags[i];
 		char word[32];
 
 		if (!flag_find(verb, f->letter))
@@ -80,7 +75,16 @@ static void help_print(const struct verb *verb)
 	printf("\n%s", verb->more);
 }
 
-static int value_refuse(const struct verb *verb, const struct flag *f, const char *value)
+void cli_each_flag(const struct verb *verb,
+		   void (*each)(void *arg, const struct cli_flag *f), void *arg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (flag_find(verb, flags[i].letter) == &flags[i])
+			each(arg, &flags[i]);
+}
+
+static int value_refuse(const struct verb *verb, const struct cli_flag *f,
+			const char *value)
 {
 	fprintf(stderr, "thaw %s: --%s: \"%s\" is not %s\n", verb->name, f->name, value,
 		f->letter == 'T' ? "a time (30s, 5m, 12h, 3d)" : "a number of days");
@@ -132,8 +136,8 @@ static bool flag_report_apply(int letter, const char *value, struct settings *se
 }
 
 /* Words of a tier are the mount's to judge: a new one needs no new command. */
-static int flag_apply(const struct verb *verb, const struct flag *f, const char *value,
-		      struct settings *set)
+static int flag_apply(const struct verb *verb, const struct cli_flag *f,
+		      const char *value, struct settings *set)
 {
 	switch (f->letter) {
 	case 'r':
@@ -239,7 +243,7 @@ static void options_fill(const struct verb *verb, struct option *longs, char *sh
 {
 	*shorts++ = ':';
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-		const struct flag *f = &flags[i];
+		const struct cli_flag *f = &flags[i];
 		if (!flag_find(verb, f->letter))
 			continue;
 		*longs++ = (struct option){ f->name, f->value != NULL, NULL, f->letter };
@@ -272,7 +276,7 @@ int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *r
 	opterr = 0;
 	optind = 1;
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		const struct flag *f = flag_find(verb, letter);
+		const struct cli_flag *f = flag_find(verb, letter);
 		if (!f)
 			return option_refuse(verb, argv[optind - 1], letter == ':');
 		int r = flag_apply(verb, f, optarg, &set);

@@ -61,6 +61,20 @@ struct verb {
 	bool is_optional;    /* without a path: the current directory */
 };
 
+/* An option, as help shows it. */
+struct cli_flag {
+	char letter;
+	const char *name;
+	const char *value; /* NULL: takes none */
+	const char *help;
+};
+/* Each that `verb` takes. */
+void cli_each_flag(const struct verb *verb,
+		   void (*each)(void *arg, const struct cli_flag *f), void *arg);
+
+/* What a shell is to read; `shell` may be NULL. Gives an exit status. */
+int completion_print(const char *shell, const struct verb *verbs, size_t n);
+
 int status_run(const struct settings *set, char **paths, size_t n);
 int get_run(const struct settings *set, char **paths, size_t n);
 int wait_run(const struct settings *set, char **paths, size_t n);

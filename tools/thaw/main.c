@@ -187,7 +187,8 @@ static void help_print(FILE *out)
 		fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].help);
 	fputs("\n"
 	      "  thaw VERB --help   its options and an example\n"
-	      "  thaw --version     the version\n\n"
+	      "  thaw --version     the version\n"
+	      "  thaw completion bash|zsh|fish   what the shell is to read for Tab\n\n"
 	      "exit status: 0 done; 1 failed; 2 bad usage; 75 not yet; 77 refused\n\n"
 	      "example: thaw status -r .\n",
 	      out);
@@ -243,6 +244,8 @@ int main(int argc, char **argv)
 		help_print(stdout);
 		return EXIT_DONE;
 	}
+	if (streq(word, "completion"))
+		return completion_print(argv[2], verbs, ARRAY_SIZE(verbs));
 	const struct verb *verb = verb_find(word);
 	if (!verb)
 		return verb_refuse(word);

@@ -43,7 +43,7 @@ struct creds_waiter {
 struct creds *creds_new(struct http *http, const char *profile);
 /* Those of one loop that may be shared, each once; zeros: none. */
 struct creds_pool {
-	LIST_HEAD(, creds) all;
+	LIST_HEAD(creds_list, creds) all;
 };
 /* Those of `profile` in the pool, made at first use: creds_free() lets go of them. Of other programs'
  * settings each has what it found first. */

@@ -51,7 +51,8 @@ bool health_is_paid(enum health_look look, bool is_vault)
 const char *const *health_actions(bool is_vault)
 {
 	static const char *const s3[] = { "s3:ListBucket", "s3:GetObject",
-					  "s3:RestoreObject", NULL };
+					  "s3:GetObjectAttributes", "s3:RestoreObject",
+					  NULL };
 	static const char *const vault[] = {
 		"glacier:DescribeVault", "glacier:ListJobs",    "glacier:DescribeJob",
 		"glacier:GetJobOutput",  "glacier:InitiateJob", NULL

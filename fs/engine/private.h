@@ -42,9 +42,11 @@
 #define CALLS_BULK    24
 #define CALLS_SHARED  2016
 #define CALLS_MAX     (CALLS_NETWORK + CALLS_SHARED)
-/* Ranges under way at once, each with a buffer of one chunk; and for one file. */
+/* Ranges under way at once, each with a buffer of one chunk, and for one file; but no more than fit
+ * into the pool, and never less than two. */
 #define TRANSFERS_MAX      6
 #define TRANSFERS_PER_FILE 4
+#define TRANSFERS_BYTES    (80 * MIB)
 /* Tries for one chunk, and for a whole file, whose hash differs. */
 #define CORRUPT_MAX 3
 /* Real time a page fault may wait for bytes that are being fetched (and a second more, until the
@@ -174,6 +176,7 @@ struct restore {
 	const void *filling;        /* the fill that was asked for; NULL: none */
 	uint64_t promised_bytes;    /* of the cache, still to come */
 	unsigned int n_transfers;   /* of this file */
+	uint64_t read_at;           /* where it was read last */
 	unsigned int n_notes;       /* steps posted, not answered yet */
 	bool is_left;               /* ended, and out of the engine's table */
 	struct timers *in_fetching; /* which of the engine's; NULL: none */
@@ -269,7 +272,8 @@ struct engine {
 	struct waves *waves; /* owned */
 	bool has_ahead;      /* recalled ahead somewhere */
 	struct timer pump;   /* real: try transfers again */
-	struct transfer transfers[TRANSFERS_MAX];
+	struct transfer
+		transfers[TRANSFERS_MAX]; /* those without a buffer are never used */
 	size_t n_transfers;
 	uint64_t promised_bytes;    /* of the cache, to all that is under way */
 	struct allowance allowance; /* that sources share */

@@ -58,6 +58,7 @@ static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
 	LIST_INSERT_HEAD(bucket(e, w->id), w, by_id);
 	if (!r || w->how == WAIT_POLL)
 		return;
+	r->read_at = w->off;
 	r->n_waiters++;
 	e->n_waiters++;
 	call_promote(r);

@@ -4,6 +4,9 @@
 #include "io.h"
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#define HASH_THREADS_MAX 8
 
 const char *proof_word(enum proof p)
 {
@@ -222,6 +225,14 @@ static int dirs_open(struct store *s, const char *dir)
 	return dir_sync(s->cache_fd);
 }
 
+/* As many as there are processors, within reason: what comes must not wait for its hash. */
+static unsigned int hash_threads(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 2 ? 2 : n > HASH_THREADS_MAX ? HASH_THREADS_MAX : (unsigned int)n;
+}
+
 static int threads_start(struct store *s)
 {
 	s->writer = writer_new(&(struct writer_cfg){ .name = "store",
@@ -231,7 +242,7 @@ static int threads_start(struct store *s)
 						     .full = make_room });
 	if (!s->writer)
 		return -ENOMEM;
-	s->hash = worker_new("hash", 2);
+	s->hash = worker_new("hash", hash_threads());
 	return s->hash ? 0 : -ENOMEM;
 }
 

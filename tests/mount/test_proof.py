@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects that were uploaded in parts, on a real mount: right bytes, and by what they are proved."""
+import json
 import os
+import subprocess
+import time
 
 import pytest
 from conftest import SPEED, listed, pattern, until
@@ -52,3 +55,36 @@ def test_a_part_is_read_while_the_rest_is_on_its_way(start_mount, start_sim):  #
         os.close(fd)
     mount.wait_state(file, "cached")
     assert file.read_bytes() == b"".join(EVEN)
+
+
+def anonymous_bytes(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("RssAnon:"))
+
+
+def stream_four(start_mount, start_sim, tmp_path, size, seconds):
+    """The most the daemon has taken while four files are read from beginning to end at once."""
+    (tmp_path / "seed.json").write_text(json.dumps({"buckets": [{"name": "lab", "objects": [
+        {"key": f"{i}", "storage-class": "STANDARD", "size": size, "fill": "x"} for i in range(4)]}]}))
+    sim = start_sim("--speed", SPEED, "--seed", str(tmp_path / "seed.json"))
+    mount = start_mount(sim, "s3://lab", "source.storage-classes=all", "budget.all.money=1000")
+    until(lambda: listed(mount.path), 60, "catalog")
+    readers = [subprocess.Popen(["dd", f"if={mount.path}/{i}", "of=/dev/null", "bs=1M", "status=none"])
+               for i in range(4)]
+    most, end = 0, time.monotonic() + seconds
+    while any(r.poll() is None for r in readers):
+        most = max(most, anonymous_bytes(mount.process.pid))
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert all(r.returncode == 0 for r in readers)
+    return most
+
+
+def test_four_files_are_streamed_in_bounded_memory(start_mount, start_sim, tmp_path):  # S141
+    assert stream_four(start_mount, start_sim, tmp_path, 64 * MIB, 120) < 128 * MIB
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_four_large_files_are_streamed_in_bounded_memory(start_mount, start_sim, tmp_path):  # S141
+    assert stream_four(start_mount, start_sim, tmp_path, 2048 * MIB, 1500) < 128 * MIB

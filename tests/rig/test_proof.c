@@ -78,6 +78,24 @@ static void a_part_is_served_while_the_rest_comes(void **state)
 	assert_int_equal(rig_ledger(rig, "GetObjectAttributes", "request").quantity, 1);
 }
 
+/* S141 */
+static void what_is_waited_for_comes_before_the_rest(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "large");
+	struct rig_reader reader;
+	struct fill fill;
+
+	large->part_bytes = 4 * MIB;
+	rig_read(rig, &reader, ino, 13 * MIB, 100);
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(store_covers(rig->state->store, ino, 12 * MIB, 4 * MIB, &fill),
+			 1);
+	assert_int_equal(store_covers(rig->state->store, ino, 0, 4 * MIB, &fill), 0);
+	let_it_end(rig);
+	assert_true(rig_is_right(rig, ino, large));
+}
+
 /* S140 */
 static void an_etag_of_parts_proves_the_whole_and_nothing_before(void **state)
 {
@@ -178,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PROOF(a_part_is_served_while_the_rest_comes),
+		PROOF(what_is_waited_for_comes_before_the_rest),
 		PROOF(an_etag_of_parts_proves_the_whole_and_nothing_before),
 		PROOF(parts_of_odd_sizes_prove_the_whole),
 		PROOF(a_part_with_a_flipped_byte_is_fetched_again_alone),

@@ -40,6 +40,9 @@ static const struct option_row mount_rows[] = {
 		mount_section, "readdirplus", readdirplus, "always", plus_words,
 		"listings carry attributes: always (fast find and ls -l, 1.2 GB of kernel "
 		"memory per million names), auto, never"),
+	ROW(mount_section, "passthrough", OPTION_BOOL, passthrough, "yes",
+	    "the kernel reads cached files itself, where it and libfuse can and the daemon "
+	    "may (CAP_SYS_ADMIN)"),
 	ROW(mount_section, "clock", OPTION_STR, clock, NULL,
 	    "URL of a simulator's clock to follow"),
 	ROW(mount_section, "allow-other", OPTION_BOOL, allow_other, "no",

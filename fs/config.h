@@ -30,7 +30,8 @@ struct mount_section {
 	char *uid, *gid; /* a name or a number; NULL: who mounts */
 	uint32_t mode, dir_mode;
 	int readdirplus; /* enum readdirplus */
-	char *clock;     /* URL of a simulator's clock; NULL: the machine's */
+	bool passthrough;
+	char *clock; /* URL of a simulator's clock; NULL: the machine's */
 	bool allow_other;
 	char *admins; /* a comma list of users */
 	char *owners; /* a file of rules (config_access.c); absolute */

@@ -49,7 +49,11 @@ struct mount {
 	struct page_sizes *page_sizes;
 	struct totals *totals;
 
+	int fuse_fd; /* the kernel's, of the session */
+
 	/* Changing: */
+	atomic_bool
+		has_passthrough; /* the kernel offers it, and has not refused it yet */
 	_Atomic uint64_t next_waiter;
 	atomic_int preads;       /* FUSE workers inside a pread() now */
 	atomic_bool is_stopping; /* nothing may be posted to the engine any more */

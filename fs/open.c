@@ -7,6 +7,8 @@ struct open_file {
 	uint64_t ino;
 	unsigned int handles;
 	struct data_file *data; /* owned list, newest first */
+	unsigned int backed;    /* handles that are not direct_io */
+	int backing; /* what these are, while there are any: open_backing_join() */
 };
 
 struct open_table {
@@ -176,6 +178,34 @@ const struct data_file *open_data_add(struct open_table *t, uint64_t ino, uint64
 	}
 	pthread_mutex_unlock(&t->mu);
 	return d;
+}
+
+int open_backing_join(struct open_table *t, uint64_t ino, int offer)
+{
+	int backing = OPEN_BACKING_NONE;
+
+	pthread_mutex_lock(&t->mu);
+	struct open_file *f = find(t, ino);
+	if (f && f->backed == 0)
+		f->backing = offer;
+	if (f && f->backing != OPEN_BACKING_NONE) {
+		f->backed++;
+		backing = f->backing;
+	}
+	pthread_mutex_unlock(&t->mu);
+	return backing;
+}
+
+int open_backing_leave(struct open_table *t, uint64_t ino)
+{
+	int id = 0;
+
+	pthread_mutex_lock(&t->mu);
+	struct open_file *f = find(t, ino);
+	if (f && f->backed > 0 && --f->backed == 0 && f->backing > 0)
+		id = f->backing;
+	pthread_mutex_unlock(&t->mu);
+	return id;
 }
 
 struct handle *open_handle_new(struct open_table *t)

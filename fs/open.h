@@ -31,6 +31,7 @@ struct handle {
 	struct handle *next, **prev;  /* the table's lock */
 	const struct data_file *data; /* of a handle of what was wholly here; else NULL */
 	uint64_t poll_id;             /* names its poller to the engine; constant */
+	bool is_passthrough;          /* constant */
 	_Atomic uint64_t at;          /* where its last read ended, or was refused */
 	atomic_bool is_polled;        /* ever */
 	atomic_bool was_read;         /* bytes were given */
@@ -66,6 +67,16 @@ const struct data_file *open_data_find(struct open_table *t, uint64_t ino, uint6
  * is closed). */
 const struct data_file *open_data_add(struct open_table *t, uint64_t ino, uint64_t gen,
 				      uint64_t size_bytes, int fd);
+
+/* Of an open inode, one of its handles that are not direct_io more. They are of one kind: backed by
+ * one id, or through the page cache. While there are none `offer` decides: an id, or
+ * OPEN_BACKING_CACHED; with 0 there will be none yet. Gives the id, OPEN_BACKING_CACHED, or
+ * OPEN_BACKING_NONE (only for 0: nothing was counted). */
+#define OPEN_BACKING_NONE   0
+#define OPEN_BACKING_CACHED (-1)
+int open_backing_join(struct open_table *t, uint64_t ino, int offer);
+/* One less. Gives the id if it was the last and had one, else 0. */
+int open_backing_leave(struct open_table *t, uint64_t ino);
 
 /* Gives a handle, zeroed, or NULL. */
 struct handle *open_handle_new(struct open_table *t);

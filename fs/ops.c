@@ -8,6 +8,7 @@
 #include "dir_cache.h"
 #include "log.h"
 #include "open.h"
+#include "passthrough.h"
 #include "poller.h"
 #include "read.h"
 #include "sidecar.h"
@@ -52,7 +53,7 @@ static void set_wanted(struct fuse_conn_info *conn, unsigned int caps, bool is_w
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
-	const struct mount *m = userdata;
+	struct mount *m = userdata;
 	int plus = m->cfg->mount.readdirplus;
 
 	set_wanted(conn, FUSE_CAP_READDIRPLUS, plus != READDIRPLUS_NEVER);
@@ -68,12 +69,14 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 #ifdef FUSE_CAP_EXPLICIT_INVAL_DATA
 	set_wanted(conn, FUSE_CAP_EXPLICIT_INVAL_DATA, true);
 #endif
+	passthrough_init(m, conn);
 	conn->max_background = BACKGROUND_MAX;
 	conn->congestion_threshold = BACKGROUND_MAX * 3 / 4;
 	log_info("kernel connected, protocol=%u.%u capable=%#x wanted=%#x "
-		 "max_readahead=%u max_write=%u",
+		 "max_readahead=%u max_write=%u passthrough=%s",
 		 conn->proto_major, conn->proto_minor, conn->capable, conn->want,
-		 conn->max_readahead, conn->max_write);
+		 conn->max_readahead, conn->max_write,
+		 atomic_load(&m->has_passthrough) ? "yes" : "no");
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)

@@ -4,6 +4,7 @@
 #include "io.h"
 #include "log.h"
 #include "open.h"
+#include "passthrough.h"
 #include "poller.h"
 #include "process.h"
 #include "store.h"
@@ -45,9 +46,12 @@ int read_open(struct mount *m, uint64_t ino, struct fuse_file_info *fi)
 			h->data = open_data_add(m->opens, ino, fill.gen, fill.size_bytes,
 						fd);
 	}
+	if (h->data)
+		passthrough_open(m, ino, h, fi);
 	fi->fh = (uintptr_t)h;
 	fi->direct_io = h->data == NULL;
-	fi->keep_cache = 1; /* contents never change; FUSE fact 3 */
+	/* Contents never change; FUSE fact 3. The kernel refuses it of what goes past its cache. */
+	fi->keep_cache = !h->is_passthrough;
 	return 0;
 }
 
@@ -58,6 +62,7 @@ void read_close(struct mount *m, uint64_t ino, const struct fuse_file_info *fi)
 	if (atomic_load(&h->was_read))
 		engine_used(m->engine, atomic_load(&h->has_waited));
 	poller_release(m, read_handle(fi));
+	passthrough_close(m, ino, read_handle(fi));
 	open_handle_free(m->opens, read_handle(fi));
 	open_remove(m->opens, ino);
 }

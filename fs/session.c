@@ -75,6 +75,7 @@ int session_new(struct mount *m, struct fuse_session **ret, struct buf *err)
 		buf_printf(err, "cannot mount at %s: %s", m->cfg->mountpoint, last_words);
 		return -EIO;
 	}
+	m->fuse_fd = fuse_session_fd(se);
 	*ret = se;
 	return 0;
 }

@@ -73,6 +73,31 @@ static void a_second_descriptor_of_a_generation_is_closed(void **state)
 	assert_false(is_open_fd(first));
 }
 
+/* S142: the kernel takes one id for all handles of an inode, or none. */
+static void all_cached_handles_of_an_inode_are_of_one_kind(void **state)
+{
+	struct open_table *t = open_table_new();
+
+	assert_int_equal(open_backing_join(t, 20, 7), OPEN_BACKING_NONE); /* not open */
+	assert_int_equal(open_add(t, 20), 0);
+	assert_int_equal(open_backing_join(t, 20, 0), OPEN_BACKING_NONE);
+	assert_int_equal(open_backing_join(t, 20, 7), 7);
+	assert_int_equal(open_backing_join(t, 20, 8), 7); /* who was slower */
+	assert_int_equal(open_backing_join(t, 20, 0), 7);
+	assert_int_equal(open_backing_join(t, 20, OPEN_BACKING_CACHED), 7);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(open_backing_leave(t, 20), 0);
+	assert_int_equal(open_backing_leave(t, 20), 7); /* the last gives it back */
+	assert_int_equal(open_backing_leave(t, 20), 0);
+	assert_int_equal(open_backing_join(t, 20, OPEN_BACKING_CACHED),
+			 OPEN_BACKING_CACHED);
+	assert_int_equal(open_backing_join(t, 20, 9), OPEN_BACKING_CACHED);
+	assert_int_equal(open_backing_leave(t, 20), 0);
+	assert_int_equal(open_backing_leave(t, 20), 0);
+	assert_int_equal(open_backing_join(t, 20, 9), 9);
+	open_table_free(t);
+}
+
 static void what_was_never_released_goes_with_the_table(void **state)
 {
 	struct open_table *t = open_table_new();
@@ -94,6 +119,7 @@ int main(void)
 		cmocka_unit_test(
 			a_descriptor_serves_its_own_generation_until_the_last_close),
 		cmocka_unit_test(a_second_descriptor_of_a_generation_is_closed),
+		cmocka_unit_test(all_cached_handles_of_an_inode_are_of_one_kind),
 		cmocka_unit_test(what_was_never_released_goes_with_the_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,13 +31,10 @@ static int fail(const char *what)
 /* Sends `text`, with a descriptor where `fd` is one. 0 or -1 and errno. */
 static int tell(const char *text, int fd)
 {
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	const char *path = secure_getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .room = { 0 } };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct cmsghdr *head = (struct cmsghdr *)control;
 	struct iovec data = { (void *)(uintptr_t)text, strlen(text) };
 	struct msghdr m = { .msg_name = &to, .msg_iov = &data, .msg_iovlen = 1 };
 
@@ -52,12 +49,12 @@ static int tell(const char *text, int fd)
 	m.msg_namelen =
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 	if (fd >= 0) {
-		m.msg_control = &control;
+		m.msg_control = control;
 		m.msg_controllen = sizeof(control);
-		control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
-						 .cmsg_level = SOL_SOCKET,
-						 .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+		*head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+					  .cmsg_level = SOL_SOCKET,
+					  .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(head), &fd, sizeof(fd));
 	}
 	_close_ int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	return s < 0 || sendmsg(s, &m, MSG_NOSIGNAL) < 0 ? -1 : 0;
@@ -81,7 +78,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	errno = 0;
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+	/* cppcheck-suppress getpwnamCalled ; there is one thread */
 	const struct passwd *user = getpwnam(argv[2]);
 	if (!user)
 		return fail(argv[2]);

@@ -9,13 +9,15 @@
 #define BULK_ORIGIN "https://pricing.us-east-1.amazonaws.com"
 #define API_ORIGIN  "https://api.pricing.us-east-1.amazonaws.com"
 #define PAGE_BYTES  ((size_t)32 << 20)
+#define INDEX_BYTES ((size_t)1 << 20)
 #define PAGES_MAX   1000
 #define WAIT_MS     1000
 
 /* ---- files ---- */
 
 struct bulk {
-	struct offer *offer;
+	struct offer *offer; /* takes what comes; NULL: `whole` does */
+	struct buf *whole;
 	int status;
 	int result;
 	bool is_over;
@@ -34,7 +36,9 @@ static int bulk_data(void *arg, const void *data, size_t len)
 {
 	struct bulk *b = arg;
 
-	return b->status == 200 ? offer_feed(b->offer, data, len) : 0;
+	if (b->status != 200)
+		return 0;
+	return b->offer ? offer_feed(b->offer, data, len) : buf_add(b->whole, data, len);
 }
 
 static void bulk_done(void *arg, const struct http_result *res)
@@ -105,6 +109,39 @@ static int bulk_fetch(struct backends *bs, const char *origin, const char *code,
 		return bulk_refuse(&b, url, err);
 	*n += more;
 	return 0;
+}
+
+static int region_add(void *arg, const char *region, struct json_object *value)
+{
+	(void)value;
+	return buf_printf(arg, "%s\n", region);
+}
+
+static int regions_fetch(struct backends *bs, const char *origin, struct buf *ret,
+			 struct buf *err)
+{
+	_buf_ struct buf index;
+	_free_ char *url = NULL;
+	struct bulk b = { .whole = &index };
+	struct json_object *regions = NULL;
+
+	buf_init(&index, INDEX_BYTES);
+	if (asprintf(&url, "%s/offers/v1.0/aws/AmazonS3/current/region_index.json",
+		     origin) < 0) {
+		url = NULL;
+		return -ENOMEM;
+	}
+	int r = bulk_get(bs, url, &b);
+	if (r < 0)
+		return r;
+	_cleanup_(json_freep) struct json_object *doc =
+		b.result < 0 || b.status != 200 ? NULL
+						: json_parse(index.data, index.len);
+	if (doc && json_child(doc, "regions", &regions) == 0)
+		return json_each(regions, region_add, ret);
+	if (b.result == 0 && b.status == 200)
+		b.result = -EBADMSG;
+	return bulk_refuse(&b, url, err);
 }
 
 /* ---- GetProducts ---- */
@@ -255,4 +292,14 @@ int offers_fetch(struct backends *bs, const struct offer_cfg *cfg, const char *r
 	if (!r)
 		*ret_n = cfg->is_api ? t->n - before : n;
 	return r;
+}
+
+int offer_regions(struct backends *bs, const struct offer_cfg *cfg, struct buf *ret,
+		  struct buf *err)
+{
+	struct offer_cfg bulk = { .endpoint = cfg->endpoint };
+	struct site site = { .http = NULL };
+
+	int r = site_open(bs, &bulk, &site, err);
+	return r < 0 ? r : regions_fetch(bs, site.origin, ret, err);
 }

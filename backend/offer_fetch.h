@@ -19,6 +19,10 @@ struct offer_cfg {
 	bool is_api;          /* GetProducts instead of the files */
 };
 
+/* The regions that the service has a list of prices of, one a line, from the bulk API's index. 0 or
+ * -errno with a line in `err`. */
+int offer_regions(struct backends *bs, const struct offer_cfg *cfg, struct buf *ret,
+		  struct buf *err);
 /* All that reading needs in a region, added to `t`, and the number of prices that came. 0 or -errno
  * with a line in `err`; `t` may have some rows then. */
 int offers_fetch(struct backends *bs, const struct offer_cfg *cfg, const char *region,

@@ -71,6 +71,20 @@ def test_an_update_reads_the_price_list(prices, sim, tmp_path, how):
     assert bool(signed) == bool(how)
 
 
+def test_all_regions_are_updated_in_one_go(prices, sim, tmp_path):
+    """S127: those of the list's own index."""
+    done = prices("update", "--all", "--endpoint", sim.url)
+    assert done.returncode == 0, done.stderr
+    regions = sorted(p.stem for p in (OFFERS / "AmazonS3").iterdir())
+    assert len(regions) > 1
+    for region in regions:
+        assert f"{region}: " in done.stdout
+        assert prices("check", region).returncode == 0
+    before = (tmp_path / "state/prices.csv").read_text()
+    assert prices("update", "--all", "--endpoint", "http://127.0.0.1:9").returncode == 1
+    assert (tmp_path / "state/prices.csv").read_text() == before
+
+
 def test_saved_offers_are_imported(prices, tmp_path):
     """S127"""
     files = [OFFERS / code / "eu-central-1.json" for code in CODES]

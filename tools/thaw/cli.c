@@ -40,6 +40,7 @@ static const struct cli_flag flags[] = {
 	{ 'e', "endpoint", "URL", "of another service than Amazon's own" },
 	{ 'P', "profile", "NAME", "AWS profile, with --api; else the usual chain" },
 	{ 'A', "api", NULL, "ask GetProducts, which needs credentials" },
+	{ 'L', "all", NULL, "every region that the price list has" },
 	{ 'm', "month", "MONTH", "2026-10; else the one before this" },
 	{ 'k', "by", "WHAT", "group (else), user, project, source, tier or program" },
 	{ 'v', "csv", NULL, "print comma-separated lines" },
@@ -190,6 +191,9 @@ static int flag_apply(const struct verb *verb, const struct cli_flag *f,
 		return 0;
 	case 'A':
 		set->is_api = true;
+		return 0;
+	case 'L':
+		set->is_all = true;
 		return 0;
 	case 'M':
 		set->is_paid = true;

@@ -41,6 +41,7 @@ struct settings {
 	/* prices */
 	const char *state_dir, *endpoint, *profile; /* NULL: the usual one */
 	bool is_api;
+	bool is_all;
 	bool is_paid;     /* doctor: requests that have a price, too */
 	const char *bill; /* correct: an export; NULL: one amount */
 	bool is_yes;

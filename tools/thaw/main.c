@@ -34,10 +34,11 @@ static const struct verb verbs[] = {
 		"prices",
 		prices_run,
 		"show, check, update or import the prices that estimates rest on",
-		"jDePAo",
+		"jDePALo",
 		"show|check|update [REGION...] | import FILE...",
 		"show: each price with its date and source. check: status 1 where one is missing\n"
-		"or old. update: reads the service's own price list, which is free. import: an\n"
+		"or old. update: reads the service's own price list, which is free, for the\n"
+		"regions named, for those it has had before, or with --all for every one. import: an\n"
 		"offer file, or a table (docs/COSTS.md). The daemon reads them when it starts.\n\n"
 		"example: thaw prices update eu-central-1\n",
 		false,

@@ -344,13 +344,37 @@ static int region_update(struct run *run, const char *region)
 	return r < 0 ? refuse(run, region, r) : EXIT_DONE;
 }
 
+/* Every region of the list: one that cannot be had is told of, and the others are kept. */
+static int update_all(struct run *run)
+{
+	struct offer_cfg cfg = { .endpoint = run->set->endpoint };
+	struct clock *clock = clock_new();
+	struct backends *bs = clock ? backends_new(clock) : NULL;
+	int status = EXIT_DONE;
+	_buf_ struct buf regions;
+
+	buf_init(&regions, BUF_TEXT_MAX);
+	int r = bs ? offer_regions(bs, &cfg, &regions, &run->err) : -ENOMEM;
+	backends_free(bs);
+	clock_free(clock);
+	if (r < 0)
+		return refuse(run, "regions", r);
+	for (char *rest = regions.data, *region; rest && (region = strsep(&rest, "\n"));)
+		if (*region)
+			status = status_worse(status, region_update(run, region));
+	r = run->t.n ? table_save(run) : 0;
+	return r < 0 ? refuse(run, run->dir, r) : status;
+}
+
 static int update(struct run *run)
 {
 	int status = EXIT_DONE;
 
+	if (run->set->is_all && !run->n)
+		return update_all(run);
 	if (!run->n && !run->t.n) {
 		fputs("thaw prices update: which region? (there is no " FILE_NAME
-		      " yet that names any)\n",
+		      " yet that names any; --all takes every one)\n",
 		      stderr);
 		return EXIT_USAGE;
 	}

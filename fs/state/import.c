@@ -300,16 +300,22 @@ void import_be_nice(void)
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 }
 
+/* While its threads run. */
+static bool has_failed(struct import *im)
+{
+	pthread_mutex_lock(&im->mu);
+	bool has = im->err;
+	pthread_mutex_unlock(&im->mu);
+	return has;
+}
+
 static void batch_run(struct msg *m)
 {
 	struct batch *b = container_of(m, struct batch, msg);
 	struct import *im = b->im;
 	size_t len = b->data.len;
 	import_be_nice();
-	pthread_mutex_lock(&im->mu);
-	bool is_wanted = !im->err;
-	pthread_mutex_unlock(&im->mu);
-	if (is_wanted)
+	if (!has_failed(im))
 		batch_sort(im, b);
 	batch_free(b);
 	pthread_mutex_lock(&im->mu);
@@ -413,7 +419,7 @@ int import_settle(struct import *im, uint64_t *ret_bad_at)
 		batch_sort(im, im->filling);
 		batch_free(steal_ptr(im->filling));
 	}
-	if (im->filling && !im->err) {
+	if (im->filling && !has_failed(im)) {
 		im->is_patient = true;
 		int r = batch_send(im);
 		if (r < 0)

@@ -29,7 +29,8 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	return is_ending && atomic_load(is_ending);
 }
 
-static size_t drop(char *data, size_t size, size_t n, void *arg)
+/* As CURLOPT_WRITEFUNCTION has it, but for the const. */
+static size_t drop(const char *data, size_t size, size_t n, void *arg)
 {
 	(void)data, (void)arg;
 	return size * n;

@@ -82,7 +82,7 @@ int program_run(const char *const *words, const struct buf *input, int64_t timeo
 			waitpid(pid, &status, 0);
 			return -ETIMEDOUT;
 		}
-		nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000 }, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000L }, NULL);
 	}
 	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 	return *ret_status ? -EPERM : 0;

@@ -228,7 +228,7 @@ void subscribe_op_done(struct subscribe_op *op)
 static int file_ended(struct journal *j, MDB_txn *txn, uint64_t set,
 		      const struct request *rec)
 {
-	struct set_file f;
+	struct set_file f = { 0 };
 	struct set s;
 
 	int r = set_get(j, txn, set, &s);

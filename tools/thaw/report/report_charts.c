@@ -73,7 +73,9 @@ static double months_axis(const struct report *r, struct buf *out)
 	if (max <= 0)
 		return 0;
 	double step = nice_step(max, 4), top = step * ceil(max / step - 1e-9);
-	for (double v = 0; v <= top + step / 2; v += step) {
+	int n = (int)(top / step + 0.5);
+	for (int i = 0; i <= n; i++) {
+		double v = i * step;
 		char words[32];
 		int y = MONTHS_TOP + MONTHS_HEIGHT - scaled(v, top, MONTHS_HEIGHT);
 		tick_words(v, step, words);
@@ -281,7 +283,7 @@ static void waits_axis(int height, struct buf *out)
 		int64_t seconds;
 		const char *name;
 	} marks[] = {
-		{ 300, "5 min" },  { 3600, "1 h" },    { 5 * 3600, "5 h" },
+		{ 300, "5 min" },  { 3600, "1 h" },    { 18000, "5 h" },
 		{ 43200, "12 h" }, { 172800, "48 h" },
 	};
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import urllib.parse
 
@@ -167,6 +168,7 @@ money = 1
     assert said.returncode == 77
     assert "policy /lab/runs/2024: 2 files are refused" in said.stdout, said.stdout
     assert "1 files are restored when asked for, not when read" in said.stdout
+    assert re.search(r"\n  files: 0 used of 2, this takes \d", said.stdout), said.stdout
 
 
 def test_prices_of_ones_own_and_a_private_link(start_mount, sim, tmp_path):

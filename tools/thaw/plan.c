@@ -346,6 +346,29 @@ static void cache_print(struct json_object *cache)
 	       flag(cache, "fits") ? "" : ": too little, some would be refused");
 }
 
+/* A limit of files or bytes, where the budget has one. */
+static void limit_print(struct json_object *budget, const char *what)
+{
+	struct json_object *l = member(budget, what);
+	char used[24], limit[24], needed[24];
+
+	if (!l)
+		return;
+	if (streq(what, "bytes")) {
+		size_words(number(l, "used"), used);
+		size_words(number(l, "limit"), limit);
+		size_words(number(l, "needed"), needed);
+	} else {
+		snprintf(used, sizeof(used), "%llu",
+			 (unsigned long long)number(l, "used"));
+		snprintf(limit, sizeof(limit), "%llu",
+			 (unsigned long long)number(l, "limit"));
+		snprintf(needed, sizeof(needed), "%llu",
+			 (unsigned long long)number(l, "needed"));
+	}
+	printf("  %s: %s used of %s, this takes %s\n", what, used, limit, needed);
+}
+
 static void budgets_print(struct json_object *doc)
 {
 	struct json_object *budgets = NULL;
@@ -362,6 +385,8 @@ static void budgets_print(struct json_object *doc)
 		printf("budget %s: %s USD used of %s, this takes %s%s\n",
 		       word(b, "budget"), used, limit, needed,
 		       flag(b, "allows") ? "" : ": not all of it is allowed");
+		limit_print(b, "files");
+		limit_print(b, "bytes");
 	}
 }
 

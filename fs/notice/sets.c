@@ -20,8 +20,7 @@ struct telling {
 	const struct set *set;
 	struct buf list;
 	size_t listed, looked;
-	int64_t eta_ms, expires_ms,
-		ready_ms; /* service time: the last, the first, the last */
+	int64_t eta_ms, ready_ms; /* service time: the last */
 	enum tier tier;
 	bool is_mixed; /* several tiers */
 	bool is_end;

@@ -163,7 +163,6 @@ static int file_join(struct journal *j, MDB_txn *txn, struct set *s,
 {
 	struct set_file f = { .ino = sub->ino, .state = SET_FILE_HERE };
 	struct request rec;
-	uint8_t key[16];
 
 	int r = file_get(j, txn, s->id, sub->ino, &f);
 	if (r == 0 && f.state == SET_FILE_PENDING)
@@ -185,9 +184,10 @@ static int file_join(struct journal *j, MDB_txn *txn, struct set *s,
 	}
 	s->files[f.state]++;
 	r = file_put(j, txn, s->id, &f);
-	if (r == 0 && f.state == SET_FILE_PENDING)
-		r = db_put(txn, j->member, pair_key(key, f.ino, s->id), db_val("", 0));
-	return r;
+	if (r < 0 || f.state != SET_FILE_PENDING)
+		return r;
+	uint8_t key[16];
+	return db_put(txn, j->member, pair_key(key, f.ino, s->id), db_val("", 0));
 }
 
 static int subscribe_apply(void *target, MDB_txn *txn, struct state_op *base)
@@ -277,6 +277,13 @@ int sets_ended(struct journal *j, MDB_txn *txn, const struct request *rec)
 
 /* ---- telling ---- */
 
+static int member_forget(struct journal *j, MDB_txn *txn, uint64_t ino, uint64_t set)
+{
+	uint8_t key[16];
+
+	return db_delete(txn, j->member, pair_key(key, ino, set));
+}
+
 /* A few files at a time would leave half a set to a crash: a set has at most 100 000. */
 static int set_forget(struct journal *j, MDB_txn *txn, uint64_t set)
 {
@@ -284,7 +291,7 @@ static int set_forget(struct journal *j, MDB_txn *txn, uint64_t set)
 
 	for (;;) {
 		_db_cursor_ MDB_cursor *c = NULL;
-		uint8_t from[16], member[16];
+		uint8_t from[16];
 		MDB_val key = pair_key(from, set, 0), val = { 0 };
 
 		int r = db_cursor(txn, j->set_file, &c);
@@ -297,8 +304,7 @@ static int set_forget(struct journal *j, MDB_txn *txn, uint64_t set)
 		if (r == -ENOENT || (r == 0 && key_get_u64(from) != set))
 			break;
 		if (r == 0)
-			r = db_delete(txn, j->member,
-				      pair_key(member, key_get_u64(from + 8), set));
+			r = member_forget(j, txn, key_get_u64(from + 8), set);
 		if (r == 0)
 			r = db_delete(txn, j->set_file, db_val(from, sizeof(from)));
 		if (r < 0)

@@ -45,7 +45,7 @@ static void tiers_put(const struct report *r, struct buf *out)
 {
 	for (size_t i = 0; i < REPORT_TIERS; i++) {
 		const struct report_tier *t = &r->tiers[i];
-		char size[24], half[32], most[32];
+		char size[24];
 
 		if (!t->files)
 			continue;
@@ -54,6 +54,7 @@ static void tiers_put(const struct report *r, struct buf *out)
 			   (unsigned long long)t->files, t->files == 1 ? ", " : "s,",
 			   size);
 		if (t->n_waits) {
+			char half[32], most[32];
 			duration_words(report_wait(t, 50), half);
 			duration_words(report_wait(t, 90), most);
 			buf_printf(out, "; half ready within %s, 90%% within %s", half,

@@ -17,7 +17,8 @@
 #define BATCH_BYTES ((size_t)256 << 10)
 #define AHEAD_BYTES ((size_t)1 << 20)
 
-#define MAKE_FLAGS (MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK | MDB_NOMEMINIT)
+/* Not MDB_NOMEMINIT: what was in our memory, a key perhaps, must not be in a file. */
+#define MAKE_FLAGS (MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK)
 
 struct build {
 	struct shelf shelf; /* its tables */

@@ -46,11 +46,26 @@ static void put(MDB_txn *txn, MDB_dbi dbi, MDB_val key, enum db_kind kind,
 		(void)db_put(txn, dbi, key, db_val(b.data, b.len));
 }
 
+/* What is read is written, and read again. */
+static void request(struct journal *j, MDB_txn *txn)
+{
+	struct request_row row;
+
+	if (request_get(j, txn, ID, &row) < 0)
+		return;
+	assert(row.n_draws <= BUDGETS_MAX);
+	assert(row.rec.id == ID);
+	assert(memchr(row.rec.error, 0, sizeof(row.rec.error)));
+	int r = request_put(j, txn, &row);
+	if (r == 0)
+		r = request_get(j, txn, ID, &row);
+	assert(r == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct journal *j = opened();
 	_db_read_ MDB_txn *txn = NULL;
-	struct request_row row;
 	struct budget_use use;
 	uint8_t id[8];
 
@@ -59,12 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	key_put_u64(id, ID);
 	put(txn, j->request, db_val(id, sizeof(id)), KIND_REQUEST, data, size);
 	put(txn, j->budget, db_val("b", 1), KIND_BUDGET, data, size);
-	if (request_get(j, txn, ID, &row) == 0) {
-		assert(row.n_draws <= BUDGETS_MAX && row.rec.id == ID);
-		assert(memchr(row.rec.error, 0, sizeof(row.rec.error)));
-		assert(request_put(j, txn, &row) == 0);
-		assert(request_get(j, txn, ID, &row) == 0);
-	}
+	request(j, txn);
 	(void)budget_get(j, txn, "b", &use);
 	(void)journal_check(j, txn);
 	return 0;

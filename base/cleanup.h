@@ -58,3 +58,15 @@ static inline int steal_fd(int *fd)
 
 #define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+/* Members of a struct that can be copied together, as a `struct tag`, and named as if they were
+ * not: what the kernel calls struct_group_tagged(). */
+#define STRUCT_GROUP(tag, name, ...) \
+	union {                      \
+		struct {             \
+			__VA_ARGS__  \
+		};                   \
+		struct tag {         \
+			__VA_ARGS__  \
+		} name;              \
+	};

@@ -73,7 +73,7 @@ static int request_line(const struct event *e, const struct request *q, struct b
 	add_text(out, "tier", tier_word(q->tier));
 	buf_printf(out, ",\"days\":%u,\"size\":%llu,\"bytes\":%llu", q->days,
 		   (unsigned long long)q->size_bytes,
-		   (unsigned long long)request_budget_bytes(q));
+		   (unsigned long long)request_budget_bytes(&q->numbers));
 	buf_printf(out, ",\"uid\":%u,\"gid\":%u", q->uid, q->gid);
 	add_text(out, "user", q->origin.user);
 	add_text(out, "group", q->origin.group_name);

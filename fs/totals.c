@@ -96,7 +96,7 @@ static int event_sum(void *arg, const struct event *e)
 	}
 	if (e->kind == EVENT_DONE) {
 		t->done[q.tier]++;
-		t->bytes[q.tier] += request_budget_bytes(&q);
+		t->bytes[q.tier] += request_budget_bytes(&q.numbers);
 	}
 	if (e->kind == EVENT_FAILED)
 		t->failed[reason_of(q.err)]++;
@@ -108,10 +108,10 @@ static int open_sum(void *arg, const struct request *q)
 {
 	struct open_sums *s = arg;
 
-	if (!request_budget_files(q))
+	if (!request_budget_files(&q->numbers))
 		return 0;
 	s->n[q->state][q->tier]++;
-	s->bytes += request_budget_bytes(q);
+	s->bytes += request_budget_bytes(&q->numbers);
 	s->reserved += q->reserved;
 	if (q->asked_ms && (!s->oldest_ms || q->asked_ms < s->oldest_ms))
 		s->oldest_ms = q->asked_ms;

@@ -55,32 +55,32 @@ static void say_refused(const struct restore *r)
 {
 	if (!r->is_ahead)
 		log_notice("ino=%llu uid=%u refused: %s", (unsigned long long)r->ino,
-			   r->rec.uid, r->rec.error);
+			   r->rec.uid, restore_why(r));
 }
 
 static bool policy_refuses(struct restore *r, const struct wish *wish,
 			   const struct policy_verdict *v)
 {
 	const struct storage_class *c = restore_class(r);
-	char *words = r->rec.error;
-	size_t room = sizeof(r->rec.error);
 
 	if (v->recall == RECALL_DENY)
-		snprintf(words, room,
-			 "the policy for %.100s does not let you have files restored: "
-			 "nothing was paid; ask an administrator",
-			 v->recall_path);
+		restore_say(r,
+			    "the policy for %.100s does not let you have files restored: "
+			    "nothing was paid; ask an administrator",
+			    v->recall_path);
 	else if (v->recall == RECALL_EXPLICIT && !wish->is_asked)
-		snprintf(words, room,
-			 "under %.100s reading restores nothing: nothing was paid; ask "
-			 "for what you need with `thaw get FILE`, then read",
-			 v->recall_path);
+		restore_say(
+			r,
+			"under %.100s reading restores nothing: nothing was paid; ask "
+			"for what you need with `thaw get FILE`, then read",
+			v->recall_path);
 	else if (c->is_archive &&
 		 (r->rec.tier == TIER_NONE || !(v->tiers & (1u << r->rec.tier))))
-		snprintf(words, room,
-			 "the policy does not allow the tier %s here: nothing was paid; "
-			 "ask without a tier, or for another one",
-			 r->rec.tier ? tier_word(r->rec.tier) : "this file needs");
+		restore_say(
+			r,
+			"the policy does not allow the tier %s here: nothing was paid; "
+			"ask without a tier, or for another one",
+			r->rec.tier ? tier_word(r->rec.tier) : "this file needs");
 	else
 		return false;
 	r->rec.err = EACCES;
@@ -110,11 +110,13 @@ static bool storm_refuses(struct restore *r, const struct wish *wish,
 	    storms_admit(r->engine->storms, &ask, engine_real_ms(r->engine), &t,
 			 &is_new) != -EDQUOT)
 		return false;
-	storm_text(t, r->rec.error, sizeof(r->rec.error));
+	char text[256];
+	storm_text(t, text, sizeof(text));
+	restore_say(r, "%s", text);
 	r->rec.err = EDQUOT;
 	if (is_new)
 		note_event(r->engine, EVENT_STORM, "storm-%llu uid=%u %s",
-			   (unsigned long long)t->id, t->uid, r->rec.error);
+			   (unsigned long long)t->id, t->uid, text);
 	return true;
 }
 
@@ -148,10 +150,10 @@ bool cache_can_hold(struct restore *r)
 	}
 	size_words(needed, words);
 	r->rec.err = ENOSPC;
-	snprintf(r->rec.error, sizeof(r->rec.error),
-		 "the cache cannot hold %s more: evict something or make it larger; "
-		 "nothing was paid",
-		 words);
+	restore_say(r,
+		    "the cache cannot hold %s more: evict something or make it larger; "
+		    "nothing was paid",
+		    words);
 	return false;
 }
 
@@ -164,7 +166,7 @@ int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
 	struct guard_ask ask = {
 		.uid = r->rec.uid,
 		.gid = r->rec.gid,
-		.origin = &r->rec.origin,
+		.origin = restore_origin(r),
 		.source = r->source->cfg.backend.name,
 		.path = path,
 		.now_ms = engine_service_ms(e),
@@ -207,7 +209,7 @@ int engine_tightest(struct engine *e, uint64_t ino, const struct budget_asker *w
 static struct guard_need need_of(const struct restore *r)
 {
 	return (struct guard_need){
-		.money = r->estimate.total,
+		.money = r->estimate,
 		.bytes = request_budget_bytes(&r->rec),
 		.files = request_budget_files(&r->rec),
 	};
@@ -220,11 +222,13 @@ enum restore_event restore_refuse(struct restore *r, const struct budget_draw *d
 	bool is_held =
 		r->over == OVER_HOLD && !r->is_inventory && r->phase != PHASE_RENEWING;
 
-	guard_refusal_text(draw, use, &need, r->rec.error, sizeof(r->rec.error));
+	char text[256];
+	guard_refusal_text(draw, use, &need, text, sizeof(text));
+	restore_say(r, "%s", text);
 	r->rec.err = is_held ? 0 : EDQUOT;
 	if (is_held)
 		log_notice("ino=%llu uid=%u held: %s", (unsigned long long)r->ino,
-			   r->rec.uid, r->rec.error);
+			   r->rec.uid, text);
 	else
 		say_refused(r);
 	return is_held ? EV_HELD : EV_REFUSED;
@@ -265,6 +269,7 @@ enum restore_event restore_admit(struct restore *r, const struct wish *wish,
 	struct engine *e = r->engine;
 	struct budget_draw draw;
 	struct budget_use use;
+	struct estimate estimate;
 	bool may_be_here =
 		entry->is_restoring || entry->copy_expires_ms > engine_service_ms(e);
 
@@ -279,9 +284,10 @@ enum restore_event restore_admit(struct restore *r, const struct wish *wish,
 	bool needs_restore = restore_class(r)->is_archive && !may_be_here;
 	r->rec.kind = needs_restore ? REQUEST_RESTORE : REQUEST_FETCH;
 	restore_count_missing(r);
-	restore_estimate(r, needs_restore, &r->estimate);
+	restore_estimate(r, needs_restore, &estimate);
+	r->estimate = estimate.total;
 	/* Where looking costs something a hopeless wish is not looked up at all. */
-	if (wish->is_approved || r->estimate.is_unknown || r->tariff.head_request == 0)
+	if (wish->is_approved || estimate.is_unknown || r->tariff.head_request == 0)
 		return EV_WANTED;
 	return budget_refuses(r, &draw, &use) ? restore_refuse(r, &draw, &use)
 					      : EV_WANTED;

@@ -4,6 +4,7 @@
  * are kept for what somebody waits for, so that it leaves at once whatever else is asked. */
 #include "calls.h"
 #include "extra.h"
+#include "notes.h"
 #include "private.h"
 #include "sources.h"
 #include "steps.h"
@@ -168,7 +169,7 @@ static void call_start(struct call *c, struct restore *r)
 	/* Our mark in a vault job's description: which daemon's which request. */
 	snprintf(c->backend.tag, sizeof(c->backend.tag), "thawfs:%s:%llx",
 		 r->engine->state->instance, (unsigned long long)r->rec.id);
-	snprintf(c->backend.token, sizeof(c->backend.token), "%s", r->rec.token);
+	snprintf(c->backend.token, sizeof(c->backend.token), "%s", restore_token(r));
 	backend_start(r->source->backend, &c->backend);
 }
 
@@ -258,7 +259,7 @@ static void pace_take(struct source *s, enum line line, uint64_t bytes)
 	bucket_take(&s->bytes, (double)bytes, engine_service_ms(s->engine));
 }
 
-static uint64_t request_bytes(const struct request *rec)
+static uint64_t request_bytes(const struct request_numbers *rec)
 {
 	return rec->len ? rec->len : rec->size_bytes;
 }
@@ -292,7 +293,7 @@ static void extra_start(struct source *s, struct turn *t, bool is_bulk)
 	if (!extra_turn_comes(x))
 		return;
 	place_take(s->engine, &x->place, is_bulk, false);
-	pace_take(s, LINE_EXTRAS, is_restored ? request_bytes(&x->rec) : 0);
+	pace_take(s, LINE_EXTRAS, is_restored ? request_bytes(&x->rec.numbers) : 0);
 	backend_start(s->backend, &x->call);
 }
 

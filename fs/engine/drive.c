@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drive - does what the edges of restore.c say. Each action starts one thing and returns; its answer
  * comes back as an event. */
+#include "admit.h"
 #include "board.h"
 #include "calls.h"
 #include "json.h"
@@ -33,6 +34,7 @@ void restore_free(struct restore *r)
 	json_stream_free(r->stream);
 	brief_free(r->brief);
 	free(r->trouble);
+	restore_texts_free(r);
 	free(r);
 }
 
@@ -65,9 +67,11 @@ static void do_note(struct restore *r, bool has_charges)
 	if (r->phase == PHASE_FETCHING && !r->rec.ready_ms)
 		r->rec.ready_ms = now;
 	/* Charged now: what the restore itself costs. The rest is charged as it flows. */
-	for (size_t i = 0; (has_charges || r->is_kept) && i < r->estimate.n; i++)
-		if (is_charged(r, &r->estimate.lines[i]))
-			lines[n++] = r->estimate.lines[i];
+	struct estimate estimate;
+	restore_estimate(r, r->rec.kind != REQUEST_FETCH, &estimate);
+	for (size_t i = 0; (has_charges || r->is_kept) && i < estimate.n; i++)
+		if (is_charged(r, &estimate.lines[i]))
+			lines[n++] = estimate.lines[i];
 	r->is_kept = false;
 	note_step(r, lines, n, call_request_id(r));
 }
@@ -88,20 +92,20 @@ static void do_end(struct restore *r)
 	r->rec.ended_ms = engine_service_ms(r->engine);
 	if (r->is_cancelled && !r->rec.err) {
 		r->rec.err = ECANCELED;
-		snprintf(r->rec.error, sizeof(r->rec.error), "cancelled by request");
+		restore_say(r, "cancelled by request");
 	}
 	if (r->is_cancelled)
 		r->rec.state = REQUEST_CANCELLED;
 	else
 		r->rec.state = r->rec.err ? REQUEST_FAILED : REQUEST_DONE;
 	if (r->rec.state == REQUEST_DONE)
-		r->rec.error[0] = '\0';
+		restore_say(r, "%s", "");
 	/* What was refused has been said, once for all of a storm. */
 	bool is_said = !r->rec.id &&
 		       (r->is_ahead || r->rec.err == EDQUOT || r->rec.err == EACCES);
 	if (r->rec.err && !r->is_cancelled && !is_said)
 		log_notice("ino=%llu request=%llu failed: %s", (unsigned long long)r->ino,
-			   (unsigned long long)r->rec.id, r->rec.error);
+			   (unsigned long long)r->rec.id, restore_why(r));
 	if (r->rec.id)
 		note_end(r);
 	else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine.h"
+#include "notes.h"
 
 #include "board.h"
 #include "calls.h"
@@ -255,6 +256,7 @@ void engine_free(struct engine *e)
 		pthread_join(e->thread, NULL);
 	}
 	waves_done(e);
+	origins_done(e);
 	worker_free(e->unpacker);
 	while (restore_first(e))
 		restore_free(restore_first(e));

@@ -134,7 +134,7 @@ static void extra_explain(const struct extra *x, const char *why)
 		   extra_is_raise(x) ? "not made faster" : "not kept longer", why);
 	if (!extra_is_raise(x) || r->phase != PHASE_RESTORING)
 		return;
-	snprintf(r->rec.error, sizeof(r->rec.error), "not made faster: %.200s", why);
+	restore_say(r, "not made faster: %.200s", why);
 	note_step(r, NULL, 0, NULL);
 }
 
@@ -246,7 +246,8 @@ static void extra_reserve(struct extra *x)
 {
 	struct restore as = *x->restore;
 
-	as.rec = x->rec;
+	as.rec = x->rec.numbers;
+	as.origin = NULL;
 	int n = restore_draws(&as, x->reserve.draws);
 	if (n < 0) {
 		extra_later(x, refused_later, 0);
@@ -486,7 +487,7 @@ static void extra_take_effect(struct extra *x)
 	restore_price(r);
 	r->rec.accepted_ms = engine_service_ms(e);
 	if (is_vault(x))
-		snprintf(r->rec.token, sizeof(r->rec.token), "%s", x->rec.token);
+		restore_token_set(r, x->rec.token);
 	note_step(r, NULL, 0, NULL);
 	/* A look under way is at what was, and a failure of it means nothing any more. */
 	call_drop(r);
@@ -528,7 +529,7 @@ static void extra_end(struct extra *x)
 	x->rec.state = is_done ? REQUEST_DONE : REQUEST_FAILED;
 	x->rec.ended_ms = engine_service_ms(x->engine);
 	for (size_t i = 0; i < x->n_lines; i++)
-		charge_fill(&charges[i], x->restore, &x->rec, &x->lines[i],
+		charge_fill(&charges[i], x->restore, &x->rec.numbers, &x->lines[i],
 			    x->call.request_id);
 	x->step = (struct step_op){ .rec = x->rec,
 				    .charges = charges,

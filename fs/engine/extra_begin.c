@@ -34,7 +34,7 @@ static struct extra *extra_new(struct restore *r, enum request_kind kind)
 		.pid = r->rec.pid,
 		.asked_ms = engine_service_ms(r->engine),
 	};
-	snprintf(x->rec.source, sizeof(x->rec.source), "%s", r->rec.source);
+	snprintf(x->rec.source, sizeof(x->rec.source), "%s", r->source->cfg.backend.name);
 	r->extra = x;
 	return x;
 }
@@ -61,7 +61,7 @@ static bool extra_price(struct extra *x, uint32_t days)
 /* Why a restore cannot be hurried stays with the request, for who asked. */
 static int raise_refuse(struct restore *r, int err, const char *why)
 {
-	snprintf(r->rec.error, sizeof(r->rec.error), "%s", why);
+	restore_say(r, "%s", why);
 	if (r->rec.id)
 		note_step(r, NULL, 0, NULL);
 	return -err;

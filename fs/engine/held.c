@@ -56,16 +56,17 @@ static bool may_approve(struct engine *e, const struct request *rec, const struc
 
 		if (journal_budget(e->state->journal, draws[i].key, &use) < 0)
 			return false;
-		if (!is_his && budget_lacks(&draws[i], &use, rec->estimate,
-					    request_budget_bytes(rec),
-					    request_budget_files(rec)) != BUDGET_ALLOWS)
+		if (!is_his &&
+		    budget_lacks(&draws[i], &use, rec->estimate,
+				 request_budget_bytes(&rec->numbers),
+				 request_budget_files(&rec->numbers)) != BUDGET_ALLOWS)
 			return false;
 		is_any = is_any || is_his;
 	}
 	return is_any;
 }
 
-static void say_approved(const struct request *rec, const struct ask *a)
+static void say_approved(const struct request_numbers *rec, const struct ask *a)
 {
 	log_notice("ino=%llu request=%llu uid=%u approved by uid %u",
 		   (unsigned long long)rec->ino, (unsigned long long)rec->id, rec->uid,
@@ -91,7 +92,7 @@ static int refused_approve(struct engine *e, const struct request *rec, struct a
 	};
 	struct restore *r;
 
-	say_approved(rec, a);
+	say_approved(&rec->numbers, a);
 	int result = restore_wish(e, &wish, &r);
 	if (result < 0)
 		return result;
@@ -106,7 +107,7 @@ static int held_approve(struct restore *r, struct ask *a)
 	r->rec.has_approver = true;
 	r->rec.approver = a->uid;
 	r->rec.approved_ms = engine_service_ms(e);
-	r->rec.error[0] = '\0';
+	restore_say(r, "%s", "");
 	restore_promise(r, restore_bytes_to_come(r));
 	int result = ask_park(r, a);
 	restore_happens(r, EV_APPROVED);

@@ -6,6 +6,7 @@
  * soon as it was handed over. Sources with the same queue share one reader of it. */
 #include "calls.h"
 #include "log.h"
+#include "notes.h"
 #include "notice.h"
 #include "private.h"
 #include "sqs.h"
@@ -52,7 +53,7 @@ static bool is_about(const struct notice *n, const struct restore *r)
 	if (r->brief)
 		brief_expand(r->brief, &object);
 	return notice_is_about(n, r->source->backend, r->brief ? &object : NULL,
-			       r->rec.token);
+			       restore_token(r));
 }
 
 bool hint_take(struct engine *e, const struct notice *n)

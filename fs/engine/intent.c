@@ -29,12 +29,10 @@ struct reservation {
 static void restore_reserved(struct restore *r, const struct request *rec)
 {
 	struct request_then then = r->rec.then;
-	char error[sizeof(r->rec.error)];
 
-	memcpy(error, r->rec.error, sizeof(error));
-	r->rec = *rec;
+	r->rec = rec->numbers;
 	r->rec.then = then;
-	memcpy(r->rec.error, error, sizeof(error));
+	restore_token_set(r, rec->token);
 }
 
 /* The log says once that a budget is nearly spent: when this intent took it there. */
@@ -108,8 +106,10 @@ void intent_begin(struct restore *r)
 	if (!r->is_inventory)
 		r->rec.kind = needs_restore ? REQUEST_RESTORE : REQUEST_FETCH;
 	restore_count_missing(r);
-	restore_estimate(r, needs_restore, &r->estimate);
-	if (r->estimate.is_unknown) {
+	struct estimate estimate;
+	restore_estimate(r, needs_restore, &estimate);
+	r->estimate = estimate.total;
+	if (estimate.is_unknown) {
 		free(v);
 		restore_fails(
 			r, EDQUOT,
@@ -131,8 +131,8 @@ void intent_begin(struct restore *r)
 	allowance_grant(r, r->rec.free_granted);
 	v->restore = r;
 	v->reserve.n_draws = (size_t)n;
-	v->reserve.rec = r->rec;
-	v->reserve.rec.estimate = r->estimate.total;
+	restore_record(r, &v->reserve.rec);
+	v->reserve.rec.estimate = r->estimate;
 	if (is_renewal)
 		lapse_renew(r, &v->reserve);
 	engine_op(r->engine, &v->reserve.op, reserve_done);
@@ -150,8 +150,8 @@ void intent_hold(struct restore *r)
 	restore_promise(r, 0);
 	v->restore = r;
 	v->reserve.is_held = true;
-	v->reserve.rec = r->rec;
-	v->reserve.rec.estimate = r->estimate.total;
+	restore_record(r, &v->reserve.rec);
+	v->reserve.rec.estimate = r->estimate;
 	engine_op(r->engine, &v->reserve.op, reserve_done);
 	journal_reserve_post(r->engine->state->journal, &v->reserve);
 }
@@ -218,7 +218,7 @@ void intent_refused(struct restore *r)
 		return;
 	}
 	v->restore = r;
-	v->reserve.rec = r->rec;
+	restore_record(r, &v->reserve.rec);
 	v->reserve.rec.estimate = 0;
 	v->reserve.is_refusal = true;
 	engine_op(r->engine, &v->reserve.op, refusal_reserved);

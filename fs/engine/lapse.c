@@ -7,6 +7,7 @@
  * Paying again is for those who wait, or who have asked by a request: a read that nobody waits for
  * any more has no say in it. And it has an end. */
 #include "log.h"
+#include "notes.h"
 #include "pace.h"
 #include "private.h"
 #include "steps.h"
@@ -91,9 +92,6 @@ void lapse_renew(struct restore *r, struct reserve_op *op)
 
 void lapse_explain(struct restore *r)
 {
-	char why[sizeof(r->rec.error)];
-
-	memcpy(why, r->rec.error, sizeof(why));
-	snprintf(r->rec.error, sizeof(r->rec.error),
-		 "what was restored has lapsed, and asking for the rest: %.200s", why);
+	restore_say(r, "what was restored has lapsed, and asking for the rest: %.200s",
+		    restore_why(r));
 }

@@ -2,6 +2,7 @@
 /* look - asks the service what it has of an object, and sends the paid call. */
 #include "calls.h"
 #include "log.h"
+#include "notes.h"
 #include "pace.h"
 #include "private.h"
 #include "steps.h"
@@ -90,7 +91,7 @@ static void find_answered(struct restore *r)
 	}
 	if (c->state != REMOTE_COLD && c->state != REMOTE_FAILED &&
 	    c->state != REMOTE_UNKNOWN) {
-		snprintf(r->rec.token, sizeof(r->rec.token), "%s", c->token);
+		restore_token_set(r, c->token);
 		r->rec.ready_ms = c->ready_ms;
 		r->rec.expires_ms = c->expires_ms;
 	}
@@ -149,7 +150,7 @@ static void send_answered(struct restore *r)
 		return;
 	}
 	if (c->token[0])
-		snprintf(r->rec.token, sizeof(r->rec.token), "%s", c->token);
+		restore_token_set(r, c->token);
 	r->rec.expires_ms = c->expires_ms;
 	r->is_kept = !c->is_new && c->state == REMOTE_READY &&
 		     !r->source->backend->ops->catalog_is_job;

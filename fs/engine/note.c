@@ -32,8 +32,9 @@ void restore_resource(const struct restore *r, char *ret, size_t room)
 		snprintf(ret, room, "%s/%s", root, r->brief->id);
 }
 
-void charge_fill(struct charge *c, const struct restore *r, const struct request *rec,
-		 const struct cost_line *line, const char *remote_id)
+void charge_fill(struct charge *c, const struct restore *r,
+		 const struct request_numbers *rec, const struct cost_line *line,
+		 const char *remote_id)
 {
 	*c = (struct charge){
 		.request_id = rec->id,
@@ -49,7 +50,7 @@ void charge_fill(struct charge *c, const struct restore *r, const struct request
 		.estimate = r->rec.estimate,
 		.has_approver = r->rec.has_approver,
 		.approver = r->rec.approver,
-		.origin = r->rec.origin,
+		.origin = *restore_origin(r),
 	};
 	snprintf(c->tier_asked, sizeof(c->tier_asked), "%s",
 		 tier_word(r->rec.tier_asked));
@@ -136,7 +137,7 @@ static void note_again(struct timer *t)
 	/* What came after it may be written already: it must not undo that, and what has ended
 	 * takes late charges only from a step that says so too. */
 	if (n->step.rec.id == n->restore->rec.id)
-		n->step.rec = n->restore->rec;
+		restore_record(n->restore, &n->step.rec);
 	else
 		n->step.rec.state = REQUEST_FAILED; /* it was asked for again meanwhile */
 	note_post(n);
@@ -207,7 +208,7 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 	note->is_end = is_end;
 	note->step.path = is_end ? path_of(r) : NULL;
 	note->again.fire = note_again;
-	note->step.rec = r->rec;
+	restore_record(r, &note->step.rec);
 	struct charge *charges = must_alloc(n + METERED_MAX, sizeof(*charges));
 	for (size_t i = 0; i < n; i++)
 		charge_fill(&charges[i], r, &r->rec, &lines[i], remote_id);

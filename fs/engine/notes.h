@@ -18,12 +18,33 @@ void intent_refused(struct restore *r);
 /* How many bytes the cache will have to take for `r` yet. */
 void restore_promise(struct restore *r, uint64_t bytes);
 
+/* ---- texts.c ---- */
+/* What the journal is told of it. */
+void restore_record(const struct restore *r, struct request *ret);
+/* It is what the journal has. */
+void restore_be(struct restore *r, const struct request *rec);
+/* What is wrong, for people; "": nothing. */
+const char *restore_why(const struct restore *r);
+/* Takes the place of what was said before, which may be among the arguments. */
+void restore_say(struct restore *r, const char *fmt, ...) _printf_(2, 3);
+/* What the service calls it; "": not known. */
+const char *restore_token(const struct restore *r);
+void restore_token_set(struct restore *r, const char *token);
+/* Never NULL. */
+const struct origin *restore_origin(const struct restore *r);
+/* NULL: nobody in particular. */
+void restore_origin_set(struct restore *r, const struct origin *origin);
+void restore_texts_free(struct restore *r);
+/* When the engine's thread is gone. */
+void origins_done(struct engine *e);
+
 /* ---- note.c ---- */
 /* The path of a restore's object in ledger lines. */
 void restore_resource(const struct restore *r, char *ret, size_t room);
 /* A line of `rec`, which is the restore's or its extra's. */
-void charge_fill(struct charge *c, const struct restore *r, const struct request *rec,
-		 const struct cost_line *line, const char *remote_id);
+void charge_fill(struct charge *c, const struct restore *r,
+		 const struct request_numbers *rec, const struct cost_line *line,
+		 const char *remote_id);
 /* Bytes that came, at a price: what of them an allowance covers, and the rest. Gives the lines. */
 #define TRANSFER_LINES 2
 size_t transfer_lines(struct source *s, struct restore *r, const struct backend_call *c,

@@ -261,7 +261,7 @@ void part_ended(struct restore *r)
 		.uid = r->rec.uid,
 		.gid = r->rec.gid,
 		.pid = r->rec.pid,
-		.origin = &r->rec.origin,
+		.origin = restore_origin(r),
 	};
 	uint64_t len = then->len ? then->len : r->rec.size_bytes;
 	struct restore *next;

@@ -77,6 +77,12 @@ LIST_HEAD(proving_list, proving);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
 
+/* Who is behind requests that came in a crowd: kept once. */
+struct shared_origin {
+	struct origin origin;
+	size_t refs;
+};
+
 /* What one account's sources in one region share. Strings are borrowed from a source. */
 struct service {
 	const char *scheme, *region, *endpoint;
@@ -124,9 +130,12 @@ struct restore {
 	bool is_inventory;
 	struct brief *brief; /* owned; NULL: an inventory */
 	enum restore_phase phase;
-	struct request rec; /* rec.id is 0 until the intent is durable */
-	bool is_ahead;      /* foreseen: nobody has asked for it yet */
-	bool is_cancelled;  /* to be ended as soon as the phase allows */
+	struct request_numbers rec; /* rec.id is 0 until the intent is durable */
+	char *token; /* owned: what the service calls it; NULL: not known (restore_token) */
+	char *why;   /* owned: what is wrong, for people; NULL: nothing (restore_why) */
+	struct shared_origin *origin; /* NULL: nobody's in particular (restore_origin) */
+	bool is_ahead;                /* foreseen: nobody has asked for it yet */
+	bool is_cancelled;            /* to be ended as soon as the phase allows */
 
 	struct waiter_list waiters;
 	size_t n_waiters;
@@ -160,7 +169,7 @@ struct restore {
 
 	enum over over; /* what happens over a budget */
 	struct tariff tariff;
-	struct estimate estimate;
+	money_t estimate;     /* of its range, at these prices */
 	uint32_t heads;       /* metered control calls not in the ledger yet */
 	uint32_t parts_asked; /* likewise, of another operation: GetObjectAttributes */
 	struct proof_offer proof;     /* its parts are owned */
@@ -269,9 +278,10 @@ struct engine {
 	struct timers fetching
 		[2]; /* by whether somebody waits for it; their order is no time */
 	uint64_t next_turn_no;
-	struct waves *waves; /* owned */
-	bool has_ahead;      /* recalled ahead somewhere */
-	struct timer pump;   /* real: try transfers again */
+	struct shared_origin *last_origin; /* a reference of its own; NULL: none yet */
+	struct waves *waves;               /* owned */
+	bool has_ahead;                    /* recalled ahead somewhere */
+	struct timer pump;                 /* real: try transfers again */
 	struct transfer
 		transfers[TRANSFERS_MAX]; /* those without a buffer are never used */
 	size_t n_transfers;

@@ -368,7 +368,7 @@ void inventory_left(struct restore *r)
 		 s->cfg.backend.name, s->cfg.backend.url,
 		 r->rec.err == ESTALE ? "the vault has no inventory yet, the service "
 					"takes one about once a day"
-				      : r->rec.error,
+				      : restore_why(r),
 		 when);
 	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_WAITING, text);
 	timers_arm(&e->service, &s->refresh, again_ms);

@@ -219,7 +219,7 @@ static void transfer_start(struct transfer *t, struct restore *r, uint64_t off,
 		.done = transfer_done,
 		.arg = t,
 	};
-	snprintf(t->call.token, sizeof(t->call.token), "%s", r->rec.token);
+	snprintf(t->call.token, sizeof(t->call.token), "%s", restore_token(r));
 	backend_start(r->source->backend, &t->call);
 }
 

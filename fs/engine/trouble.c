@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* trouble - what a restore does about failures: try again after a pause, or end with its reason. */
 #include "log.h"
+#include "notes.h"
 #include "pace.h"
 #include "private.h"
 #include "steps.h"
@@ -9,11 +10,13 @@
 
 void restore_fails(struct restore *r, int err, const char *fmt, ...)
 {
+	char text[256];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(r->rec.error, sizeof(r->rec.error), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	restore_say(r, "%s", text);
 	r->rec.err = err;
 	restore_happens(r, EV_FAILED);
 }

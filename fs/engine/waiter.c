@@ -71,10 +71,10 @@ static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
 /* Why a page fault fails stays with the request until the bytes are here. */
 static void fault_explain(struct restore *r)
 {
-	if (r->rec.error[0])
+	if (r->why)
 		return;
-	snprintf(
-		r->rec.error, sizeof(r->rec.error),
+	restore_say(
+		r,
 		"a memory-mapped read, or starting a program, cannot wait for a restore: it has "
 		"been asked for; `thaw wait` until it is here, then try again");
 	if (restore_phase_is_durable(r->phase))

@@ -10,6 +10,7 @@
 #include "wave.h"
 #include "ahead.h"
 #include "log.h"
+#include "notes.h"
 #include "private.h"
 #include "steps.h"
 #include "subtree.h"
@@ -344,7 +345,7 @@ void ahead_refused(struct restore *r)
 	struct waves *w = r->engine->waves;
 
 	log_debug("ino=%llu uid=%u not recalled ahead: %s", (unsigned long long)r->ino,
-		  r->rec.uid, r->rec.error);
+		  r->rec.uid, restore_why(r));
 	if (r->rec.err != EDQUOT && r->rec.err != ENOSPC)
 		return; /* a matter of that file's */
 	uid_over(&w->going, r->rec.uid);

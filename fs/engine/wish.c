@@ -59,7 +59,6 @@ static struct restore *restore_new(struct source *s, uint64_t ino,
 	STAILQ_INIT(&r->asks);
 	r->rec.ino = ino;
 	r->rec.asked_ms = engine_service_ms(e);
-	snprintf(r->rec.source, sizeof(r->rec.source), "%s", s->cfg.backend.name);
 	r->is_inventory = !object;
 	ino_map_add(&e->restores, &r->by_ino, ino);
 	hint_add(r);
@@ -117,7 +116,7 @@ static int restore_adopt(struct source *s, const struct request *rec,
 
 	if (!r)
 		return -ENOMEM;
-	r->rec = *rec;
+	restore_be(r, rec);
 	if (!s->allowance)
 		r->rec.free_left = 0; /* there was one, in an earlier run */
 	if (entry) {
@@ -127,7 +126,9 @@ static int restore_adopt(struct source *s, const struct request *rec,
 			restore_promise(r, restore_bytes_to_come(r));
 	}
 	restore_price(r);
-	restore_estimate(r, rec->kind != REQUEST_FETCH, &r->estimate);
+	struct estimate estimate;
+	restore_estimate(r, rec->kind != REQUEST_FETCH, &estimate);
+	r->estimate = estimate.total;
 	log_info("ino=%llu request=%llu taken up again", (unsigned long long)r->ino,
 		 (unsigned long long)rec->id);
 	restore_happens(r, adopt_event(r));
@@ -156,7 +157,7 @@ static const char *chargeback_of(const struct engine_cfg *cfg, const struct wish
 
 static void wish_note(struct restore *r, const struct wish *wish)
 {
-	struct request *rec = &r->rec;
+	struct request_numbers *rec = &r->rec;
 
 	rec->kind = REQUEST_RESTORE;
 	rec->is_asked = wish->is_asked;
@@ -167,10 +168,12 @@ static void wish_note(struct restore *r, const struct wish *wish)
 	rec->gid = wish->gid;
 	rec->pid = wish->pid;
 	if (wish->origin) {
-		rec->origin = *wish->origin;
-		if (!rec->origin.project[0])
-			snprintf(rec->origin.project, sizeof(rec->origin.project), "%s",
+		struct origin origin = *wish->origin;
+
+		if (!origin.project[0])
+			snprintf(origin.project, sizeof(origin.project), "%s",
 				 chargeback_of(&r->engine->cfg, wish));
+		restore_origin_set(r, &origin);
 	}
 	if (wish->is_approved) {
 		rec->has_approver = true;

@@ -141,8 +141,8 @@ static int reserve_draw(struct journal *j, MDB_txn *txn, const struct reserve_op
 			struct request_row *row)
 {
 	row->rec.reserved = op->rec.estimate;
-	row->rec.reserved_bytes = request_budget_bytes(&op->rec);
-	row->rec.reserved_files = request_budget_files(&op->rec);
+	row->rec.reserved_bytes = request_budget_bytes(&op->rec.numbers);
+	row->rec.reserved_files = request_budget_files(&op->rec.numbers);
 	struct budget_use by = {
 		.reserved = row->rec.reserved,
 		.reserved_bytes = (int64_t)row->rec.reserved_bytes,
@@ -297,7 +297,7 @@ static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 	row.rec.charged = old.charged + total;
 	r = request_put(j, txn, &row);
 	if (r == 0 && is_final && !request_is_final(old.state) &&
-	    request_budget_files(&old))
+	    request_budget_files(&old.numbers))
 		r = request_ended(j, txn, &row.rec, op->path);
 	if (r == 0)
 		op->rec = row.rec;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "backend.h"
+#include "cleanup.h"
 #include "money.h"
 #include "origin.h"
 #include "state.h"
@@ -67,39 +68,45 @@ struct request_then {
 };
 
 struct request {
-	money_t estimate; /* reserved at the start */
-	money_t reserved; /* still held in the budgets */
-	money_t charged;  /* ledger lines so far */
-	uint64_t id;      /* given by journal_reserve */
-	uint64_t ino;
-	char source[64]; /* the configured name */
-	enum request_kind kind;
-	enum request_state state;
-	enum tier tier; /* what is sent and priced */
-	uint32_t days;
-	uint64_t off, len;   /* range asked of a vault; len 0: the whole archive */
-	uint64_t size_bytes; /* of the file */
-	char token[RESTORE_TOKEN_MAX];
-	uint32_t uid, gid, pid; /* first requester */
-	int err;                /* errno (positive) readers got; 0 none */
-	int64_t asked_ms, accepted_ms, ready_ms, expires_ms,
-		ended_ms; /* service time; 0 not yet */
-	char error[256];  /* for people */
-	bool is_asked;    /* by a request, not only by a read */
-	uint32_t
-		renewals; /* how often what was restored has lapsed and was asked for again */
-	uint64_t reserved_bytes, reserved_files; /* still held in the budgets */
-	enum tier tier_asked; /* by the requester; TIER_NONE: he left it open */
-	uint32_t approver; /* uid; has_approver only: past policy, breaker and limits */
-	bool has_approver;
-	int64_t approved_ms; /* service time */
+	/* What is no text. Of these the engine has one for each file under way, a hundred thousand
+	 * maybe, and keeps the texts as short as they are. */
+	/* clang-format off */
+	STRUCT_GROUP(request_numbers, numbers,
+		money_t estimate; /* reserved at the start */
+		money_t reserved; /* still held in the budgets */
+		money_t charged;  /* ledger lines so far */
+		uint64_t id;      /* given by journal_reserve */
+		uint64_t ino;
+		enum request_kind kind;
+		enum request_state state;
+		enum tier tier; /* what is sent and priced */
+		uint32_t days;
+		uint64_t off, len;      /* range asked of a vault; len 0: the whole archive */
+		uint64_t size_bytes;    /* of the file */
+		uint32_t uid, gid, pid; /* first requester */
+		int err;                /* errno (positive) readers got; 0 none */
+		/* Service time; 0 not yet. */
+		int64_t asked_ms, accepted_ms, ready_ms, expires_ms, ended_ms;
+		bool is_asked;     /* by a request, not only by a read */
+		uint32_t renewals; /* how often it has lapsed and was asked for again */
+		uint64_t reserved_bytes, reserved_files; /* still held in the budgets */
+		enum tier tier_asked; /* by the requester; TIER_NONE: he left it open */
+		uint32_t approver; /* uid; has_approver only: past policy, breaker, limits */
+		bool has_approver;
+		int64_t approved_ms; /* service time */
+		struct request_then then;
+		/* At its intent some of the range was here, and so much was not; the requests
+		 * to fetch it. */
+		bool is_partial;
+		uint64_t missing_bytes, missing_chunks;
+		/* Of the month's free transfer: granted at its intent; and not used yet. */
+		uint64_t free_granted, free_left;
+	)
+	/* clang-format on */
+	char source[64];               /* the configured name */
+	char token[RESTORE_TOKEN_MAX]; /* what the service calls it */
+	char error[256];               /* for people */
 	struct origin origin;
-	struct request_then then;
-	/* At its intent some of the range was here, and so much was not; the requests to fetch it. */
-	bool is_partial;
-	uint64_t missing_bytes, missing_chunks;
-	/* Of the month's free transfer: granted at its intent; and not used yet. */
-	uint64_t free_granted, free_left;
 };
 
 /* What a step has used of the month's free transfer: kept like a budget that has no limit. */
@@ -138,8 +145,8 @@ enum budget_lack budget_lacks(const struct budget_draw *draw,
 /* What of `rec` counts against budgets of bytes and files: a file, and the bytes that are restored,
  * or what is missing here where nothing is; an inventory is no file, and what a faster tier brings
  * is counted already. */
-uint64_t request_budget_bytes(const struct request *rec);
-uint64_t request_budget_files(const struct request *rec);
+uint64_t request_budget_bytes(const struct request_numbers *rec);
+uint64_t request_budget_files(const struct request_numbers *rec);
 
 /* One line of the ledger: our model of one line of the bill. */
 struct charge {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-uint64_t request_budget_bytes(const struct request *rec)
+uint64_t request_budget_bytes(const struct request_numbers *rec)
 {
 	if (rec->kind >= REQUEST_INVENTORY)
 		return 0;
@@ -13,7 +13,7 @@ uint64_t request_budget_bytes(const struct request *rec)
 	return rec->len ? rec->len : rec->size_bytes;
 }
 
-uint64_t request_budget_files(const struct request *rec)
+uint64_t request_budget_files(const struct request_numbers *rec)
 {
 	return rec->kind < REQUEST_INVENTORY;
 }
@@ -46,8 +46,8 @@ static bool has_less(const struct budget_draw *a, const struct budget_use *a_use
 
 int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op)
 {
-	uint64_t bytes = request_budget_bytes(&op->rec);
-	uint64_t files = request_budget_files(&op->rec);
+	uint64_t bytes = request_budget_bytes(&op->rec.numbers);
+	uint64_t files = request_budget_files(&op->rec.numbers);
 	bool is_refused = false;
 
 	op->refused_use = (struct budget_use){ 0 };

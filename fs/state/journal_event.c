@@ -57,7 +57,8 @@ int event_asked(struct journal *j, MDB_txn *txn, const struct request *rec)
 	struct event_row e = { is_held ? EVENT_HELD : EVENT_ASKED, rec->asked_ms, rec->id,
 			       NULL, NULL };
 
-	return rec->err || !request_budget_files(rec) ? 0 : event_put(j, txn, &e);
+	return rec->err || !request_budget_files(&rec->numbers) ? 0
+								: event_put(j, txn, &e);
 }
 
 static int event_apply(void *target, MDB_txn *txn, struct state_op *base)

@@ -12,7 +12,7 @@ static void origin_encode(const struct origin *o, struct buf *b)
 	record_str(b, o->program);
 	record_str(b, o->project);
 	record_u64(b, o->job);
-	record_u8(b, o->has_group);
+	record_u8(b, o->has_group != 0);
 	record_u32(b, o->group);
 	record_u8(b, (uint8_t)o->n_groups);
 	for (size_t i = 0; i < o->n_groups; i++)

@@ -176,7 +176,7 @@ static int file_join(struct journal *j, MDB_txn *txn, struct set *s,
 	if (r == 0) {
 		f.state = state_of(&rec);
 		f.request_id = rec.id;
-		s->bytes += request_budget_bytes(&rec);
+		s->bytes += request_budget_bytes(&rec.numbers);
 		if (rec.uid == s->uid)
 			s->estimate += rec.estimate;
 	} else if (r != -ENOENT) {

@@ -23,5 +23,6 @@ struct origin {
 	uint32_t
 		groups[ORIGIN_GROUPS_MAX]; /* those named in the configuration he is in */
 	uint32_t group; /* the one group whose budgets count; has_group only */
-	uint8_t has_group;
+	uint32_t
+		has_group; /* a bool; no byte of this struct is padding: it is compared */
 };

@@ -166,7 +166,7 @@ static void what_was_called_off_halfway_costs_the_rest_of_its_transfer(void **st
 	rest_costs_what_was_said(rig, ino, missing);
 	assert_int_equal(object->restores, 1);
 	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
-	assert_int_equal(request_budget_bytes(&rec), missing);
+	assert_int_equal(request_budget_bytes(&rec.numbers), missing);
 }
 
 /* ---- free transfer ---- */

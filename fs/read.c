@@ -45,6 +45,8 @@ int read_open(struct mount *m, uint64_t ino, struct fuse_file_info *fi)
 		if (fd >= 0)
 			h->data = open_data_add(m->opens, ino, fill.gen, fill.size_bytes,
 						fd);
+		else
+			engine_check(m->engine, ino);
 	}
 	if (h->data)
 		passthrough_open(m, ino, h, fi);
@@ -75,6 +77,7 @@ struct parked {
 	fuse_req_t req;
 	int flags; /* of the handle's file, at this read */
 	bool is_fault;
+	bool was_checked;      /* its data file could not be read, and was checked */
 	struct handle *handle; /* the kernel keeps it until the read is answered */
 };
 
@@ -90,8 +93,9 @@ static void answer_err(fuse_req_t req, int r)
 	(void)fuse_reply_err(req, -r);
 }
 
-/* Answers with all of the range that lies within the file. */
-static void answer_data(const struct parked *p, const struct data_file *data)
+/* Answers with all of the range that lies within the file. 0, or -EIO: it cannot be read, and no
+ * answer was given. */
+static int answer_data(const struct parked *p, const struct data_file *data)
 {
 	uint64_t off = p->waiter.off, len = p->waiter.len;
 
@@ -102,22 +106,23 @@ static void answer_data(const struct parked *p, const struct data_file *data)
 	_free_ char *bytes = malloc(len ? len : 1);
 	if (!bytes) {
 		answer_err(p->req, -ENOMEM);
-		return;
+		return 0;
 	}
 	ssize_t n = pread_full(data->fd, bytes, len, (off_t)off);
 	if (n < 0 || (uint64_t)n != len) {
 		log_err("cached bytes cannot be read, ino=%llu gen=%llu off=%llu len=%llu",
 			(unsigned long long)p->waiter.ino, (unsigned long long)data->gen,
 			(unsigned long long)off, (unsigned long long)len);
-		answer_err(p->req, -EIO);
-		return;
+		return -EIO;
 	}
 	atomic_store(&p->handle->at, off + len);
 	atomic_store(&p->handle->was_read, true);
 	(void)fuse_reply_buf(p->req, bytes, len);
+	return 0;
 }
 
-/* The data file that holds the range, proved. 1 and the file, 0: not here, or -errno. */
+/* The data file that holds the range, proved. 1 and the file, 0: not here, or -errno; -EAGAIN: it
+ * must be checked before it is used. */
 static int find_data(struct mount *m, uint64_t ino, uint64_t off, uint64_t len,
 		     const struct data_file **ret)
 {
@@ -141,7 +146,7 @@ static int find_data(struct mount *m, uint64_t ino, uint64_t off, uint64_t len,
 		*ret = data;
 		return 1;
 	}
-	return 0;
+	return -EAGAIN; /* it is not replaced, it is not there */
 }
 
 static void read_again(struct msg *msg);
@@ -251,16 +256,20 @@ static int check_absent(const struct parked *p)
 static void read_now(struct parked *p)
 {
 	_cleanup_(parked_freep) struct parked *mine = p;
-	const struct data_file *data = p->handle->data;
+	const struct data_file *data = p->was_checked ? NULL : p->handle->data;
 	int r = data ? 1
 		     : find_data(p->mount, p->waiter.ino, p->waiter.off, p->waiter.len,
 				 &data);
-	if (r < 0)
-		answer_err(p->req, -EIO);
-	else if (r > 0)
-		answer_data(p, data);
-	else if (check_absent(p) == 0)
+	bool is_bad = r > 0 && answer_data(p, data) < 0;
+	if (r == -EAGAIN || (is_bad && !p->was_checked)) {
+		p->was_checked = is_bad;
+		p->waiter.needs_check = true;
 		park_known(steal_ptr(mine));
+	} else if (r < 0 || is_bad) {
+		answer_err(p->req, -EIO);
+	} else if (r == 0 && check_absent(p) == 0) {
+		park_known(steal_ptr(mine));
+	}
 }
 
 /* Reader pool. */

@@ -92,6 +92,7 @@ void board_publish(struct engine *e, int64_t lag_ms)
 	e->stats.oldest_wait_ms = e->oldest_wait_ms;
 	e->stats.restores = ino_map_count(&e->restores);
 	e->stats.transfers = e->n_transfers;
+	e->stats.cache = e->cache;
 	if (lag_ms > e->stats.lag_max_ms)
 		e->stats.lag_max_ms = lag_ms;
 	pthread_mutex_unlock(&e->board_mu);

@@ -3,6 +3,7 @@
 #include "notes.h"
 
 #include "board.h"
+#include "cache.h"
 #include "calls.h"
 #include "log.h"
 #include "private.h"
@@ -145,6 +146,7 @@ void engine_end(struct engine *e)
 	restores_abandon(e);
 	waiters_abandon(e);
 	usage_write(e, true);
+	checks_abandon(e);
 }
 
 static void *engine_main(void *arg)

@@ -45,10 +45,12 @@ struct engine_cfg {
 	uint64_t chunk_bytes;   /* a power of two of MiB */
 	uint64_t cache_bytes;   /* [cache] size; 0: no limit but the disk */
 	uint64_t reserve_bytes; /* [cache] reserve: left free on its disk */
-	int64_t max_wait_ms;    /* real; 0: no limit */
-	int64_t retry_ms;       /* real: how long transient failures are tried again */
-	struct ahead_cfg ahead; /* [restore] */
-	int64_t wave_hold_ms;   /* real: wishes foreseen wait so long for others */
+	uint64_t
+		verify_pace_bytes; /* of `thaw verify`, a second; 0: as fast as it goes */
+	int64_t max_wait_ms;       /* real; 0: no limit */
+	int64_t retry_ms;          /* real: how long transient failures are tried again */
+	struct ahead_cfg ahead;    /* [restore] */
+	int64_t wave_hold_ms;      /* real: wishes foreseen wait so long for others */
 	const struct subtree_cfg *subtrees;
 	size_t n_subtrees;
 	/* Has the process ended that began then? NULL: not known. */
@@ -149,6 +151,8 @@ struct waiter {
 	struct origin origin;
 	uint32_t session; /* of its process; 0: unknown, or of no process here */
 	uint64_t started; /* likewise: when it began (process_is_gone) */
+	bool needs_check; /* it is here, but its data file must be looked at before it is used
+			     (store_open_data), or could not be read */
 	/* The engine's: */
 	struct engine *engine;
 	struct restore *restore; /* NULL: of a poll that waits for somebody to ask */
@@ -167,6 +171,8 @@ void engine_interrupt(struct engine *e, uint64_t waiter_id);
 
 /* Any thread. A handle that was read has been closed: did a read of it have to wait? */
 void engine_used(struct engine *e, bool has_waited);
+/* Any thread: the file will be read, and its data file must be looked at before. */
+void engine_check(struct engine *e, uint64_t ino);
 
 /* ---- requests ---- */
 
@@ -175,6 +181,7 @@ enum ask_verb {
 	ASK_CANCEL,
 	ASK_REFRESH, /* `ino`: any of the source */
 	ASK_EVICT,   /* the caller has seen that nobody has it open */
+	ASK_VERIFY,  /* answered when it has begun */
 	ASK_CORRECT, /* the ledger: `amount` and `note`; `ino` does not matter */
 	ASK_APPROVE, /* the newest request of `ino`; or `request_id`, or `storm_id` */
 };
@@ -254,6 +261,11 @@ int engine_tightest(struct engine *e, uint64_t ino, const struct budget_asker *w
 /* For people: a line for each storm that is stopped. */
 int engine_storm_text(struct engine *e, struct buf *out);
 
+/* Since the start. */
+struct cache_stats {
+	uint64_t checked_bytes, wrong_bytes; /* hashed again; forgotten */
+};
+
 struct engine_stats {
 	uint64_t waiters, restores, transfers;
 	uint64_t hints;         /* notices about something under way, since the start */
@@ -261,5 +273,6 @@ struct engine_stats {
 	int64_t lag_max_ms;     /* longest turn of the loop, real */
 	uint64_t storms, storms_ever; /* stopped now; since the start */
 	uint64_t held;                /* requests that wait for an approval */
+	struct cache_stats cache;
 };
 void engine_stats(struct engine *e, struct engine_stats *ret);

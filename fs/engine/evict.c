@@ -5,10 +5,10 @@
  * the file meanwhile keeps the data file he has opened; whoever looks for it finds the rows gone,
  * and wishes anew. A wish that comes while the rows are being removed begins its fill behind the
  * removal: the store's one writer keeps their order. */
+#include "cache.h"
 #include "log.h"
 #include "private.h"
 #include "steps.h"
-#include "waiters.h"
 #include <errno.h>
 
 struct eviction {

@@ -10,6 +10,7 @@
  *	notes.h      steps into the journal              intent.c note.c
  *	waiters.h    who waits, who has asked            waiter.c evict.c correct.c
  *	transfers.h  ranges into chunks into the store   transfer.c fetch_queue.c prove.c
+ *	cache.h      what is kept of them                check.c evict.c
  *	wave.h       recall-ahead                        wave.c
  *	sources.h    catalogs                            source.c saved.c report.c meter.c
  *	board.h      what others may look at             board.c queue.c usage.c
@@ -260,6 +261,7 @@ struct engine {
 	size_t n_waiters;        /* reads; polls are not counted */
 	unsigned int gone_at;    /* the bucket looked through last */
 	struct waiter_list idle; /* polls of what nobody has asked for */
+	struct ino_map checks;   /* of cached files (check.c) */
 
 	struct restore_list by_object[OBJECT_BUCKETS]; /* by the id at the service */
 	struct inbox_list inboxes;
@@ -287,6 +289,7 @@ struct engine {
 	size_t n_transfers;
 	uint64_t promised_bytes;    /* of the cache, to all that is under way */
 	struct allowance allowance; /* that sources share */
+	struct cache_stats cache;
 	uint32_t noise;
 	int64_t oldest_wait_ms;   /* of a reader, as of the last sweep; real */
 	_Atomic uint64_t used[2]; /* handles read, by whether they had to wait */

@@ -8,6 +8,7 @@
  * Of a file what its waiters need comes first, then what follows where it was read last, then the
  * rest from its start. TRANSFERS_PER_FILE chunks at once are 64 MiB: enough for 5 Gbit/s over 100 ms. */
 #include "admit.h"
+#include "cache.h"
 #include "log.h"
 #include "notes.h"
 #include "private.h"
@@ -357,6 +358,10 @@ static void fill_done(struct msg *m)
 	if (!is_of_this || e->is_stopping)
 		return;
 	r->filling = NULL;
+	if (result == -EAGAIN) {
+		check_before_fetch(r);
+		return;
+	}
 	r->fetch_began_ms = engine_service_ms(e);
 	r->fetch_began_bytes = fill.held_bytes;
 	if (result < 0) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cache.h"
 #include "calls.h"
 #include "log.h"
 #include "notes.h"
@@ -21,7 +22,7 @@ static struct waiter_list *bucket(struct engine *e, uint64_t id)
 	return &e->by_id[id & (WAITER_BUCKETS - 1)];
 }
 
-static void waiter_answer(struct waiter *w, int result)
+void waiter_answer(struct waiter *w, int result)
 {
 	if (w->is_parked) {
 		LIST_REMOVE(w, of_restore);
@@ -44,18 +45,24 @@ static int64_t wait_limit_ms(const struct engine *e, enum wait_how how)
 	return how == WAIT_POLL ? 0 : e->cfg.max_wait_ms;
 }
 
-/* `r` NULL: a poll of what nobody has asked for. */
-static void waiter_park(struct engine *e, struct restore *r, struct waiter *w)
+void waiter_park(struct engine *e, struct waiter_list *list, struct waiter *w)
 {
 	int64_t limit_ms = wait_limit_ms(e, w->how);
 
 	w->is_parked = true;
-	w->restore = r;
+	w->restore = NULL;
 	w->since_ms = engine_real_ms(e);
 	w->since_service_ms = engine_service_ms(e);
 	w->give_up_ms = limit_ms ? w->since_ms + limit_ms : 0;
-	LIST_INSERT_HEAD(r ? &r->waiters : &e->idle, w, of_restore);
+	LIST_INSERT_HEAD(list, w, of_restore);
 	LIST_INSERT_HEAD(bucket(e, w->id), w, by_id);
+}
+
+/* `r` NULL: a poll of what nobody has asked for. */
+static void waiter_park_for(struct engine *e, struct restore *r, struct waiter *w)
+{
+	waiter_park(e, r ? &r->waiters : &e->idle, w);
+	w->restore = r;
 	if (!r || w->how == WAIT_POLL)
 		return;
 	r->read_at = w->off;
@@ -117,7 +124,7 @@ static void poll_take(struct engine *e, struct waiter *w)
 	if (!r && has_failed(e, w->ino))
 		waiter_answer(w, -EIO);
 	else if (w->ops->stays(w))
-		waiter_park(e, r, w);
+		waiter_park_for(e, r, w);
 }
 
 void waiter_take(struct engine *e, struct waiter *w)
@@ -138,7 +145,10 @@ void waiter_take(struct engine *e, struct waiter *w)
 		return;
 	}
 	if (store_covers(e->state->store, w->ino, w->off, w->len, &fill) == 1) {
-		waiter_answer(w, 0);
+		if (w->needs_check)
+			check_wait(e, w);
+		else
+			waiter_answer(w, 0);
 		return;
 	}
 	if (w->how == WAIT_POLL) {
@@ -158,7 +168,7 @@ void waiter_take(struct engine *e, struct waiter *w)
 	} else {
 		if (w->how == WAIT_PARK && r->phase != PHASE_ENDING)
 			ahead_saw(w, &wish);
-		waiter_park(e, r, w);
+		waiter_park_for(e, r, w);
 	}
 }
 
@@ -326,6 +336,7 @@ void waiters_sweep(struct engine *e, int64_t now_ms)
 {
 	gone_sweep(e);
 	e->oldest_wait_ms = 0;
+	checks_sweep(e, now_ms);
 	for (struct restore *r = restore_first(e); r; r = restore_next(r))
 		restore_sweep(r, now_ms);
 }
@@ -472,6 +483,9 @@ void ask_take(struct engine *e, struct ask *a)
 		break;
 	case ASK_EVICT:
 		r = ask_evict(e, a);
+		break;
+	case ASK_VERIFY:
+		r = ask_verify(e, a);
 		break;
 	case ASK_CORRECT:
 		r = ask_correct(e, a);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* waiters - who waits for what, and what is asked by a request: waiter.c, evict.c, correct.c.
+/* waiters - who waits for what, and what is asked by a request: waiter.c, correct.c.
  *
  * Thread: the engine's.
  */
@@ -10,6 +10,10 @@
 /* ---- waiter.c ---- */
 void waiter_take(struct engine *e, struct waiter *w);
 void waiter_interrupt(struct engine *e, uint64_t id);
+/* Takes it out of where it waits, and hands it back to its owner. */
+void waiter_answer(struct waiter *w, int result);
+/* It waits in a list that is no restore's. */
+void waiter_park(struct engine *e, struct waiter_list *list, struct waiter *w);
 /* Answers those of `r` whose range is here now, if it touches [off, off + len). */
 void waiters_serve(struct restore *r, uint64_t off, uint64_t len);
 void waiters_fail(struct restore *r, int err);
@@ -28,10 +32,6 @@ void asks_abandon(struct engine *e);
 void asks_answer(struct restore *r, int result);
 /* Has it answered when the intent is durable: 0 (it is), or -EINPROGRESS. */
 int ask_park(struct restore *r, struct ask *a);
-
-/* ---- evict.c ---- */
-/* 0: nothing is here; -EBUSY: a restore is under way; -ENOMEM; -EINPROGRESS: answered later. */
-int ask_evict(struct engine *e, struct ask *a);
 
 /* ---- correct.c ---- */
 /* -EINPROGRESS: answered when it is booked; -EACCES, -ENOMEM. */

@@ -91,7 +91,7 @@ bool store_holds(struct store *s, uint64_t ino, uint64_t off, uint64_t len)
 
 int store_open_data(struct store *s, uint64_t ino, uint64_t gen)
 {
-	return data_open(s, ino, gen, O_RDONLY);
+	return data_open_trusted(s, ino, gen, O_RDONLY);
 }
 
 /* The first MiB from `at` on that no row holds; `end` if there is none. */
@@ -199,11 +199,6 @@ int store_missing(struct store *s, uint64_t ino, uint64_t size_bytes, struct spa
 	return (int)span_add(ret, n, max, at, size_bytes);
 }
 
-uint64_t store_used_bytes(struct store *s)
-{
-	return atomic_load(&s->used_bytes);
-}
-
 /* ---- open, close ---- */
 
 static bool make_room(void *target)
@@ -243,7 +238,47 @@ static int threads_start(struct store *s)
 	if (!s->writer)
 		return -ENOMEM;
 	s->hash = worker_new("hash", hash_threads());
-	return s->hash ? 0 : -ENOMEM;
+	s->scrub = worker_new("scrub", 1);
+	return s->hash && s->scrub ? 0 : -ENOMEM;
+}
+
+/* What an earlier run has left: the sum of its bytes, the last generation it gave, and whether it
+ * ended as it should. Nothing of this run has a generation up to that one. */
+static int run_begin(struct store *s, bool *ret_was_clean)
+{
+	MDB_txn *txn = NULL;
+	uint64_t last = 0, clean = 0, now = (uint64_t)store_now_us();
+	int r = db_write(&s->db, NULL, &txn);
+	if (r < 0)
+		return r;
+	r = db_get_number(txn, s->meta, "last_gen", 0, &last);
+	if (r == 0)
+		r = db_get_number(txn, s->meta, "clean", 0, &clean);
+	s->last_gen = last > now ? last : now;
+	if (r == 0)
+		r = db_put_number(txn, s->meta, "last_gen", s->last_gen);
+	if (r == 0)
+		r = db_put_number(txn, s->meta, "clean", 0);
+	if (r == 0)
+		r = used_load(s, txn);
+	if (r < 0) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	*ret_was_clean = clean;
+	return db_commit(&s->db, txn);
+}
+
+/* A full disk is swept at the next start. */
+static void run_end(struct store *s)
+{
+	MDB_txn *txn = NULL;
+	if (!s->db.env || db_write(&s->db, NULL, &txn) < 0)
+		return;
+	if (db_put_number(txn, s->meta, "clean", 1) < 0)
+		mdb_txn_abort(txn);
+	else
+		(void)db_commit(&s->db, txn);
 }
 
 int store_open(const char *dir, uint64_t map_bytes, struct store **ret)
@@ -254,20 +289,25 @@ int store_open(const char *dir, uint64_t map_bytes, struct store **ret)
 	s->db.dir_fd = -1;
 	s->data_fd = -1;
 	s->cache_fd = -1;
+	pthread_mutex_init(&s->mu, NULL);
+	bool was_clean = false;
 	const struct db_table tables[] = {
 		{ "meta", &s->meta },
 		{ "fill", &s->fill },
 		{ "row", &s->row },
+		{ "use", &s->use },
 	};
 	int r = dirs_open(s, dir);
 	if (r == 0)
 		r = db_open(&s->db, dir, "index", map_bytes, tables, ARRAY_SIZE(tables));
 	if (r == 0)
-		r = data_reconcile(s);
+		r = run_begin(s, &was_clean);
 	if (r == 0) {
 		ballast_make(s);
 		r = threads_start(s);
 	}
+	if (r == 0 && !was_clean)
+		r = sweep_start(s);
 	if (r < 0) {
 		store_close(s);
 		return r;
@@ -280,10 +320,19 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
-	/* The pool passes on to the writer. */
+	atomic_store(&s->is_closing, true);
+	sweep_end(s);
+	/* The pools pass on to the writer. */
+	worker_free(s->scrub);
 	worker_free(s->hash);
+	bool was_running = s->writer != NULL;
 	writer_free(s->writer);
+	if (was_running)
+		run_end(s);
 	db_close(&s->db);
+	touched_free(&s->touched);
+	fillings_free(&s->filling);
+	pthread_mutex_destroy(&s->mu);
 	if (s->data_fd >= 0)
 		close(s->data_fd);
 	if (s->cache_fd >= 0)

@@ -11,6 +11,9 @@
  * pread. ENOENT on open means the fill was replaced in between: ask again. A descriptor serves
  * only rows of its own generation.
  *
+ * A data file is checked when it is used first after something else wrote to it; a start looks at
+ * none.
+ *
  * Thread: reading from any thread; *_post as in state.h. Hashing happens on a small pool, writing
  * on one thread, in that order for each operation.
  */
@@ -18,8 +21,10 @@
 
 #include "backend.h"
 #include "digest.h"
+#include "ino_map.h"
 #include "state.h"
 #include "treehash.h"
+#include <stdatomic.h>
 
 struct store;
 
@@ -49,8 +54,13 @@ struct fill {
 	uint64_t held_bytes; /* on disk, pending or proved */
 	enum proof proof;
 	bool is_whole;   /* every byte proved: here_bytes == size_bytes */
-	int64_t used_ms; /* real UTC of the fill's last step */
+	int64_t used_ms; /* real UTC of its last step, or use (store_touch), about */
+	uint8_t rank; /* what it would take to have it again; RANK_NONE: not known yet */
+	bool is_read; /* used since it came */
+	int64_t checked_ms; /* real UTC of the last check of all its bytes; 0: none */
 };
+
+#define RANK_NONE 0
 
 /* What the store keeps with an operation while it is under way; nobody else's. */
 struct store_work {
@@ -72,7 +82,8 @@ int store_fill(struct store *s, uint64_t ino, struct fill *ret);
  * for the inode number if there is none). A file of size 0 is covered once its fill is whole. */
 int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
 		 struct fill *ret);
-/* The data file of one generation, O_RDONLY. Gives a descriptor, or -ENOENT. */
+/* The data file of one generation, O_RDONLY. Gives a descriptor, -ENOENT, or -EAGAIN: somebody
+ * else wrote to it, or a crash came in between, so store_check_post() has to come first. */
 int store_open_data(struct store *s, uint64_t ino, uint64_t gen);
 /* The next bytes to fetch: the first MiB at or after `from` that no row holds, with as much around
  * it as is missing too: the largest power of two of MiB, at most `max_len`, that starts at a
@@ -88,12 +99,15 @@ int store_missing(struct store *s, uint64_t ino, uint64_t size_bytes, struct spa
 		  size_t max);
 /* Whether rows, proved or not, hold [off, off + len), in whole MiB but at the end. */
 bool store_holds(struct store *s, uint64_t ino, uint64_t off, uint64_t len);
-/* Bytes in data files (held), for admission and metrics. */
+/* Bytes in data files (held, in blocks of 4 KiB), for admission and metrics. */
 uint64_t store_used_bytes(struct store *s);
+/* Files of which anything is here. */
+uint64_t store_fills(struct store *s);
 /* Bytes the cache's file system can still take. */
 uint64_t store_free_bytes(struct store *s);
 
-/* Begins or continues a fill: result 0 and `fill`. A fill of another size is replaced. */
+/* Begins or continues a fill: result 0 and `fill`; -EAGAIN: what there is of it must be checked
+ * before more is written. A fill of another size is replaced. */
 struct fill_op {
 	struct state_op op;
 	uint64_t ino, size_bytes;
@@ -154,3 +168,53 @@ struct forget_op {
 	struct store_work work;
 };
 void store_forget_post(struct store *s, struct forget_op *op);
+
+/* ---- checks ---- */
+
+/* Hashes what is held again and forgets what differs or cannot be read; the data file counts as
+ * ours again. Result 0 (also where there is no fill), -ECANCELED, or -errno. */
+struct check_op {
+	struct state_op op;
+	uint64_t ino;
+	uint64_t pace_bytes;      /* a second of real time; 0: as fast as it goes */
+	atomic_bool is_cancelled; /* anybody may set it, until answered */
+	/* The answer: */
+	struct fill fill; /* as it is now */
+	uint64_t checked_bytes, wrong_bytes;
+	/* The store's: */
+	struct span *wrong; /* owned; in MiB */
+	size_t n_wrong;
+	struct store_work work;
+};
+void store_check_post(struct store *s, struct check_op *op);
+
+/* ---- the order of giving up: by rank, then by last use ---- */
+
+/* Any thread, without waiting: the file is used now. It is written by the next store_touch_post().
+ * False: that is known already. */
+bool store_touch(struct store *s, uint64_t ino);
+struct touch_op {
+	struct state_op op;
+	struct ino_map touched; /* owned */
+};
+/* False: nothing to write, `op` is the caller's again. */
+bool store_touch_post(struct store *s, struct touch_op *op);
+
+struct store_place {
+	uint8_t rank;
+	int64_t used_ms;
+	uint64_t ino;
+	bool is_stale; /* no fill is there: of a row that was damaged */
+};
+/* The place behind `at` in that order; behind zeros: the first. 0, -ENOENT (that was the last), or
+ * -errno. */
+int store_next_use(struct store *s, struct store_place *at);
+/* Gives fills a rank, if they still are where they were seen; stale places go. */
+#define RANKS_MAX 64
+struct rank_op {
+	struct state_op op;
+	size_t n;
+	struct store_place places[RANKS_MAX];
+	uint8_t ranks[RANKS_MAX];
+};
+void store_rank_post(struct store *s, struct rank_op *op);

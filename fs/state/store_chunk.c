@@ -212,21 +212,24 @@ static int chunk_apply(void *target, MDB_txn *txn, struct state_op *base)
 			    .len = op->len,
 			    .is_proved = op->has_expected,
 			    .leaves = op->work.leaves->bytes };
-	uint64_t held = row.fill.held_bytes;
+	struct fill was = row.fill;
 	r = extent_add(s, txn, &e, &row);
 	if (r == 0)
 		r = fill_put(s, txn, &row);
-	if (r < 0)
-		return r;
-	op->work.used_delta = (int64_t)(row.fill.held_bytes - held);
-	op->fill = row.fill;
-	return 0;
+	op->work.used_delta = fill_room_delta(&was, &row.fill);
+	if (r == 0)
+		r = used_add(s, txn, op->work.used_delta);
+	if (r == 0)
+		op->fill = row.fill;
+	return r;
 }
 
 static void chunk_after(void *target, struct state_op *base)
 {
 	struct chunk_op *op = container_of(base, struct chunk_op, op);
 	store_settle(target, &op->work, op->ino, base->result);
+	if (base->result == 0 && op->fill.is_whole)
+		filling_remove(target, op->ino, op->gen);
 }
 
 const struct op_kind chunk_kind = { .apply = chunk_apply, .after = chunk_after };

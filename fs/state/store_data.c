@@ -3,15 +3,12 @@
 #include "store_db.h"
 
 #include "io.h"
-#include "str.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define DATA_NAME_MAX 48
-#define DATA_NAME_LEN 33 /* INO.GEN */
 
 static void data_name(uint64_t ino, uint64_t gen, char ret[DATA_NAME_MAX])
 {
@@ -26,6 +23,79 @@ int data_open(struct store *s, uint64_t ino, uint64_t gen, int flags)
 	int fd = openat(s->data_fd, name, flags | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;
 }
+
+/* ---- which files may be trusted ---- */
+
+struct filling {
+	struct ino_item by_ino;
+	uint64_t gen;
+};
+
+/* With the lock. */
+static struct filling *filling_find(struct store *s, uint64_t ino)
+{
+	struct ino_item *item = ino_map_find(&s->filling, ino);
+
+	return item ? container_of(item, struct filling, by_ino) : NULL;
+}
+
+int filling_add(struct store *s, uint64_t ino, uint64_t gen)
+{
+	pthread_mutex_lock(&s->mu);
+	struct filling *f = filling_find(s, ino);
+	bool is_new = !f;
+	if (is_new)
+		f = calloc(1, sizeof(*f));
+	if (is_new && f)
+		ino_map_add(&s->filling, &f->by_ino, ino);
+	if (f)
+		f->gen = gen;
+	pthread_mutex_unlock(&s->mu);
+	return f ? 0 : -ENOMEM;
+}
+
+void filling_remove(struct store *s, uint64_t ino, uint64_t gen)
+{
+	pthread_mutex_lock(&s->mu);
+	struct filling *f = filling_find(s, ino);
+	bool is_this = f && f->gen == gen;
+	if (is_this)
+		ino_map_remove(&s->filling, &f->by_ino);
+	pthread_mutex_unlock(&s->mu);
+	if (is_this)
+		free(f);
+}
+
+void fillings_free(struct ino_map *m)
+{
+	while (m->first) {
+		struct filling *f = container_of(m->first, struct filling, by_ino);
+		ino_map_remove(m, &f->by_ino);
+		free(f);
+	}
+}
+
+static bool is_filling(struct store *s, uint64_t ino, uint64_t gen)
+{
+	pthread_mutex_lock(&s->mu);
+	const struct filling *f = filling_find(s, ino);
+	bool is = f && f->gen == gen;
+	pthread_mutex_unlock(&s->mu);
+	return is;
+}
+
+int data_open_trusted(struct store *s, uint64_t ino, uint64_t gen, int flags)
+{
+	_close_ int fd = data_open(s, ino, gen, flags);
+
+	if (fd < 0)
+		return fd;
+	if (!is_filling(s, ino, gen) && !data_is_stamped(fd, gen))
+		return -EAGAIN;
+	return steal_fd(&fd);
+}
+
+/* ---- making and removing ---- */
 
 /* Opens data/XX, made if need be. */
 static int bucket_open(struct store *s, uint64_t ino)
@@ -74,139 +144,8 @@ void data_remove(struct store *s, uint64_t ino, uint64_t gen)
 {
 	char name[DATA_NAME_MAX];
 	data_name(ino, gen, name);
-	/* A file that stays is without a fill, and goes at the next start. */
+	/* A file that stays is without a fill, and goes after the next unclean stop. */
 	(void)unlinkat(s->data_fd, name, 0);
-}
-
-/* ---- start ---- */
-
-/* A file is made at its full size and carries its stamp: 1; another one is checked again, 0;
- * -ENOENT: there is none. */
-static int data_is_good(struct store *s, const struct fill *f)
-{
-	char name[DATA_NAME_MAX];
-	struct stat st;
-	data_name(f->ino, f->gen, name);
-	if (fstatat(s->data_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISREG(st.st_mode))
-		return -ENOENT;
-	return (uint64_t)st.st_size == f->size_bytes && data_is_stamped(&st, f->gen);
-}
-
-/* 0: the fill may stay, as it is now; -ENOENT: it may not. */
-static int fill_check(struct store *s, MDB_txn *txn, struct fill_row *row)
-{
-	int r = data_is_good(s, &row->fill);
-	if (r == 0)
-		r = fill_recheck(s, txn, row);
-	if (r == 0 && row->fill.held_bytes == 0 && row->fill.size_bytes > 0)
-		r = -ENOENT; /* nothing of it is left */
-	return r < 0 ? r : 0;
-}
-
-/* All fills are looked at, one fstatat() each: the files must be gone through anyway, and a fill
- * found good here needs no second look in the path of a read. */
-static int fills_check(struct store *s, MDB_txn *txn, uint64_t *ret_used)
-{
-	_db_cursor_ MDB_cursor *cur = NULL;
-	MDB_val key = { 0 }, val = { 0 };
-	int r = db_cursor(txn, s->fill, &cur);
-	if (r < 0)
-		return r;
-	r = db_move(cur, &key, &val, MDB_FIRST);
-	for (; r == 0; r = db_move(cur, &key, &val, MDB_NEXT)) {
-		struct fill_row row = { 0 };
-		if (key.mv_size != 8)
-			return -EBADMSG;
-		uint64_t ino = key_get_u64(key.mv_data);
-		r = fill_get(s, txn, ino, &row);
-		if (r == 0)
-			r = fill_check(s, txn, &row);
-		if (r == 0) {
-			*ret_used += row.fill.held_bytes;
-			continue;
-		}
-		if (r != -EBADMSG && r != -ENOENT)
-			return r;
-		r = fill_remove(s, txn, ino);
-		if (r < 0)
-			return r;
-	}
-	return r == -ENOENT ? 0 : r;
-}
-
-static bool data_is_known(struct store *s, MDB_txn *txn, const char *name)
-{
-	uint64_t ino, gen;
-	struct fill_row row = { 0 };
-	uint8_t raw[8];
-	char digits[17] = "";
-	if (strlen(name) != DATA_NAME_LEN || name[16] != '.')
-		return false;
-	memcpy(digits, name, 16);
-	if (hex_decode(digits, raw, sizeof(raw)) < 0)
-		return false;
-	ino = key_get_u64(raw);
-	if (hex_decode(name + 17, raw, sizeof(raw)) < 0)
-		return false;
-	gen = key_get_u64(raw);
-	return fill_get(s, txn, ino, &row) == 0 && row.fill.gen == gen;
-}
-
-/* Files without a fill: of a crash between making one and its row, or between the removal of the
- * rows and of the file. */
-static int bucket_sweep(struct store *s, MDB_txn *txn, const char *bucket)
-{
-	int fd = openat(s->data_fd, bucket,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOTDIR || errno == ELOOP ? 0 : -errno;
-	DIR *dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	struct dirent *d;
-	/* cppcheck-suppress readdirCalled ; the directory is ours alone */
-	while ((d = readdir(dir)) != NULL) {
-		if (d->d_name[0] != '.' && !data_is_known(s, txn, d->d_name))
-			(void)unlinkat(fd, d->d_name, 0);
-	}
-	closedir(dir);
-	return 0;
-}
-
-static int files_sweep(struct store *s)
-{
-	_db_read_ MDB_txn *txn = NULL;
-	int r = db_read(&s->db, &txn);
-	for (unsigned int i = 0; r == 0 && i < 256; i++) {
-		char name[3];
-		snprintf(name, sizeof(name), "%02x", i);
-		r = bucket_sweep(s, txn, name);
-		if (r == -ENOENT)
-			r = 0;
-	}
-	return r;
-}
-
-int data_reconcile(struct store *s)
-{
-	MDB_txn *txn = NULL;
-	uint64_t used = 0;
-	int r = db_write(&s->db, NULL, &txn);
-	if (r < 0)
-		return r;
-	r = fills_check(s, txn, &used);
-	if (r < 0) {
-		mdb_txn_abort(txn);
-		return r;
-	}
-	r = db_commit(&s->db, txn);
-	if (r < 0)
-		return r;
-	atomic_store(&s->used_bytes, used);
-	return files_sweep(s);
 }
 
 /* ---- ballast ---- */

@@ -3,10 +3,11 @@
 #pragma once
 
 #include "db.h"
+#include "ino_map.h"
 #include "store.h"
 #include "writer.h"
+#include <pthread.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
 
 struct store {
 	struct db db;
@@ -16,16 +17,27 @@ struct store {
 	MDB_dbi fill;
 	/* inode number, first MiB -> row */
 	MDB_dbi row;
+	/* rank, last use, inode number -> nothing */
+	MDB_dbi use;
 	struct writer *writer;
 	struct worker *hash;
-	int data_fd;      /* CACHE/data */
-	int cache_fd;     /* CACHE */
-	bool has_ballast; /* the writer's */
+	struct worker *scrub; /* what is checked at leisure */
+	int data_fd;          /* CACHE/data */
+	int cache_fd;         /* CACHE */
+	bool has_ballast;     /* the writer's */
 	_Atomic uint64_t used_bytes;
+	uint64_t last_gen; /* of earlier runs: constant */
+	pthread_t sweeper;
+	bool has_sweeper;
+	atomic_bool is_closing;
+	pthread_mutex_t mu;     /* a leaf, of what follows */
+	struct ino_map filling; /* struct filling: what this run writes to */
+	struct ino_map touched; /* uses that are not written yet */
+	size_t n_touched;
 };
 
-/* Opens the environment "index" and the data files in `dir`, drops what does not fit together,
- * and starts the threads. 0 or -errno. */
+/* Opens the environment "index" and the data files in `dir`, and starts the threads; goes through
+ * neither rows nor files. 0 or -errno. */
 int store_open(const char *dir, uint64_t map_bytes, struct store **ret);
 void store_close(struct store *s);
 
@@ -35,6 +47,10 @@ struct fill_row {
 	struct fill fill;
 	uint64_t
 		version; /* grows with every row: a proof holds for the version it looked at */
+	/* As it is in the index, and so in the order of uses. */
+	bool is_known;
+	uint8_t was_rank;
+	int64_t was_used_ms;
 };
 
 /* Proved as a whole by more than its rows say: they need not be looked at again. */
@@ -55,7 +71,7 @@ struct extent {
 /* 0, -ENOENT, -EBADMSG. */
 int fill_get(struct store *s, MDB_txn *txn, uint64_t ino, struct fill_row *ret);
 int fill_put(struct store *s, MDB_txn *txn, const struct fill_row *row);
-/* Removes the fill and all its rows. */
+/* Removes the fill, all its rows, and its place in the order of uses. */
 int fill_remove(struct store *s, MDB_txn *txn, uint64_t ino);
 /* Counts here_bytes and held_bytes anew: takes time in proportion to the rows. */
 int fill_recount(struct store *s, MDB_txn *txn, struct fill_row *row);
@@ -92,14 +108,45 @@ int data_open(struct store *s, uint64_t ino, uint64_t gen, int flags);
 /* Makes the file, of full size without a block, its name durable. */
 int data_make(struct store *s, uint64_t ino, uint64_t gen, uint64_t size_bytes);
 void data_remove(struct store *s, uint64_t ino, uint64_t gen);
+/* Opens it for somebody who trusts its rows: -EAGAIN where it must be checked first. */
+int data_open_trusted(struct store *s, uint64_t ino, uint64_t gen, int flags);
+/* This run writes to the file, or has just checked it: its mtime says nothing until that is over.
+ * 0 or -ENOMEM. */
+int filling_add(struct store *s, uint64_t ino, uint64_t gen);
+void filling_remove(struct store *s, uint64_t ino, uint64_t gen);
+void fillings_free(struct ino_map *m);
+
+/* ---- checks (store_check.c) ---- */
+
 /* A data file's mtime is its generation: whoever else writes to it changes that. */
 int data_stamp(int fd, uint64_t gen);
-bool data_is_stamped(const struct stat *st, uint64_t gen);
-/* Compares the file of a fill with its rows, byte by byte, and forgets what differs; the row is
- * written, the file has its size and its stamp again. Takes time in proportion to the file. */
-int fill_recheck(struct store *s, MDB_txn *txn, struct fill_row *row);
-/* At start: drops fills whose file is missing, files without a fill, and what was changed. */
-int data_reconcile(struct store *s);
+bool data_is_stamped(int fd, uint64_t gen);
+
+/* ---- the order of uses, and what there is in all (store_use.c) ---- */
+
+/* The row's place follows its rank and last use: fill_put() calls it. */
+int use_put(struct store *s, MDB_txn *txn, const struct fill_row *row);
+int use_remove(struct store *s, MDB_txn *txn, const struct fill *f);
+/* Disk that a fill's file takes, nearly. */
+static inline uint64_t fill_room(const struct fill *f)
+{
+	return (f->held_bytes + 4095) & ~(uint64_t)4095;
+}
+static inline int64_t fill_room_delta(const struct fill *was, const struct fill *is)
+{
+	return (int64_t)(fill_room(is) - fill_room(was));
+}
+/* Adds to the sum that a start reads, in the transaction of what changes it. */
+int used_add(struct store *s, MDB_txn *txn, int64_t delta);
+/* At start. An index of earlier days is counted. */
+int used_load(struct store *s, MDB_txn *txn);
+void touched_free(struct ino_map *m);
+
+/* ---- after an unclean stop (store_sweep.c) ---- */
+
+int sweep_start(struct store *s);
+/* Waits for its end: `is_closing` makes that soon. */
+void sweep_end(struct store *s);
 
 /* A file that is there to be deleted: LMDB cannot even delete rows on a full disk. */
 void ballast_make(struct store *s);
@@ -114,7 +161,7 @@ int store_drop(struct store *s, MDB_txn *txn, uint64_t ino, struct store_work *w
 /* With the result known: the files and the sum of bytes follow the rows. */
 void store_settle(struct store *s, struct store_work *w, uint64_t ino, int result);
 
-extern const struct op_kind chunk_kind, prove_kind;
+extern const struct op_kind chunk_kind, prove_kind, check_kind;
 
 /* What a chunk meets: 0 it is to be written, 1 it is here already, or -errno. */
 int chunk_meets(struct store *s, MDB_txn *txn, const struct chunk_op *op,

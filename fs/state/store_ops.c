@@ -3,6 +3,7 @@
  * store_prove.c. */
 #include "store_db.h"
 
+#include <fcntl.h>
 #include <time.h>
 
 int64_t store_now_us(void)
@@ -16,8 +17,10 @@ void store_settle(struct store *s, struct store_work *w, uint64_t ino, int resul
 {
 	if (result == 0) {
 		atomic_fetch_add(&s->used_bytes, (uint64_t)w->used_delta);
-		if (w->stale_gen)
+		if (w->stale_gen) {
+			filling_remove(s, ino, w->stale_gen);
 			data_remove(s, ino, w->stale_gen);
+		}
 	} else if (w->made_gen) {
 		data_remove(s, ino, w->made_gen);
 	}
@@ -37,9 +40,10 @@ int store_drop(struct store *s, MDB_txn *txn, uint64_t ino, struct store_work *w
 		return r;
 	if (r == 0) {
 		w->stale_gen = old.fill.gen;
-		w->used_delta = -(int64_t)old.fill.held_bytes;
+		w->used_delta = -(int64_t)fill_room(&old.fill);
 	}
-	return fill_remove(s, txn, ino);
+	r = used_add(s, txn, w->used_delta);
+	return r < 0 ? r : fill_remove(s, txn, ino);
 }
 
 /* ---- fill ---- */
@@ -77,6 +81,14 @@ static int fill_begin(struct store *s, MDB_txn *txn, struct fill_op *op,
 	return 0;
 }
 
+/* 0; -EAGAIN: it must be checked; -ENOENT: it is not there. */
+static int data_trust(struct store *s, const struct fill *f)
+{
+	_close_ int fd = data_open_trusted(s, f->ino, f->gen, O_RDONLY);
+
+	return fd < 0 ? fd : 0;
+}
+
 static int fill_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct store *s = target;
@@ -87,7 +99,13 @@ static int fill_apply(void *target, MDB_txn *txn, struct state_op *base)
 	int r = fill_get(s, txn, op->ino, &row);
 	if (r < 0 && r != -ENOENT && r != -EBADMSG)
 		return r;
-	if (r < 0 || row.fill.size_bytes != op->size_bytes)
+	bool is_there = r == 0 && row.fill.size_bytes == op->size_bytes;
+	/* Writing to it ends what its mtime says of it. */
+	if (is_there)
+		r = data_trust(s, &row.fill);
+	if (is_there && r < 0 && r != -ENOENT)
+		return r;
+	if (!is_there || r < 0)
 		r = fill_begin(s, txn, op, &row);
 	row.fill.used_ms = store_now_us() / 1000;
 	if (r == 0)
@@ -101,6 +119,8 @@ static void fill_after(void *target, struct state_op *base)
 {
 	struct fill_op *op = container_of(base, struct fill_op, op);
 	store_settle(target, &op->work, op->ino, base->result);
+	if (base->result == 0 && !op->fill.is_whole)
+		base->result = filling_add(target, op->ino, op->fill.gen);
 }
 
 const struct op_kind fill_kind = { .apply = fill_apply, .after = fill_after };

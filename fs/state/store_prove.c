@@ -191,7 +191,8 @@ void store_prove_post(struct store *s, struct prove_op *op)
 static int pending_drop(struct store *s, MDB_txn *txn, struct prove_op *op,
 			struct fill_row *row)
 {
-	uint64_t at, end, held = row->fill.held_bytes;
+	struct fill was = row->fill;
+	uint64_t at, end;
 	int r;
 	prove_bounds(op, &row->fill, &at, &end);
 	r = extent_cut(s, txn, &row->fill, at);
@@ -213,8 +214,8 @@ static int pending_drop(struct store *s, MDB_txn *txn, struct prove_op *op,
 	row->version++;
 	if (r == 0)
 		r = fill_put(s, txn, row);
-	op->work.used_delta = (int64_t)(row->fill.held_bytes - held);
-	return r;
+	op->work.used_delta = fill_room_delta(&was, &row->fill);
+	return r < 0 ? r : used_add(s, txn, op->work.used_delta);
 }
 
 static int refute(struct store *s, MDB_txn *txn, struct prove_op *op,
@@ -302,6 +303,8 @@ static void prove_after(void *target, struct state_op *base)
 	store_settle(target, &op->work, op->ino, base->result);
 	if (base->result == 0 && op->work.is_refuted)
 		base->result = -EBADMSG;
+	else if (base->result == 0 && op->fill.is_whole)
+		filling_remove(target, op->ino, op->gen);
 }
 
 const struct op_kind prove_kind = {

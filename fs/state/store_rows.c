@@ -37,6 +37,14 @@ int fill_get(struct store *s, MDB_txn *txn, uint64_t ino, struct fill_row *ret)
 	f->is_whole = record_get_u8(&rec);
 	f->used_ms = record_get_i64(&rec);
 	row.version = record_get_u64(&rec);
+	if (rec.at != rec.end) { /* not in rows of earlier days */
+		f->rank = record_get_u8(&rec);
+		f->is_read = record_get_u8(&rec);
+		f->checked_ms = record_get_i64(&rec);
+	}
+	row.is_known = true;
+	row.was_rank = f->rank;
+	row.was_used_ms = f->used_ms;
 	if (rec.err)
 		return rec.err;
 	if (f->ino != ino || f->here_bytes > f->held_bytes ||
@@ -63,7 +71,11 @@ int fill_put(struct store *s, MDB_txn *txn, const struct fill_row *row)
 	record_u8(&b, f->is_whole);
 	record_i64(&b, f->used_ms);
 	record_u64(&b, row->version);
-	return db_put_record(txn, s->fill, db_val(key, sizeof(key)), &b);
+	record_u8(&b, f->rank);
+	record_u8(&b, f->is_read);
+	record_i64(&b, f->checked_ms);
+	int r = use_put(s, txn, row);
+	return r < 0 ? r : db_put_record(txn, s->fill, db_val(key, sizeof(key)), &b);
 }
 
 int extent_clear(struct store *s, MDB_txn *txn, uint64_t ino, uint64_t first,
@@ -90,8 +102,11 @@ int extent_clear(struct store *s, MDB_txn *txn, uint64_t ino, uint64_t first,
 int fill_remove(struct store *s, MDB_txn *txn, uint64_t ino)
 {
 	uint8_t key[8];
+	struct fill_row row = { 0 };
 	key_put_u64(key, ino);
 	int r = extent_clear(s, txn, ino, 0, UINT64_MAX);
+	if (r >= 0 && fill_get(s, txn, ino, &row) == 0)
+		r = use_remove(s, txn, &row.fill);
 	return r < 0 ? r : db_delete(txn, s->fill, db_val(key, sizeof(key)));
 }
 

@@ -261,12 +261,28 @@ void rig_ask(struct rig *rig, struct rig_asked *asked, enum ask_verb verb, uint6
 	engine_ask(rig->engine, &asked->ask);
 }
 
+static void check_post(void *store, struct state_op *op)
+{
+	store_check_post(store, container_of(op, struct check_op, op));
+}
+
+/* What a crash left is checked before it is used, as in fs/read.c. */
+static bool may_open(struct rig *rig, uint64_t ino, uint64_t gen)
+{
+	_close_ int fd = store_open_data(rig->state->store, ino, gen);
+	struct check_op op = { .ino = ino };
+
+	return fd != -EAGAIN || state_op_wait(check_post, rig->state->store, &op.op) == 0;
+}
+
 bool rig_is_right(struct rig *rig, uint64_t ino, const struct memory_object *o)
 {
 	uint64_t size = o->object.size_bytes;
 	struct fill fill;
 
 	if (store_covers(rig->state->store, ino, 0, size, &fill) != 1)
+		return false;
+	if (!may_open(rig, ino, fill.gen))
 		return false;
 	_close_ int fd = store_open_data(rig->state->store, ino, fill.gen);
 	_free_ char *here = malloc(size + 1), *there = malloc(size + 1);

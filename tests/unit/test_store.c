@@ -1,68 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "state_rig.h"
-
 #include "store_db.h"
+#include "store_rig.h"
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-
-#define INO 0x123
-
-/* Bytes of a file: the same in every run, different everywhere. */
-static uint8_t *bytes_new(uint64_t len)
-{
-	uint8_t *b = malloc(len + 1);
-	assert_non_null(b);
-	for (uint64_t i = 0; i < len; i++)
-		b[i] = (uint8_t)(i * 2654435761u >> 13);
-	return b;
-}
-
-static struct store *store_of(void **state)
-{
-	return ((struct rig *)*state)->state->store;
-}
-
-static struct fill begin(struct store *s, uint64_t size)
-{
-	struct fill_op op = { .ino = INO, .size_bytes = size };
-	assert_int_equal(store_fill_wait(s, &op), 0);
-	return op.fill;
-}
-
-static struct node_hash tree_hash(const uint8_t *data, uint64_t len)
-{
-	struct node_hash leaves[64];
-	treehash_leaves(data, len, leaves);
-	return treehash_fold(leaves, treehash_leaf_count(len));
-}
-
-static int chunk(struct store *s, const struct fill *f, const uint8_t *bytes,
-		 uint64_t off, uint64_t len, bool prove, struct fill *ret)
-{
-	struct chunk_op op = { .ino = INO,
-			       .gen = f->gen,
-			       .off = off,
-			       .len = len,
-			       .data = bytes + off,
-			       .has_expected = prove };
-	if (prove)
-		op.expected = tree_hash(bytes + off, len);
-	int r = store_chunk_wait(s, &op);
-	if (r == 0)
-		*ret = op.fill;
-	return r;
-}
-
-static void assert_data(struct store *s, const struct fill *f, const uint8_t *bytes)
-{
-	_free_ uint8_t *back = malloc(f->size_bytes + 1);
-	_close_ int fd = store_open_data(s, f->ino, f->gen);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, back, f->size_bytes + 1, 0), f->size_bytes);
-	assert_memory_equal(back, bytes, f->size_bytes);
-}
 
 static void what_is_missing_is_told_in_runs(void **state)
 {
@@ -472,94 +414,6 @@ static void missing_ranges_are_aligned_powers_of_two(void **state)
 
 /* ---- damage ---- */
 
-static void data_path(struct rig *r, const struct fill *f, char *ret, size_t room)
-{
-	snprintf(ret, room, "%s/data/%02x/%016lx.%016lx", r->cache_dir,
-		 (unsigned int)(f->ino & 0xff), f->ino, f->gen);
-}
-
-static void a_file_that_was_cut_or_lost_is_not_served(void **state)
-{
-	struct rig *r = *state;
-	_free_ uint8_t *bytes = bytes_new(2 * MIB);
-	char path[160];
-	for (int turn = 0; turn < 2; turn++) {
-		struct fill f = begin(store_of(state), 2 * MIB);
-		assert_int_equal(chunk(store_of(state), &f, bytes, 0, 2 * MIB, true, &f),
-				 0);
-		data_path(r, &f, path, sizeof(path));
-		rig_close(r);
-		assert_int_equal(turn ? unlink(path) : truncate(path, 2 * MIB - 1), 0);
-		rig_open(r);
-		assert_int_equal(store_fill(store_of(state), INO, &f), -ENOENT);
-		assert_int_equal(store_covers(store_of(state), INO, 0, 1, &f), 0);
-		assert_int_equal(store_used_bytes(store_of(state)), 0);
-		assert_int_equal(access(path, F_OK), -1);
-	}
-}
-
-/* S66 */
-static void what_others_wrote_into_a_file_is_forgotten_at_start(void **state)
-{
-	struct rig *r = *state;
-	_free_ uint8_t *bytes = bytes_new(4 * MIB);
-	struct fill f = begin(store_of(state), 4 * MIB);
-	char path[160];
-	for (uint64_t off = 0; off < 4 * MIB; off += MIB)
-		assert_int_equal(chunk(store_of(state), &f, bytes, off, MIB, true, &f),
-				 0);
-	assert_true(f.is_whole);
-	data_path(r, &f, path, sizeof(path));
-
-	/* Touched, but not changed: all of it is served again. */
-	rig_close(r);
-	assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
-	rig_open(r);
-	assert_int_equal(store_covers(store_of(state), INO, 0, 4 * MIB, &f), 1);
-	assert_true(f.is_whole);
-	assert_data(store_of(state), &f, bytes);
-
-	/* A byte in the second MiB is another one, and the end is cut off. */
-	rig_close(r);
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(pwrite(fd, "\x55\xaa", 2, MIB + 77), 2);
-	assert_int_equal(ftruncate(fd, 4 * MIB - 1), 0);
-	close(fd);
-	rig_open(r);
-	assert_int_equal(store_covers(store_of(state), INO, 0, MIB, &f), 1);
-	assert_int_equal(store_covers(store_of(state), INO, MIB, 1, &f), 0);
-	assert_int_equal(store_covers(store_of(state), INO, 2 * MIB, MIB, &f), 1);
-	assert_int_equal(store_covers(store_of(state), INO, 3 * MIB, 1, &f), 0);
-	assert_false(f.is_whole);
-	assert_int_equal(f.held_bytes, 2 * MIB);
-	assert_int_equal(store_used_bytes(store_of(state)), 2 * MIB);
-
-	/* And can be fetched again. */
-	assert_int_equal(chunk(store_of(state), &f, bytes, MIB, MIB, true, &f), 0);
-	assert_int_equal(chunk(store_of(state), &f, bytes, 3 * MIB, MIB, true, &f), 0);
-	assert_true(f.is_whole);
-	rig_close(r);
-	rig_open(r);
-	assert_data(store_of(state), &f, bytes);
-}
-
-static void files_nobody_knows_go_at_start(void **state)
-{
-	struct rig *r = *state;
-	char path[160], kept[160];
-	struct fill f = begin(store_of(state), MIB), other = f;
-	data_path(r, &f, kept, sizeof(kept));
-	other.gen++;
-	data_path(r, &other, path, sizeof(path));
-	rig_close(r);
-	_close_ int fd = open(path, O_CREAT | O_WRONLY, 0600);
-	assert_true(fd >= 0);
-	rig_open(r);
-	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(access(kept, F_OK), 0);
-}
-
-/* Flips a bit in the row of the extent at `first`. */
 static void row_damage(struct store *s, uint64_t first)
 {
 	uint8_t key[16];
@@ -697,9 +551,6 @@ int main(void)
 		RIG(a_generation_is_never_used_again),
 		RIG(a_generation_is_new_even_if_the_clock_went_back),
 		RIG(missing_ranges_are_aligned_powers_of_two),
-		RIG(a_file_that_was_cut_or_lost_is_not_served),
-		RIG(what_others_wrote_into_a_file_is_forgotten_at_start),
-		RIG(files_nobody_knows_go_at_start),
 		RIG(a_damaged_row_is_a_hole_and_is_filled_again),
 		RIG(a_row_of_another_generation_counts_for_nothing),
 		RIG(a_proof_does_not_hold_for_bytes_that_came_after_it),

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the cache holds in all, and in which order it may be given up: by rank (what it would take
+ * to have it again), then by last use. The index keeps that order itself, so that neither a start
+ * nor an eviction goes through a million files. */
+#include "store_db.h"
+
+#include <string.h>
+
+/* Uses noted in memory before they are written. */
+#define TOUCHED_MAX 4096
+/* A use is worth a write if the one that is written is older than that. */
+#define TOUCH_MS 10000
+
+struct use_key {
+	uint8_t bytes[17];
+};
+
+static struct use_key use_key(uint8_t rank, int64_t used_ms, uint64_t ino)
+{
+	struct use_key k;
+
+	k.bytes[0] = rank;
+	key_put_u64(k.bytes + 1, used_ms > 0 ? (uint64_t)used_ms : 0);
+	key_put_u64(k.bytes + 9, ino);
+	return k;
+}
+
+/* ---- the order ---- */
+
+int use_put(struct store *s, MDB_txn *txn, const struct fill_row *row)
+{
+	const struct fill *f = &row->fill;
+	struct use_key is = use_key(f->rank, f->used_ms, f->ino);
+	struct use_key was = use_key(row->was_rank, row->was_used_ms, f->ino);
+	int r = 0;
+
+	if (row->is_known && memcmp(&is, &was, sizeof(is)) == 0)
+		return 0;
+	if (row->is_known)
+		r = db_delete(txn, s->use, db_val(was.bytes, sizeof(was.bytes)));
+	return r < 0 ? r
+		     : db_put(txn, s->use, db_val(is.bytes, sizeof(is.bytes)),
+			      db_val("", 0));
+}
+
+int use_remove(struct store *s, MDB_txn *txn, const struct fill *f)
+{
+	struct use_key key = use_key(f->rank, f->used_ms, f->ino);
+
+	return db_delete(txn, s->use, db_val(key.bytes, sizeof(key.bytes)));
+}
+
+/* Whether the place in the order is that of a fill that is there. */
+static bool use_holds(struct store *s, MDB_txn *txn, const struct store_place *at)
+{
+	struct fill_row row = { 0 };
+
+	return fill_get(s, txn, at->ino, &row) == 0 && row.fill.rank == at->rank &&
+	       row.fill.used_ms == at->used_ms;
+}
+
+int store_next_use(struct store *s, struct store_place *at)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *cur = NULL;
+	struct use_key from = use_key(at->rank, at->used_ms, at->ino + 1);
+	MDB_val key = db_val(from.bytes, sizeof(from.bytes)), val = { 0 };
+	int r = db_read(&s->db, &txn);
+
+	if (r == 0)
+		r = db_cursor(txn, s->use, &cur);
+	if (r == 0)
+		r = db_move(cur, &key, &val, MDB_SET_RANGE);
+	if (r < 0)
+		return r;
+	if (key.mv_size != sizeof(from.bytes))
+		return -EBADMSG;
+	const uint8_t *bytes = key.mv_data;
+	*at = (struct store_place){ .rank = bytes[0],
+				    .used_ms = (int64_t)key_get_u64(bytes + 1),
+				    .ino = key_get_u64(bytes + 9) };
+	at->is_stale = !use_holds(s, txn, at);
+	return 0;
+}
+
+/* ---- the sum ---- */
+
+int used_add(struct store *s, MDB_txn *txn, int64_t delta)
+{
+	uint64_t used = 0;
+	int r = delta ? db_get_number(txn, s->meta, "used_bytes", 0, &used) : 0;
+
+	/* A sum that would be below nothing was wrong before: it is counted anew at a start. */
+	if (r == 0 && delta < 0 && used < (uint64_t)-delta)
+		delta = -(int64_t)used;
+	return r < 0 || !delta ? r
+			       : db_put_number(txn, s->meta, "used_bytes",
+					       used + (uint64_t)delta);
+}
+
+/* An index of earlier days: its fills are counted, and put in order, once. */
+static int use_count(struct store *s, MDB_txn *txn, uint64_t *ret_used)
+{
+	_db_cursor_ MDB_cursor *cur = NULL;
+	MDB_val key = { 0 }, val = { 0 };
+	uint64_t used = 0;
+	int r = db_cursor(txn, s->fill, &cur);
+
+	if (r == 0)
+		r = db_move(cur, &key, &val, MDB_FIRST);
+	for (; r == 0; r = db_move(cur, &key, &val, MDB_NEXT)) {
+		struct fill_row row = { 0 };
+		if (key.mv_size != 8)
+			return -EBADMSG;
+		if (fill_get(s, txn, key_get_u64(key.mv_data), &row) < 0)
+			continue; /* damaged: it counts for nothing */
+		used += fill_room(&row.fill);
+		row.is_known = false;
+		int put = use_put(s, txn, &row);
+		if (put < 0)
+			return put;
+	}
+	if (r == -ENOENT)
+		r = db_put_number(txn, s->meta, "used_bytes", used);
+	if (r == 0)
+		*ret_used = used;
+	return r;
+}
+
+int used_load(struct store *s, MDB_txn *txn)
+{
+	uint64_t used = 0;
+	int r = db_get_number(txn, s->meta, "used_bytes", UINT64_MAX, &used);
+
+	if (r == 0 && used == UINT64_MAX)
+		r = use_count(s, txn, &used);
+	if (r == 0)
+		atomic_store(&s->used_bytes, used);
+	return r;
+}
+
+uint64_t store_used_bytes(struct store *s)
+{
+	return atomic_load(&s->used_bytes);
+}
+
+uint64_t store_fills(struct store *s)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	MDB_stat st = { .ms_entries = 0 };
+
+	if (db_read(&s->db, &txn) == 0)
+		(void)mdb_stat(txn, s->fill, &st);
+	return st.ms_entries;
+}
+
+/* ---- uses, and ranks ---- */
+
+bool store_touch(struct store *s, uint64_t ino)
+{
+	pthread_mutex_lock(&s->mu);
+	bool is_new = s->n_touched < TOUCHED_MAX && !ino_map_find(&s->touched, ino);
+	struct ino_item *item = is_new ? calloc(1, sizeof(*item)) : NULL;
+	if (item) {
+		ino_map_add(&s->touched, item, ino);
+		s->n_touched++;
+	}
+	pthread_mutex_unlock(&s->mu);
+	return item != NULL;
+}
+
+static struct ino_map touched_take(struct store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	struct ino_map taken = s->touched;
+	s->touched.first = NULL;
+	s->n_touched = 0;
+	pthread_mutex_unlock(&s->mu);
+	return taken;
+}
+
+void touched_free(struct ino_map *m)
+{
+	while (m->first) {
+		struct ino_item *item = m->first;
+		ino_map_remove(m, item);
+		free(item);
+	}
+}
+
+static int touch_one(struct store *s, MDB_txn *txn, uint64_t ino, int64_t now_ms)
+{
+	struct fill_row row = { 0 };
+	int r = fill_get(s, txn, ino, &row);
+
+	if (r == -ENOENT || r == -EBADMSG)
+		return 0;
+	bool is_old = now_ms - row.fill.used_ms >= TOUCH_MS;
+	if (r < 0 || (!is_old && row.fill.is_read))
+		return r;
+	row.fill.used_ms = now_ms;
+	/* Its rank may be that of what nobody has read yet: to be looked at again. */
+	if (!row.fill.is_read)
+		row.fill.rank = RANK_NONE;
+	row.fill.is_read = true;
+	return fill_put(s, txn, &row);
+}
+
+static int touch_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	struct store *s = target;
+	struct touch_op *op = container_of(base, struct touch_op, op);
+	int64_t now_ms = store_now_us() / 1000;
+	int r = 0;
+
+	for (const struct ino_item *i = op->touched.first; r == 0 && i;
+	     i = ino_map_next(i))
+		r = touch_one(s, txn, i->ino, now_ms);
+	return r;
+}
+
+static void touch_after(void *target, struct state_op *base)
+{
+	touched_free(&container_of(base, struct touch_op, op)->touched);
+}
+
+static const struct op_kind touch_kind = { .apply = touch_apply, .after = touch_after };
+
+bool store_touch_post(struct store *s, struct touch_op *op)
+{
+	op->touched = touched_take(s);
+	if (!op->touched.first)
+		return false;
+	writer_post(s->writer, &touch_kind, &op->op);
+	return true;
+}
+
+static int rank_one(struct store *s, MDB_txn *txn, const struct store_place *at,
+		    uint8_t rank)
+{
+	struct use_key key = use_key(at->rank, at->used_ms, at->ino);
+	struct fill_row row = { 0 };
+
+	/* A place that no fill has: of a row that was damaged. */
+	if (!use_holds(s, txn, at))
+		return at->is_stale ? db_delete(txn, s->use,
+						db_val(key.bytes, sizeof(key.bytes)))
+				    : 0;
+	int r = fill_get(s, txn, at->ino, &row);
+	row.fill.rank = rank;
+	return r < 0 ? r : fill_put(s, txn, &row);
+}
+
+static int rank_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	struct store *s = target;
+	struct rank_op *op = container_of(base, struct rank_op, op);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < op->n; i++)
+		r = rank_one(s, txn, &op->places[i], op->ranks[i]);
+	return r;
+}
+
+static const struct op_kind rank_kind = { .apply = rank_apply, .frees_space = false };
+
+void store_rank_post(struct store *s, struct rank_op *op)
+{
+	writer_post(s->writer, &rank_kind, &op->op);
+}

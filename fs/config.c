@@ -121,6 +121,12 @@ static const struct option_row cache_rows[] = {
 	    "most it may take; 0: what its disk has, less the reserve"),
 	ROW(cache_section, "reserve", OPTION_SIZE, reserve_bytes, "1G",
 	    "left free on its disk"),
+	ROW(cache_section, "high-water", OPTION_U64, high_percent, "95",
+	    "percent of what it may take: above, it gives up what is worth least"),
+	ROW(cache_section, "low-water", OPTION_U64, low_percent, "85",
+	    "percent: down to that"),
+	ROW(cache_section, "verify-pace", OPTION_SIZE, verify_pace_bytes, "100M",
+	    "bytes a second that `thaw verify` reads; 0: as fast as it goes"),
 	ROW(cache_section, "chunk", OPTION_SIZE, chunk_bytes, "16M",
 	    "fetched and verified at a time; a power of two of MiB"),
 };

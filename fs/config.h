@@ -71,6 +71,8 @@ struct source_section {
 struct cache_section {
 	char *dir;
 	uint64_t size_bytes, reserve_bytes, chunk_bytes;
+	uint64_t high_percent, low_percent;
+	uint64_t verify_pace_bytes;
 };
 
 /* [restore] */

@@ -123,6 +123,13 @@ static int check_values(const struct config *cfg, struct buf *err)
 
 	if (chunk < MIB || chunk > 4096 * MIB || chunk & (chunk - 1))
 		return config_refuse(err, "[cache] chunk: a power of two from 1M to 4G");
+	if (!cfg->cache.high_percent || cfg->cache.high_percent > 100)
+		return config_refuse(err,
+				     "[cache] high-water: a percentage from 1 to 100");
+	if (cfg->cache.low_percent > cfg->cache.high_percent)
+		return config_refuse(
+			err, "[cache] low-water: at most high-water, which is %llu",
+			(unsigned long long)cfg->cache.high_percent);
 	if (cfg->restore.tier == TIER_NONE)
 		return config_refuse(err, "[restore] tier: expedited, standard or bulk");
 	if (cfg->restore.range_min_bytes < MIB)
@@ -175,6 +182,9 @@ void config_for_engine(const struct config *cfg, struct engine_cfg *ret)
 		.chunk_bytes = cfg->cache.chunk_bytes,
 		.cache_bytes = cfg->cache.size_bytes,
 		.reserve_bytes = cfg->cache.reserve_bytes,
+		.high_percent = cfg->cache.high_percent,
+		.low_percent = cfg->cache.low_percent,
+		.verify_pace_bytes = cfg->cache.verify_pace_bytes,
 		.max_wait_ms = cfg->restore.max_wait_ms,
 		.retry_ms = cfg->restore.retry_ms,
 		.ahead = cfg->ahead,

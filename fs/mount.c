@@ -31,6 +31,12 @@ static int sources_find(struct mount *m)
 	return 0;
 }
 
+/* The engine's. */
+static bool is_open(void *opens, uint64_t ino)
+{
+	return !open_retire(opens, ino);
+}
+
 int mount_new(const struct config *cfg, struct clock *clock, struct state *state,
 	      struct engine *engine, struct mount **ret)
 {
@@ -57,6 +63,7 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	if (!m->opens || !m->dir_cache || !m->requests || !m->readers || !m->walker ||
 	    !m->namer || !m->known || !m->page_sizes || !m->totals)
 		return -ENOMEM;
+	engine_watch_opens(engine, is_open, m->opens);
 	*ret = steal_ptr(m);
 	return 0;
 }

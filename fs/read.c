@@ -65,6 +65,7 @@ void read_close(struct mount *m, uint64_t ino, const struct fuse_file_info *fi)
 		engine_used(m->engine, atomic_load(&h->has_waited));
 	poller_release(m, read_handle(fi));
 	passthrough_close(m, ino, read_handle(fi));
+	store_touch(m->state->store, ino);
 	open_handle_free(m->opens, read_handle(fi));
 	open_remove(m->opens, ino);
 }
@@ -116,7 +117,9 @@ static int answer_data(const struct parked *p, const struct data_file *data)
 		return -EIO;
 	}
 	atomic_store(&p->handle->at, off + len);
-	atomic_store(&p->handle->was_read, true);
+	if (!atomic_load(&p->handle->was_read) &&
+	    !atomic_exchange(&p->handle->was_read, true))
+		store_touch(p->mount->state->store, p->waiter.ino);
 	(void)fuse_reply_buf(p->req, bytes, len);
 	return 0;
 }

@@ -134,29 +134,6 @@ uint64_t restore_bytes_to_come(const struct restore *r)
 	return r->rec.size_bytes;
 }
 
-bool cache_can_hold(struct restore *r)
-{
-	struct engine *e = r->engine;
-	uint64_t free_bytes = store_free_bytes(e->state->store);
-	uint64_t used_bytes = store_used_bytes(e->state->store);
-	uint64_t needed = restore_bytes_to_come(r);
-	uint64_t to_come = e->promised_bytes - r->promised_bytes + needed;
-	char words[24];
-
-	if ((!e->cfg.cache_bytes || used_bytes + to_come <= e->cfg.cache_bytes) &&
-	    to_come + e->cfg.reserve_bytes <= free_bytes) {
-		restore_promise(r, needed);
-		return true;
-	}
-	size_words(needed, words);
-	r->rec.err = ENOSPC;
-	restore_say(r,
-		    "the cache cannot hold %s more: evict something or make it larger; "
-		    "nothing was paid",
-		    words);
-	return false;
-}
-
 /* ---- budgets ---- */
 
 int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
@@ -262,33 +239,33 @@ static bool budget_refuses(struct restore *r, struct budget_draw *ret,
 	return true;
 }
 
-enum restore_event restore_admit(struct restore *r, const struct wish *wish,
-				 const struct entry *entry,
-				 const struct policy_verdict *v)
+bool restore_may(struct restore *r, const struct wish *wish,
+		 const struct policy_verdict *v)
 {
-	struct engine *e = r->engine;
+	if (wish->is_approved)
+		return true;
+	if (policy_refuses(r, wish, v)) {
+		say_refused(r);
+		return false;
+	}
+	return !storm_refuses(r, wish, v);
+}
+
+void restore_admitted(struct restore *r)
+{
+	enum restore_event ev = EV_WANTED;
 	struct budget_draw draw;
 	struct budget_use use;
 	struct estimate estimate;
-	bool may_be_here =
-		entry->is_restoring || entry->copy_expires_ms > engine_service_ms(e);
 
-	if (!wish->is_approved && policy_refuses(r, wish, v)) {
-		say_refused(r);
-		return EV_REFUSED;
-	}
-	if (!wish->is_approved && storm_refuses(r, wish, v))
-		return EV_REFUSED;
-	if (!cache_can_hold(r))
-		return EV_REFUSED;
-	bool needs_restore = restore_class(r)->is_archive && !may_be_here;
+	bool needs_restore = restore_class(r)->is_archive && !r->may_be_here;
 	r->rec.kind = needs_restore ? REQUEST_RESTORE : REQUEST_FETCH;
 	restore_count_missing(r);
 	restore_estimate(r, needs_restore, &estimate);
 	r->estimate = estimate.total;
 	/* Where looking costs something a hopeless wish is not looked up at all. */
-	if (wish->is_approved || estimate.is_unknown || r->tariff.head_request == 0)
-		return EV_WANTED;
-	return budget_refuses(r, &draw, &use) ? restore_refuse(r, &draw, &use)
-					      : EV_WANTED;
+	if (!r->rec.has_approver && !estimate.is_unknown && r->tariff.head_request != 0 &&
+	    budget_refuses(r, &draw, &use))
+		ev = restore_refuse(r, &draw, &use);
+	restore_happens(r, ev == EV_WANTED && !r->is_to_come ? EV_READY : ev);
 }

@@ -24,11 +24,11 @@ enum restore_event restore_refuse(struct restore *r, const struct budget_draw *d
 uint64_t restore_bytes_to_come(const struct restore *r);
 /* Whether the cache has room for it, which is then promised; else sets the outcome. */
 bool cache_can_hold(struct restore *r);
-/* What can be decided without asking anybody: EV_WANTED, or EV_REFUSED or EV_HELD with the outcome
- * set. The caller makes it happen. */
-enum restore_event restore_admit(struct restore *r, const struct wish *wish,
-				 const struct entry *entry,
-				 const struct policy_verdict *v);
+/* Whether policy and breaker let it go on; else sets the outcome. */
+bool restore_may(struct restore *r, const struct wish *wish,
+		 const struct policy_verdict *v);
+/* There is room for it: what budgets say, and on it goes. */
+void restore_admitted(struct restore *r);
 
 /* ---- cost.c ---- */
 /* What is wanted of one file. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cache - what is kept of the files that came: check.c, evict.c.
+/* cache - what is kept of the files that came: check.c, evict.c, room.c, victims.c.
  *
  * Thread: the engine's, but where something else is said.
  */
@@ -21,3 +21,25 @@ void checks_abandon(struct engine *e);
 /* ---- evict.c ---- */
 /* 0: nothing is here; -EBUSY: a restore is under way; -ENOMEM; -EINPROGRESS: answered later. */
 int ask_evict(struct engine *e, struct ask *a);
+/* Gives up what is worth least, unless it is open or under way (-EBUSY). 0: `done` is called later,
+ * with what it had. */
+int evict_for_room(struct engine *e, uint64_t ino,
+		   void (*done)(struct engine *e, uint64_t bytes, int result));
+
+/* ---- room.c ---- */
+int room_init(struct engine *e);
+/* Makes room for it, as far as that can be: restore_admitted() now or later, or EV_REFUSED with the
+ * outcome set. */
+void room_ask(struct restore *r);
+/* A chunk of it found no room: chunks_store_again(), or it fails. */
+void room_lacks(struct restore *r);
+/* It waits for no room any more. */
+void room_leave(struct restore *r);
+/* Every second. */
+void room_tick(struct engine *e);
+/* At stop. */
+void room_stop(struct engine *e);
+
+/* ---- victims.c ---- */
+/* Looks on the evictor's thread, from `v->at` on; `v->done` runs on the engine's. */
+void victims_look(struct victims *v);

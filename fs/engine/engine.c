@@ -64,6 +64,7 @@ static void sweep_fires(struct timer *t)
 	int64_t now = engine_real_ms(e);
 
 	waiters_sweep(e, now);
+	room_tick(e);
 	engine_invariants(e);
 	usage_write(e, false);
 	timers_arm(&e->real, &e->sweep, now + 1000);
@@ -147,6 +148,7 @@ void engine_end(struct engine *e)
 	waiters_abandon(e);
 	usage_write(e, true);
 	checks_abandon(e);
+	room_stop(e);
 }
 
 static void *engine_main(void *arg)
@@ -237,6 +239,8 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 		return -ENOMEM;
 	int r = transfers_init(e);
 	if (r == 0)
+		r = room_init(e);
+	if (r == 0)
 		r = waves_init(e);
 	if (r < 0)
 		return r;
@@ -260,6 +264,7 @@ void engine_free(struct engine *e)
 	waves_done(e);
 	origins_done(e);
 	worker_free(e->unpacker);
+	worker_free(e->evictor);
 	while (restore_first(e))
 		restore_free(restore_first(e));
 	inboxes_free(e);
@@ -344,4 +349,13 @@ int engine_first_contact(struct engine *e, int64_t timeout_ms, struct buf *err)
 		}
 	pthread_mutex_unlock(&e->board_mu);
 	return r;
+}
+
+void engine_watch_opens(struct engine *e, bool (*is_open)(void *arg, uint64_t ino),
+			void *arg)
+{
+	pthread_mutex_lock(&e->board_mu);
+	e->is_open = is_open;
+	e->is_open_arg = arg;
+	pthread_mutex_unlock(&e->board_mu);
 }

@@ -42,9 +42,10 @@ struct subtree_cfg {
 };
 
 struct engine_cfg {
-	uint64_t chunk_bytes;   /* a power of two of MiB */
-	uint64_t cache_bytes;   /* [cache] size; 0: no limit but the disk */
-	uint64_t reserve_bytes; /* [cache] reserve: left free on its disk */
+	uint64_t chunk_bytes;               /* a power of two of MiB */
+	uint64_t cache_bytes;               /* [cache] size; 0: no limit but the disk */
+	uint64_t reserve_bytes;             /* [cache] reserve: left free on its disk */
+	uint64_t high_percent, low_percent; /* [cache] high-water, low-water */
 	uint64_t
 		verify_pace_bytes; /* of `thaw verify`, a second; 0: as fast as it goes */
 	int64_t max_wait_ms;       /* real; 0: no limit */
@@ -115,6 +116,11 @@ void engine_stop(struct engine *e);
 /* Ends the thread. */
 void engine_free(struct engine *e);
 DEFINE_CLEANUP(struct engine, engine_free)
+
+/* Any thread, once: tells whether a file is open, and so must stay. NULL: nothing is. Called on the
+ * engine's thread; must not block. */
+void engine_watch_opens(struct engine *e, bool (*is_open)(void *arg, uint64_t ino),
+			void *arg);
 
 /* ---- readers ---- */
 
@@ -261,8 +267,12 @@ int engine_tightest(struct engine *e, uint64_t ino, const struct budget_asker *w
 /* For people: a line for each storm that is stopped. */
 int engine_storm_text(struct engine *e, struct buf *out);
 
-/* Since the start. */
 struct cache_stats {
+	uint64_t most_bytes;            /* it may hold, now */
+	uint64_t high_bytes, low_bytes; /* its marks, of that */
+	uint64_t promised_bytes;        /* to what is under way, still to come */
+	/* Since the start: */
+	uint64_t evictions, evicted_bytes;   /* by itself */
 	uint64_t checked_bytes, wrong_bytes; /* hashed again; forgotten */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* evict - gives up what is here of a file, because somebody asked for that.
+/* evict - gives up what is here of a file: because somebody asked for that, or for room.
  *
  * Not while a restore of it is under way: its bytes are paid for and on their way. Whoever opened
  * the file meanwhile keeps the data file he has opened; whoever looks for it finds the rows gone,
@@ -13,8 +13,24 @@
 
 struct eviction {
 	struct forget_op forget;
-	struct ask *ask;
+	struct engine *engine;
+	uint64_t bytes;
+	struct ask *ask; /* NULL: for room */
+	void (*done)(struct engine *e, uint64_t bytes, int result);
 };
+
+static void say_evicted(const struct eviction *v, int result)
+{
+	unsigned long long ino = v->forget.ino, bytes = v->bytes;
+
+	if (result < 0)
+		log_err("ino=%llu cannot be evicted: %s, going on", ino,
+			strerrordesc_np(-result));
+	else if (v->ask)
+		log_info("ino=%llu uid=%u bytes=%llu evicted", ino, v->ask->uid, bytes);
+	else
+		log_info("ino=%llu bytes=%llu evicted to make room", ino, bytes);
+}
 
 static void evicted(struct msg *m)
 {
@@ -22,30 +38,58 @@ static void evicted(struct msg *m)
 	struct ask *a = v->ask;
 	int result = v->forget.op.result;
 
-	engine_op_done(a->engine);
-	if (result < 0)
-		log_err("ino=%llu cannot be evicted: %s, going on",
-			(unsigned long long)a->ino, strerrordesc_np(-result));
+	engine_op_done(v->engine);
+	say_evicted(v, result);
+	if (a)
+		a->done(a, result < 0 ? -EIO : 0);
 	else
-		log_info("ino=%llu uid=%u evicted", (unsigned long long)a->ino, a->uid);
+		v->done(v->engine, v->bytes, result);
 	free(v);
-	a->done(a, result < 0 ? -EIO : 0);
+}
+
+static int evict_begin(struct engine *e, uint64_t ino, struct ask *a,
+		       void (*done)(struct engine *e, uint64_t bytes, int result))
+{
+	struct fill fill = { .held_bytes = 0 };
+
+	if (store_fill(e->state->store, ino, &fill) == -ENOENT)
+		return -ENOENT;
+	struct eviction *v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->engine = e;
+	v->ask = a;
+	v->done = done;
+	v->bytes = fill.held_bytes;
+	v->forget.ino = ino;
+	engine_op(e, &v->forget.op, evicted);
+	store_forget_post(e->state->store, &v->forget);
+	return 0;
 }
 
 int ask_evict(struct engine *e, struct ask *a)
 {
-	struct fill fill;
-
 	if (restore_find(e, a->ino))
 		return -EBUSY;
-	if (store_fill(e->state->store, a->ino, &fill) == -ENOENT)
-		return 0;
-	struct eviction *v = calloc(1, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	v->ask = a;
-	v->forget.ino = a->ino;
-	engine_op(e, &v->forget.op, evicted);
-	store_forget_post(e->state->store, &v->forget);
-	return -EINPROGRESS;
+	int r = evict_begin(e, a->ino, a, NULL);
+	if (r == 0)
+		return -EINPROGRESS;
+	return r == -ENOENT ? 0 : r;
+}
+
+static bool is_open(struct engine *e, uint64_t ino)
+{
+	pthread_mutex_lock(&e->board_mu);
+	bool (*is_open_there)(void *arg, uint64_t ino) = e->is_open;
+	void *arg = e->is_open_arg;
+	pthread_mutex_unlock(&e->board_mu);
+	return is_open_there && is_open_there(arg, ino);
+}
+
+int evict_for_room(struct engine *e, uint64_t ino,
+		   void (*done)(struct engine *e, uint64_t bytes, int result))
+{
+	if (restore_find(e, ino) || is_open(e, ino))
+		return -EBUSY;
+	return evict_begin(e, ino, NULL, done);
 }

@@ -169,6 +169,30 @@ int facts_look(struct engine *e, uint64_t ino, struct facts *ret)
 	return 0;
 }
 
+static void facts_outlook(struct facts *f, struct engine *e)
+{
+	const struct source *s = engine_source(e, f->entry.source);
+	const struct storage_class *c = storage_class_find(f->entry.object.storage_class);
+
+	facts_ask(f, e, s, c);
+	facts_price(f, s, c);
+}
+
+int facts_without_fill(struct engine *e, uint64_t ino, struct facts *ret)
+{
+	struct facts *f = ret;
+
+	*f = (struct facts){ .why = "" };
+	int r = facts_look(e, ino, f);
+	if (r < 0)
+		return r;
+	f->has_fill = false;
+	f->fill = (struct fill){ .ino = ino };
+	f->state = state_of(f, storage_class_find(f->entry.object.storage_class));
+	facts_outlook(f, e);
+	return 0;
+}
+
 int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
 {
 	struct facts f = { .why = "" };
@@ -176,10 +200,7 @@ int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
 	int r = facts_look(e, ino, &f);
 	if (r < 0)
 		return r;
-	const struct source *s = engine_source(e, f.entry.source);
-	const struct storage_class *c = storage_class_find(f.entry.object.storage_class);
-	facts_ask(&f, e, s, c);
-	facts_price(&f, s, c);
+	facts_outlook(&f, e);
 	*ret = f;
 	if (ret->has_request && ret->state != FILE_CACHED)
 		ret->why = ret->request.error;

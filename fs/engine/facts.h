@@ -54,6 +54,9 @@ bool facts_is_asked(const struct facts *f);
 /* Would reading it take a restore, as far as is known here? */
 bool facts_needs_restore(const struct facts *f);
 
+/* What it would take to have the file again, if what is here of it were given up. Errors as below. */
+int facts_without_fill(struct engine *e, uint64_t ino, struct facts *ret);
+
 /* 0, -ENOENT (no such file), -EBADMSG. */
 int facts_of(struct engine *e, uint64_t ino, struct facts *ret);
 

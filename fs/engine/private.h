@@ -8,9 +8,9 @@
  *	calls.h      what services are asked, and tell   calls.c look.c watch.c hint.c
  *	admit.h      may it, and at what cost            admit.c cost.c
  *	notes.h      steps into the journal              intent.c note.c
- *	waiters.h    who waits, who has asked            waiter.c evict.c correct.c
+ *	waiters.h    who waits, who has asked            waiter.c correct.c
  *	transfers.h  ranges into chunks into the store   transfer.c fetch_queue.c prove.c
- *	cache.h      what is kept of them                check.c evict.c
+ *	cache.h      what is kept of them                room.c victims.c evict.c check.c
  *	wave.h       recall-ahead                        wave.c
  *	sources.h    catalogs                            source.c saved.c report.c meter.c
  *	board.h      what others may look at             board.c queue.c usage.c
@@ -77,6 +77,7 @@ LIST_HEAD(note_list, note);
 LIST_HEAD(proving_list, proving);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
+TAILQ_HEAD(room_queue, restore);
 
 /* Who is behind requests that came in a crowd: kept once. */
 struct shared_origin {
@@ -121,6 +122,12 @@ struct source {
 	struct allowance own_allowance;
 	struct allowance *allowance; /* that, the engine's, or NULL: none */
 	struct inbox *inbox;         /* its queue's, of the engine; NULL: none */
+};
+
+enum room_wait {
+	ROOM_HAS,
+	ROOM_ADMIT, /* it waits for room before anything is asked or paid */
+	ROOM_FETCH, /* bytes have come that could not be written */
 };
 
 /* A wish for a file's bytes (or a vault's inventory) that is under way. */
@@ -183,8 +190,13 @@ struct restore {
 	struct node_hash part_hash;
 
 	struct fill fill;
-	const void *filling;        /* the fill that was asked for; NULL: none */
-	uint64_t promised_bytes;    /* of the cache, still to come */
+	const void *filling;     /* the fill that was asked for; NULL: none */
+	uint64_t promised_bytes; /* of the cache, still to come */
+	enum room_wait room;     /* what it waits for */
+	uint64_t room_seen;      /* what had been evicted when it began to */
+	TAILQ_ENTRY(restore) in_room;
+	bool is_to_come;  /* it has not all been fetched already, though not proved */
+	bool may_be_here; /* restored, or being so, as the listing said */
 	unsigned int n_transfers;   /* of this file */
 	uint64_t read_at;           /* where it was read last */
 	unsigned int n_notes;       /* steps posted, not answered yet */
@@ -223,6 +235,7 @@ struct transfer {
 	struct engine *engine;
 	struct restore *restore; /* NULL: ended meanwhile; the buffer is still in use */
 	enum transfer_state state;
+	bool has_no_room; /* its bytes wait for room in the cache */
 	uint64_t off, len, got;
 	char *buffer; /* chunk_bytes, owned */
 	struct backend_call call;
@@ -238,6 +251,33 @@ struct queue {
 	struct buf next;
 	uint64_t lines, held;
 	int64_t due_ms; /* real: when the next writing may begin */
+};
+
+/* A look at what the cache may give up: the evictor's while it is under way. */
+#define VICTIMS_MAX 64
+struct victims {
+	struct msg msg;
+	struct engine *engine;
+	uint64_t want_bytes;   /* 0: only ranks */
+	struct store_place at; /* where it goes on */
+	atomic_bool is_cancelled;
+	int64_t now_ms; /* real UTC */
+	void (*done)(struct msg *m);
+	/* Found: */
+	uint64_t inos[VICTIMS_MAX];
+	size_t n;
+	bool is_over; /* there is nothing behind these */
+};
+
+/* Who has no room in the cache, and what is done about it (room.c). */
+struct room {
+	struct room_queue waiting;
+	struct victims look;
+	bool is_looking;
+	unsigned int n_evicting;
+	bool is_emptying;       /* from the high mark down to the low one */
+	int64_t quiet_until_ms; /* real: nothing more could be given up */
+	unsigned int ticks;
 };
 
 struct engine {
@@ -290,6 +330,10 @@ struct engine {
 	uint64_t promised_bytes;    /* of the cache, to all that is under way */
 	struct allowance allowance; /* that sources share */
 	struct cache_stats cache;
+	struct room room;
+	struct worker *evictor;
+	bool (*is_open)(void *arg, uint64_t ino); /* board_mu; NULL: nothing is */
+	void *is_open_arg;
 	uint32_t noise;
 	int64_t oldest_wait_ms;   /* of a reader, as of the last sweep; real */
 	_Atomic uint64_t used[2]; /* handles read, by whether they had to wait */

@@ -107,6 +107,12 @@ static void chunk_done(struct msg *m)
 	int result = t->chunk.op.result;
 
 	engine_op_done(e);
+	/* They have been paid for: not fetched again, written when there is room. */
+	if (r && result == -ENOSPC && !e->is_stopping) {
+		t->has_no_room = true;
+		room_lacks(r);
+		return;
+	}
 	transfer_free(t);
 	if (e->is_stopping)
 		return;
@@ -118,13 +124,8 @@ static void chunk_done(struct msg *m)
 	} else if (r && result == -EBADMSG) {
 		chunk_corrupt(r, off);
 	} else if (r) {
-		restore_fails(
-			r, result == -ENOSPC ? ENOSPC : EIO,
-			result == -ENOSPC
-				? "the cache's disk is full (%s): make room and read "
-				  "again"
-				: "the cache cannot be written (%s)",
-			strerrordesc_np(-result));
+		restore_fails(r, EIO, "the cache cannot be written (%s)",
+			      strerrordesc_np(-result));
 	}
 	fetch_pump(e);
 }
@@ -134,6 +135,7 @@ static void transfer_store(struct transfer *t)
 	struct restore *r = t->restore;
 
 	t->state = TRANSFER_STORING;
+	t->has_no_room = false;
 	t->chunk = (struct chunk_op){
 		.ino = r->ino,
 		.gen = r->fill.gen,
@@ -145,6 +147,35 @@ static void transfer_store(struct transfer *t)
 	};
 	engine_op(t->engine, &t->chunk.op, chunk_done);
 	store_chunk_post(t->engine->state->store, &t->chunk);
+}
+
+static struct transfer *roomless(struct restore *r)
+{
+	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+		struct transfer *t = &r->engine->transfers[i];
+
+		if (t->state == TRANSFER_STORING && t->restore == r && t->has_no_room)
+			return t;
+	}
+	return NULL;
+}
+
+void chunks_store_again(struct restore *r)
+{
+	struct transfer *t;
+
+	while ((t = roomless(r)))
+		transfer_store(t);
+	fetch_queue_wake(r);
+	fetch_pump(r->engine);
+}
+
+void chunks_give_up(struct restore *r)
+{
+	struct transfer *t;
+
+	while ((t = roomless(r)))
+		transfer_free(t);
 }
 
 /* ---- from the service ---- */
@@ -312,7 +343,8 @@ static struct transfer *free_transfer(struct engine *e)
 static void fetch_one(struct restore *r, struct transfer *t)
 {
 	bool is_pausing = r->failures && r->again.slot;
-	bool may_start = !is_pausing && r->n_transfers < TRANSFERS_PER_FILE;
+	bool may_start =
+		!is_pausing && r->room == ROOM_HAS && r->n_transfers < TRANSFERS_PER_FILE;
 	uint64_t off, len;
 
 	if (may_start && next_range(r, &off, &len)) {
@@ -407,6 +439,8 @@ void fetch_begin(struct restore *r)
 void fetch_drop(struct restore *r)
 {
 	fetch_queue_leave(r);
+	room_leave(r);
+	chunks_give_up(r);
 	r->filling = NULL;
 	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
 		struct transfer *t = &r->engine->transfers[i];

@@ -32,6 +32,9 @@ void fetch_begin(struct restore *r);
 void fetch_pump(struct engine *e);
 /* Takes the restore out of all transfers. */
 void fetch_drop(struct restore *r);
+/* There may be room now for chunks that could not be written; or there will be none. */
+void chunks_store_again(struct restore *r);
+void chunks_give_up(struct restore *r);
 
 /* What the store says of its fill now. */
 void fetch_fill_is(struct restore *r, const struct fill *fill);

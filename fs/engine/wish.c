@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wish - how a restore begins: somebody wants a file, or an earlier run left it open. */
 #include "admit.h"
+#include "cache.h"
 #include "calls.h"
 #include "log.h"
 #include "notes.h"
@@ -242,10 +243,14 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	/* What was only foreseen is nothing to ask an approver for. */
 	r->over = wish->is_ahead ? OVER_REFUSE : policy.over;
 	restore_price(r);
-	bool is_to_come = part_begin(r, wish);
-	enum restore_event ev = restore_admit(r, wish, &entry, &policy);
-	restore_happens(r, ev == EV_WANTED && !is_to_come ? EV_READY : ev);
+	r->is_to_come = part_begin(r, wish);
+	r->may_be_here =
+		entry.is_restoring || entry.copy_expires_ms > engine_service_ms(e);
 	*ret = r;
+	if (restore_may(r, wish, &policy))
+		room_ask(r);
+	else
+		restore_happens(r, EV_REFUSED);
 	return 0;
 }
 

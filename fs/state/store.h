@@ -190,15 +190,15 @@ void store_check_post(struct store *s, struct check_op *op);
 
 /* ---- the order of giving up: by rank, then by last use ---- */
 
-/* Any thread, without waiting: the file is used now. It is written by the next store_touch_post().
- * False: that is known already. */
-bool store_touch(struct store *s, uint64_t ino);
+/* Any thread, without waiting: the file is used now. It is written by the next store_touch_post(). */
+void store_touch(struct store *s, uint64_t ino);
 struct touch_op {
 	struct state_op op;
 	struct ino_map touched; /* owned */
 };
-/* False: nothing to write, `op` is the caller's again. */
-bool store_touch_post(struct store *s, struct touch_op *op);
+void store_touch_post(struct store *s, struct touch_op *op);
+/* Is there anything to write? */
+bool store_has_touched(struct store *s);
 
 struct store_place {
 	uint8_t rank;

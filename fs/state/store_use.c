@@ -7,9 +7,17 @@
 #include <string.h>
 
 /* Uses noted in memory before they are written. */
-#define TOUCHED_MAX 4096
-/* A use is worth a write if the one that is written is older than that. */
-#define TOUCH_MS 10000
+#define TOUCHED_MAX 32768
+
+struct touch {
+	struct ino_item by_ino;
+	int64_t used_ms;
+};
+
+static struct touch *touch_of(struct ino_item *item)
+{
+	return item ? container_of(item, struct touch, by_ino) : NULL;
+}
 
 struct use_key {
 	uint8_t bytes[17];
@@ -156,17 +164,22 @@ uint64_t store_fills(struct store *s)
 
 /* ---- uses, and ranks ---- */
 
-bool store_touch(struct store *s, uint64_t ino)
+void store_touch(struct store *s, uint64_t ino)
 {
+	int64_t now_ms = store_now_us() / 1000;
+
 	pthread_mutex_lock(&s->mu);
-	bool is_new = s->n_touched < TOUCHED_MAX && !ino_map_find(&s->touched, ino);
-	struct ino_item *item = is_new ? calloc(1, sizeof(*item)) : NULL;
-	if (item) {
-		ino_map_add(&s->touched, item, ino);
+	struct touch *t = touch_of(ino_map_find(&s->touched, ino));
+	bool is_new = !t && s->n_touched < TOUCHED_MAX;
+	if (is_new)
+		t = calloc(1, sizeof(*t));
+	if (is_new && t) {
+		ino_map_add(&s->touched, &t->by_ino, ino);
 		s->n_touched++;
 	}
+	if (t)
+		t->used_ms = now_ms;
 	pthread_mutex_unlock(&s->mu);
-	return item != NULL;
 }
 
 static struct ino_map touched_take(struct store *s)
@@ -182,23 +195,22 @@ static struct ino_map touched_take(struct store *s)
 void touched_free(struct ino_map *m)
 {
 	while (m->first) {
-		struct ino_item *item = m->first;
-		ino_map_remove(m, item);
-		free(item);
+		struct touch *t = touch_of(m->first);
+		ino_map_remove(m, &t->by_ino);
+		free(t);
 	}
 }
 
-static int touch_one(struct store *s, MDB_txn *txn, uint64_t ino, int64_t now_ms)
+static int touch_one(struct store *s, MDB_txn *txn, const struct touch *t)
 {
 	struct fill_row row = { 0 };
-	int r = fill_get(s, txn, ino, &row);
+	int r = fill_get(s, txn, t->by_ino.ino, &row);
 
 	if (r == -ENOENT || r == -EBADMSG)
 		return 0;
-	bool is_old = now_ms - row.fill.used_ms >= TOUCH_MS;
-	if (r < 0 || (!is_old && row.fill.is_read))
+	if (r < 0)
 		return r;
-	row.fill.used_ms = now_ms;
+	row.fill.used_ms = t->used_ms;
 	/* Its rank may be that of what nobody has read yet: to be looked at again. */
 	if (!row.fill.is_read)
 		row.fill.rank = RANK_NONE;
@@ -210,12 +222,10 @@ static int touch_apply(void *target, MDB_txn *txn, struct state_op *base)
 {
 	struct store *s = target;
 	struct touch_op *op = container_of(base, struct touch_op, op);
-	int64_t now_ms = store_now_us() / 1000;
 	int r = 0;
 
-	for (const struct ino_item *i = op->touched.first; r == 0 && i;
-	     i = ino_map_next(i))
-		r = touch_one(s, txn, i->ino, now_ms);
+	for (struct ino_item *i = op->touched.first; r == 0 && i; i = ino_map_next(i))
+		r = touch_one(s, txn, touch_of(i));
 	return r;
 }
 
@@ -226,13 +236,18 @@ static void touch_after(void *target, struct state_op *base)
 
 static const struct op_kind touch_kind = { .apply = touch_apply, .after = touch_after };
 
-bool store_touch_post(struct store *s, struct touch_op *op)
+void store_touch_post(struct store *s, struct touch_op *op)
 {
 	op->touched = touched_take(s);
-	if (!op->touched.first)
-		return false;
 	writer_post(s->writer, &touch_kind, &op->op);
-	return true;
+}
+
+bool store_has_touched(struct store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	bool has = s->n_touched > 0;
+	pthread_mutex_unlock(&s->mu);
+	return has;
 }
 
 static int rank_one(struct store *s, MDB_txn *txn, const struct store_place *at,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes of the state and the cache that are not what was written, between two mounts."""
+import contextlib
 import os
 import random
 import shutil
@@ -62,7 +63,8 @@ def all_right(mount):
         except OSError:
             pass
         finally:
-            os.close(fd)
+            with contextlib.suppress(OSError):  # the daemon may have found its index damaged
+                os.close(fd)
     return seen
 
 

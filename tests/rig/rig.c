@@ -36,6 +36,8 @@ void rig_init(struct rig *rig)
 	};
 	rig->map_bytes = 64 * MIB;
 	rig->cfg.chunk_bytes = MIB;
+	rig->cfg.high_percent = 100;
+	rig->cfg.low_percent = 100;
 	rig->cfg.retry_ms = (int64_t)15 * 60 * 1000;
 	rig->cfg.budgets = rig->budgets;
 	rig->cfg.n_budgets = 2;

@@ -102,8 +102,10 @@ static void asking_done(struct ask *ask, int r)
 {
 	struct asking *a = ask->arg;
 
-	/* Of a directory what waits for nobody's approval is not meant. */
-	bool is_meant = !(a->is_tree && a->line.verb == ASK_APPROVE && r == -ENOENT);
+	/* Of a directory what waits for nobody's approval, is not here, or not pinned, is not meant. */
+	bool is_partial = a->line.verb == ASK_APPROVE || a->line.verb == ASK_VERIFY ||
+			  a->line.verb == ASK_UNPIN;
+	bool is_meant = !(a->is_tree && is_partial && r == -ENOENT);
 	if (r < 0 && is_meant && !a->worst)
 		a->worst = r;
 	a->n_accepted += r == 0;
@@ -161,6 +163,7 @@ static void asking_post(struct asking *a)
 					.days = a->line.days,
 					.ahead = a->line.ahead,
 					.pid_only = a->line.pid,
+					.is_all = a->line.is_all,
 					.is_bulk = n > 1,
 					.off = a->line.off,
 					.len = a->line.len,
@@ -311,8 +314,10 @@ static int check_rights(struct mount *m, const struct ask_line *line, struct nod
 	}
 	if (line->verb == ASK_CORRECT)
 		return check_correct(m, line, node, who);
-	if (line->verb == ASK_GET || line->verb == ASK_APPROVE ||
-	    mount_is_admin(m, who->uid))
+	if (line->is_all)
+		return mount_is_admin(m, who->uid) ? 0 : -EACCES;
+	if (line->verb == ASK_GET || line->verb == ASK_APPROVE || line->verb == ASK_PIN ||
+	    line->verb == ASK_UNPIN || mount_is_admin(m, who->uid))
 		return 0; /* an approver's rights are the engine's to judge */
 	if (node.kind == NODE_DIR_REQUEST)
 		return -EACCES;

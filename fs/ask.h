@@ -8,7 +8,10 @@
  *	approve [ID|storm-N]	(what was refused or is held: of the file or below the directory, or
  *				of that number; storm-N lets a stopped reader go on)
  *	correct amount=USD note=TEXT	(an admin's: a line of the ledger; TEXT percent-encoded)
- *	evict			(-EBUSY while open, or under way)
+ *	evict			(-EBUSY while open, pinned, or under way)
+ *	pin [days=N]		(stays here once it is; a week where nothing is said; counts)
+ *	unpin [all]		(one of one's own; all: an admin's, of everybody)
+ *	verify			(hashes what is here again, at leisure)
  *	refresh [from=PATH]	(a source's root only; PATH percent-encoded where it must)
  *
  * A write is answered when the engine has decided: 0, or the errno of the refusal.
@@ -27,6 +30,7 @@ struct ask_line {
 	enum ask_verb verb;
 	enum tier tier;
 	uint32_t days;
+	bool is_all;  /* UNPIN */
 	uint32_t pid; /* CANCEL: only what it waits for; 0: all */
 	uint32_t
 		ahead; /* 0: only this one; UINT32_MAX: all that follow in its directory */
@@ -40,7 +44,7 @@ struct ask_line {
 	char from[PATH_MAX];         /* REFRESH: a saved inventory; "": ask the service */
 };
 
-/* ask_line.c, pure. 0, -EINVAL (not a request), -EOPNOTSUPP (a word of the contract that does nothing yet). */
+/* ask_line.c, pure. 0, or -EINVAL: not a request. */
 int ask_parse(const char *text, size_t len, struct ask_line *ret);
 
 /* How a request is answered in the end: any thread, once. */

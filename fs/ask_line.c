@@ -10,13 +10,11 @@
 
 static const struct verb {
 	const char *word;
-	bool is_known; /* else: the contract's, for later */
 	enum ask_verb verb;
 } verbs[] = {
-	{ "get", true, ASK_GET },         { "cancel", true, ASK_CANCEL },
-	{ "refresh", true, ASK_REFRESH }, { "pin", false, ASK_GET },
-	{ "unpin", false, ASK_GET },      { "evict", true, ASK_EVICT },
-	{ "approve", true, ASK_APPROVE }, { "correct", true, ASK_CORRECT },
+	{ "get", ASK_GET },       { "cancel", ASK_CANCEL },   { "refresh", ASK_REFRESH },
+	{ "pin", ASK_PIN },       { "unpin", ASK_UNPIN },     { "evict", ASK_EVICT },
+	{ "verify", ASK_VERIFY }, { "approve", ASK_APPROVE }, { "correct", ASK_CORRECT },
 };
 
 static int parse_tier(const char *value, struct ask_line *ret)
@@ -43,6 +41,12 @@ static int parse_ahead(const char *value, struct ask_line *ret)
 		return -EINVAL;
 	ret->ahead = (uint32_t)n;
 	return 0;
+}
+
+static int parse_all(const char *value, struct ask_line *ret)
+{
+	ret->is_all = true;
+	return *value ? -EINVAL : 0;
 }
 
 static int parse_pid(const char *value, struct ask_line *ret)
@@ -171,6 +175,7 @@ static const struct setting {
 	{ ASK_GET, "project=", parse_project }, { ASK_GET, "ahead=", parse_ahead },
 	{ ASK_GET, "set=", parse_set },         { ASK_GET, "range=", parse_range },
 	{ ASK_REFRESH, "from=", parse_from },   { ASK_CANCEL, "pid=", parse_pid },
+	{ ASK_PIN, "days=", parse_days },       { ASK_UNPIN, "all", parse_all },
 	{ ASK_APPROVE, "", parse_id },          { ASK_CORRECT, "amount=", parse_amount },
 	{ ASK_CORRECT, "note=", parse_note },
 };
@@ -181,7 +186,7 @@ static int parse_verb(const char *word, struct ask_line *ret)
 		if (!streq(verbs[i].word, word))
 			continue;
 		ret->verb = verbs[i].verb;
-		return verbs[i].is_known ? 0 : -EOPNOTSUPP;
+		return 0;
 	}
 	return -EINVAL;
 }

@@ -125,6 +125,8 @@ static const struct option_row cache_rows[] = {
 	    "percent of what it may take: above, it gives up what is worth least"),
 	ROW(cache_section, "low-water", OPTION_U64, low_percent, "85",
 	    "percent: down to that"),
+	ROW(cache_section, "pin-share", OPTION_U64, pin_percent, "50",
+	    "percent of what it may take that users may pin; administrators any"),
 	ROW(cache_section, "verify-pace", OPTION_SIZE, verify_pace_bytes, "100M",
 	    "bytes a second that `thaw verify` reads; 0: as fast as it goes"),
 	ROW(cache_section, "chunk", OPTION_SIZE, chunk_bytes, "16M",

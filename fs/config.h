@@ -71,7 +71,7 @@ struct source_section {
 struct cache_section {
 	char *dir;
 	uint64_t size_bytes, reserve_bytes, chunk_bytes;
-	uint64_t high_percent, low_percent;
+	uint64_t high_percent, low_percent, pin_percent;
 	uint64_t verify_pace_bytes;
 };
 

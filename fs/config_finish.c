@@ -130,6 +130,8 @@ static int check_values(const struct config *cfg, struct buf *err)
 		return config_refuse(
 			err, "[cache] low-water: at most high-water, which is %llu",
 			(unsigned long long)cfg->cache.high_percent);
+	if (cfg->cache.pin_percent > 100)
+		return config_refuse(err, "[cache] pin-share: a percentage, at most 100");
 	if (cfg->restore.tier == TIER_NONE)
 		return config_refuse(err, "[restore] tier: expedited, standard or bulk");
 	if (cfg->restore.range_min_bytes < MIB)
@@ -184,6 +186,7 @@ void config_for_engine(const struct config *cfg, struct engine_cfg *ret)
 		.reserve_bytes = cfg->cache.reserve_bytes,
 		.high_percent = cfg->cache.high_percent,
 		.low_percent = cfg->cache.low_percent,
+		.pin_percent = cfg->cache.pin_percent,
 		.verify_pace_bytes = cfg->cache.verify_pace_bytes,
 		.max_wait_ms = cfg->restore.max_wait_ms,
 		.retry_ms = cfg->restore.retry_ms,

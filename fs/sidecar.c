@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar.h"
+#include "cache_text.h"
 #include "facts.h"
 #include "failed.h"
 #include "guard.h"
@@ -124,6 +125,9 @@ static int request_help(struct mount *m, uint64_t ino, const struct asker *who,
 			"      [email=NAME@DOMAIN]\n"
 			"  cancel [pid=N]\n"
 			"  evict\n"
+			"  pin [days=1..36500]\n"
+			"  unpin [all]    (all: an admin's)\n"
+			"  verify\n"
 			"  approve [ID|storm-N]    (an approver's of the budget, or an "
 			"admin's)\n"
 			"  refresh [from=/PATH]    (a source's .thaw/request only, an "
@@ -167,6 +171,7 @@ static const struct sidecar sidecars[] = {
 	  NULL },
 	{ NODE_SOURCES, SIDECAR_OF_ROOT, "sources", false, true, sources_text, NULL,
 	  NULL },
+	{ NODE_CACHE, SIDECAR_OF_ROOT, "cache", false, false, cache_text, NULL, NULL },
 	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL,
 	  NULL },
 };

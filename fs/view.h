@@ -37,6 +37,7 @@ enum node_kind {
 	NODE_USAGE = 17,
 	NODE_CONFIG = 18,
 	NODE_SOURCES = 19,
+	NODE_CACHE = 20,
 	NODE_KINDS,
 };
 

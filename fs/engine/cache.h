@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cache - what is kept of the files that came: check.c, evict.c, room.c, victims.c.
+/* cache - what is kept of the files that came: check.c, evict.c, room.c, victims.c, pin.c.
  *
  * Thread: the engine's, but where something else is said.
  */
 #pragma once
 
+#include "journal_pins.h"
 #include "private.h"
 
 /* ---- check.c ---- */
@@ -25,6 +26,20 @@ int ask_evict(struct engine *e, struct ask *a);
  * with what it had. */
 int evict_for_room(struct engine *e, uint64_t ino,
 		   void (*done)(struct engine *e, uint64_t bytes, int result));
+
+/* Is it being given up at this moment? Then `a` is asked again when that is over. */
+bool evict_is_under_way(struct engine *e, struct ask *a);
+
+/* ---- pin.c ---- */
+#define PIN_DAYS 7 /* where nothing is said */
+#define DAY_MS   ((int64_t)24 * 3600 * 1000)
+bool is_pinned(struct engine *e, uint64_t ino);
+/* -EINPROGRESS; -EDQUOT: more than [cache] pin-share; -EISDIR, -ENOENT, -ENOMEM. */
+int ask_pin(struct engine *e, struct ask *a);
+/* -EINPROGRESS: answered with -ENOENT where he has none there; -ENOMEM. */
+int ask_unpin(struct engine *e, struct ask *a);
+/* Those that are over. */
+void pins_purge(struct engine *e);
 
 /* ---- room.c ---- */
 int room_init(struct engine *e);

@@ -46,6 +46,7 @@ struct engine_cfg {
 	uint64_t cache_bytes;               /* [cache] size; 0: no limit but the disk */
 	uint64_t reserve_bytes;             /* [cache] reserve: left free on its disk */
 	uint64_t high_percent, low_percent; /* [cache] high-water, low-water */
+	uint64_t pin_percent;               /* [cache] pin-share */
 	uint64_t
 		verify_pace_bytes; /* of `thaw verify`, a second; 0: as fast as it goes */
 	int64_t max_wait_ms;       /* real; 0: no limit */
@@ -188,6 +189,8 @@ enum ask_verb {
 	ASK_REFRESH, /* `ino`: any of the source */
 	ASK_EVICT,   /* the caller has seen that nobody has it open */
 	ASK_VERIFY,  /* answered when it has begun */
+	ASK_PIN,     /* for `days`, or a week */
+	ASK_UNPIN,
 	ASK_CORRECT, /* the ledger: `amount` and `note`; `ino` does not matter */
 	ASK_APPROVE, /* the newest request of `ino`; or `request_id`, or `storm_id` */
 };
@@ -200,6 +203,7 @@ struct ask {
 	uint32_t days;     /* GET; 0: the source's default */
 	uint64_t off, len; /* GET, of a vault's archive; len 0: all of it */
 	bool is_bulk; /* one of many asked at once: not answered before it is decided */
+	bool is_all;  /* UNPIN: everybody's */
 	uint32_t pid_only; /* CANCEL: only what this process waits for ends; 0: all */
 	uint32_t ahead; /* GET: so many more files behind it; UINT32_MAX: all of them */
 	bool is_saved;  /* REFRESH: from an inventory that is there */
@@ -268,9 +272,10 @@ int engine_tightest(struct engine *e, uint64_t ino, const struct budget_asker *w
 int engine_storm_text(struct engine *e, struct buf *out);
 
 struct cache_stats {
-	uint64_t most_bytes;            /* it may hold, now */
-	uint64_t high_bytes, low_bytes; /* its marks, of that */
-	uint64_t promised_bytes;        /* to what is under way, still to come */
+	uint64_t most_bytes;                 /* it may hold, now */
+	uint64_t high_bytes, low_bytes;      /* its marks, of that */
+	uint64_t promised_bytes;             /* to what is under way, still to come */
+	uint64_t pinned_bytes, pinned_files; /* as of a few seconds ago; here or not */
 	/* Since the start: */
 	uint64_t evictions, evicted_bytes;   /* by itself */
 	uint64_t checked_bytes, wrong_bytes; /* hashed again; forgotten */

@@ -9,10 +9,13 @@
 #include "log.h"
 #include "private.h"
 #include "steps.h"
+#include "waiters.h"
 #include <errno.h>
 
 struct eviction {
 	struct forget_op forget;
+	LIST_ENTRY(eviction) link;
+	struct ask_queue asks; /* who wants to pin it meanwhile */
 	struct engine *engine;
 	uint64_t bytes;
 	struct ask *ask; /* NULL: for room */
@@ -39,11 +42,16 @@ static void evicted(struct msg *m)
 	int result = v->forget.op.result;
 
 	engine_op_done(v->engine);
+	LIST_REMOVE(v, link);
 	say_evicted(v, result);
 	if (a)
 		a->done(a, result < 0 ? -EIO : 0);
 	else
 		v->done(v->engine, v->bytes, result);
+	while ((a = STAILQ_FIRST(&v->asks))) {
+		STAILQ_REMOVE_HEAD(&v->asks, of_restore);
+		ask_take(v->engine, a);
+	}
 	free(v);
 }
 
@@ -62,14 +70,29 @@ static int evict_begin(struct engine *e, uint64_t ino, struct ask *a,
 	v->done = done;
 	v->bytes = fill.held_bytes;
 	v->forget.ino = ino;
+	STAILQ_INIT(&v->asks);
+	LIST_INSERT_HEAD(&e->evictions, v, link);
 	engine_op(e, &v->forget.op, evicted);
 	store_forget_post(e->state->store, &v->forget);
 	return 0;
 }
 
+bool evict_is_under_way(struct engine *e, struct ask *a)
+{
+	struct eviction *v;
+
+	LIST_FOREACH (v, &e->evictions, link) {
+		if (v->forget.ino != a->ino)
+			continue;
+		STAILQ_INSERT_TAIL(&v->asks, a, of_restore);
+		return true;
+	}
+	return false;
+}
+
 int ask_evict(struct engine *e, struct ask *a)
 {
-	if (restore_find(e, a->ino))
+	if (restore_find(e, a->ino) || is_pinned(e, a->ino))
 		return -EBUSY;
 	int r = evict_begin(e, a->ino, a, NULL);
 	if (r == 0)
@@ -89,7 +112,7 @@ static bool is_open(struct engine *e, uint64_t ino)
 int evict_for_room(struct engine *e, uint64_t ino,
 		   void (*done)(struct engine *e, uint64_t bytes, int result))
 {
-	if (restore_find(e, ino) || is_open(e, ino))
+	if (restore_find(e, ino) || is_open(e, ino) || is_pinned(e, ino))
 		return -EBUSY;
 	return evict_begin(e, ino, NULL, done);
 }

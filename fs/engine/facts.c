@@ -201,6 +201,9 @@ int facts_of(struct engine *e, uint64_t ino, struct facts *ret)
 	if (r < 0)
 		return r;
 	facts_outlook(&f, e);
+	r = journal_pinned(e->state->journal, ino, f.now_ms, &f.pinned);
+	if (r < 0)
+		return r;
 	*ret = f;
 	if (ret->has_request && ret->state != FILE_CACHED)
 		ret->why = ret->request.error;

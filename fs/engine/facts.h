@@ -10,6 +10,7 @@
 #include "catalog.h"
 #include "engine.h"
 #include "journal.h"
+#include "journal_pins.h"
 #include "prices.h"
 #include "store.h"
 
@@ -35,6 +36,7 @@ struct facts {
 	struct fill fill;       /* zero if none */
 	struct request request; /* zero if none; the newest */
 	bool has_fill, has_request;
+	struct pinned pinned;
 	enum file_state state;
 	int64_t now_ms; /* service time of this answer */
 	int64_t eta_least_ms,

@@ -102,6 +102,21 @@ static int show_verified(const struct facts *f, struct buf *out)
 	return f->fill.proof ? buf_puts(out, proof_word(f->fill.proof)) : 0;
 }
 
+static int show_pinned(const struct facts *f, struct buf *out)
+{
+	return put_time(out, f->pinned.until_ms);
+}
+
+static int show_pins(const struct facts *f, struct buf *out)
+{
+	return f->pinned.holders ? buf_printf(out, "%u", f->pinned.holders) : 0;
+}
+
+static int show_checked(const struct facts *f, struct buf *out)
+{
+	return put_time(out, f->fill.checked_ms);
+}
+
 static int show_error(const struct facts *f, struct buf *out)
 {
 	return buf_puts(out, f->why);
@@ -161,6 +176,9 @@ static const struct attribute {
 	{ "cost.charged", "cost_charged", "charged so far USD", false, true,
 	  show_charged },
 	{ "verified", "verified", "verified by", false, false, show_verified },
+	{ "checked", "checked", "checked again", false, false, show_checked },
+	{ "pinned", "pinned", "pinned until", false, false, show_pinned },
+	{ "pins", "pins", "pinned by", false, false, show_pins },
 	{ "error", "error", "error", false, false, show_error },
 	{ "id", "id", "id", true, false, show_id },
 	{ "storage-class", "storage_class", "storage class", true, false, show_class },
@@ -381,6 +399,8 @@ int facts_json(const struct facts *f, bool may_see_money, struct buf *out)
 	buf_printf(out, ",\"size\":%llu,\"here\":%llu,\"days\":%u",
 		   (unsigned long long)f->entry.object.size_bytes,
 		   (unsigned long long)f->fill.here_bytes, f->days);
+	buf_printf(out, ",\"checked_ms\":%lld,\"pin_count\":%u",
+		   (long long)f->fill.checked_ms, f->pinned.holders);
 	if (may_see_money && f->has_request)
 		buf_printf(out, ",\"request\":%llu,\"uid\":%u",
 			   (unsigned long long)f->request.id, f->request.uid);

@@ -10,7 +10,7 @@
  *	notes.h      steps into the journal              intent.c note.c
  *	waiters.h    who waits, who has asked            waiter.c correct.c
  *	transfers.h  ranges into chunks into the store   transfer.c fetch_queue.c prove.c
- *	cache.h      what is kept of them                room.c victims.c evict.c check.c
+ *	cache.h      what is kept of them                room.c victims.c evict.c pin.c check.c
  *	wave.h       recall-ahead                        wave.c
  *	sources.h    catalogs                            source.c saved.c report.c meter.c
  *	board.h      what others may look at             board.c queue.c usage.c
@@ -78,6 +78,8 @@ LIST_HEAD(proving_list, proving);
 LIST_HEAD(waiter_list, waiter);
 STAILQ_HEAD(ask_queue, ask);
 TAILQ_HEAD(room_queue, restore);
+LIST_HEAD(eviction_list, eviction);
+LIST_HEAD(pinning_list, pinning);
 
 /* Who is behind requests that came in a crowd: kept once. */
 struct shared_origin {
@@ -266,6 +268,7 @@ struct victims {
 	/* Found: */
 	uint64_t inos[VICTIMS_MAX];
 	size_t n;
+	uint64_t pinned_bytes, pinned_here, pinned_files;
 	bool is_over; /* there is nothing behind these */
 };
 
@@ -278,6 +281,7 @@ struct room {
 	bool is_emptying;       /* from the high mark down to the low one */
 	int64_t quiet_until_ms; /* real: nothing more could be given up */
 	unsigned int ticks;
+	uint64_t pinned_here; /* bytes, as of the last look */
 };
 
 struct engine {
@@ -332,6 +336,8 @@ struct engine {
 	struct cache_stats cache;
 	struct room room;
 	struct worker *evictor;
+	struct eviction_list evictions;           /* under way */
+	struct pinning_list pinnings;             /* pins on their way into the journal */
 	bool (*is_open)(void *arg, uint64_t ino); /* board_mu; NULL: nothing is */
 	void *is_open_arg;
 	uint32_t noise;

@@ -20,7 +20,8 @@
 #include <errno.h>
 
 /* Every so many seconds uses are written, and new files ranked. */
-#define RANK_TICKS 10
+#define RANK_TICKS  10
+#define PURGE_TICKS 3600 /* and pins that are over are removed */
 /* After all that could go has gone, and the mark was not reached: real time. */
 #define ROOM_QUIET_MS 60000
 
@@ -46,11 +47,12 @@ static uint64_t room_taken(const struct restore *r, struct engine *e, uint64_t n
 	       (r ? r->promised_bytes : 0) + needed;
 }
 
-/* What of the cache no eviction can give: bytes of what is under way, here or still to come. */
+/* What of the cache no eviction can give: bytes of what is under way, here or still to come, and of
+ * what is pinned. */
 static uint64_t room_bound(const struct restore *except)
 {
 	struct engine *e = except->engine;
-	uint64_t sum = e->promised_bytes - except->promised_bytes;
+	uint64_t sum = e->promised_bytes - except->promised_bytes + e->room.pinned_here;
 
 	for (struct restore *r = restore_first(e); r; r = restore_next(r))
 		sum += r->fill.held_bytes;
@@ -114,9 +116,7 @@ void room_leave(struct restore *r)
 
 static void admit_go_on(struct restore *r)
 {
-	if (r->is_cancelled)
-		restore_happens(r, EV_REFUSED);
-	else if (cache_can_hold(r))
+	if (!r->is_cancelled && cache_can_hold(r))
 		restore_admitted(r);
 	else
 		restore_happens(r, EV_REFUSED);
@@ -247,6 +247,9 @@ static void room_looked(struct msg *m)
 	e->room.is_looking = false;
 	if (e->is_stopping)
 		return;
+	e->cache.pinned_bytes = v->pinned_bytes;
+	e->cache.pinned_files = v->pinned_files;
+	e->room.pinned_here = v->pinned_here;
 	for (size_t i = 0; i < v->n; i++)
 		if (evict_for_room(e, v->inos[i], room_evicted) == 0)
 			e->room.n_evicting++;
@@ -291,6 +294,8 @@ void room_tick(struct engine *e)
 	/* Uses are written, and new files get their rank, before that is wanted. */
 	if (++room->ticks % RANK_TICKS == 0 && !room->is_looking)
 		room_look(e, 0);
+	if (room->ticks % PURGE_TICKS == 1)
+		pins_purge(e);
 }
 
 int room_init(struct engine *e)

@@ -141,6 +141,39 @@ static void uses_write(struct victims *v)
 		(void)state_op_wait(touch_post, s, &op.op);
 }
 
+struct pin_sum {
+	struct store *store;
+	uint64_t last_ino, bytes, here, files;
+};
+
+/* A file counts once, whoever holds it. */
+static int pin_add(void *arg, const struct pin *p)
+{
+	struct pin_sum *sum = arg;
+	struct fill fill;
+
+	if (p->ino == sum->last_ino)
+		return 0;
+	sum->last_ino = p->ino;
+	sum->bytes += p->size_bytes;
+	sum->files++;
+	if (store_fill(sum->store, p->ino, &fill) == 0)
+		sum->here += fill.held_bytes;
+	return 0;
+}
+
+static int pins_count(struct victims *v)
+{
+	struct pin_sum sum = { .store = v->engine->state->store };
+	int r = journal_each_pin(v->engine->state->journal,
+				 clock_service_ms(v->engine->clock), pin_add, &sum);
+
+	v->pinned_bytes = sum.bytes;
+	v->pinned_here = sum.here;
+	v->pinned_files = sum.files;
+	return r;
+}
+
 /* The evictor. */
 static void victims_run(struct msg *m)
 {
@@ -155,6 +188,8 @@ static void victims_run(struct msg *m)
 	int r = op ? ranks_renew(v, op, RANK_NONE, INT64_MAX) : -ENOMEM;
 	if (r == 0)
 		r = ranks_renew(v, op, RANK_UNREAD, v->now_ms - UNREAD_MS);
+	if (r == 0)
+		r = pins_count(v);
 	if (r == 0 && v->want_bytes)
 		r = victims_find(v, op);
 	free(op);

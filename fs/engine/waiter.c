@@ -487,6 +487,12 @@ void ask_take(struct engine *e, struct ask *a)
 	case ASK_VERIFY:
 		r = ask_verify(e, a);
 		break;
+	case ASK_PIN:
+		r = ask_pin(e, a);
+		break;
+	case ASK_UNPIN:
+		r = ask_unpin(e, a);
+		break;
 	case ASK_CORRECT:
 		r = ask_correct(e, a);
 		break;

@@ -39,6 +39,7 @@ enum db_kind {
 	KIND_USAGE = 21,
 	KIND_SET = 22,
 	KIND_SET_FILE = 23,
+	KIND_PIN = 24,
 	KIND_ENTRY = 32,
 	KIND_SOURCE = 33,
 	KIND_FILL = 48,

@@ -384,7 +384,7 @@ int journal_open(const char *dir, uint64_t map_bytes, struct journal **ret)
 		{ "ledger", &j->ledger }, { "budget", &j->budget },
 		{ "event", &j->event },   { "usage", &j->usage },
 		{ "set", &j->set },       { "set_file", &j->set_file },
-		{ "member", &j->member },
+		{ "member", &j->member }, { "pin", &j->pin },
 	};
 	int r = db_open(&j->db, dir, "journal", map_bytes, tables, ARRAY_SIZE(tables));
 	if (r < 0) {

@@ -27,6 +27,8 @@ struct journal {
 	/* set's number -> set; (set, inode number) -> set_file; (inode number, set) where it is
 	 * waited for */
 	MDB_dbi set, set_file, member;
+	/* inode number, uid, job -> pin */
+	MDB_dbi pin;
 	struct writer *writer;
 };
 

@@ -275,7 +275,8 @@ static void run_end(struct store *s)
 	MDB_txn *txn = NULL;
 	if (!s->db.env || db_write(&s->db, NULL, &txn) < 0)
 		return;
-	if (db_put_number(txn, s->meta, "clean", 1) < 0)
+	if (touches_apply(s, txn, &s->touched) < 0 ||
+	    db_put_number(txn, s->meta, "clean", 1) < 0)
 		mdb_txn_abort(txn);
 	else
 		(void)db_commit(&s->db, txn);

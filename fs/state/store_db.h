@@ -141,6 +141,8 @@ int used_add(struct store *s, MDB_txn *txn, int64_t delta);
 /* At start. An index of earlier days is counted. */
 int used_load(struct store *s, MDB_txn *txn);
 void touched_free(struct ino_map *m);
+/* Writes down what was used. */
+int touches_apply(struct store *s, MDB_txn *txn, const struct ino_map *touched);
 
 /* ---- after an unclean stop (store_sweep.c) ---- */
 

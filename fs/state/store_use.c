@@ -218,15 +218,19 @@ static int touch_one(struct store *s, MDB_txn *txn, const struct touch *t)
 	return fill_put(s, txn, &row);
 }
 
-static int touch_apply(void *target, MDB_txn *txn, struct state_op *base)
+int touches_apply(struct store *s, MDB_txn *txn, const struct ino_map *touched)
 {
-	struct store *s = target;
-	struct touch_op *op = container_of(base, struct touch_op, op);
 	int r = 0;
 
-	for (struct ino_item *i = op->touched.first; r == 0 && i; i = ino_map_next(i))
+	for (struct ino_item *i = touched->first; r == 0 && i; i = ino_map_next(i))
 		r = touch_one(s, txn, touch_of(i));
 	return r;
+}
+
+static int touch_apply(void *target, MDB_txn *txn, struct state_op *base)
+{
+	return touches_apply(target, txn,
+			     &container_of(base, struct touch_op, op)->touched);
 }
 
 static void touch_after(void *target, struct state_op *base)

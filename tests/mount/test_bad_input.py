@@ -256,6 +256,21 @@ def small_size(s):
     s.words["cache.size"] = "1M"
 
 
+@situation("a high-water mark that is no percentage")
+def high_water(s):
+    s.words["cache.high-water"] = "0"
+
+
+@situation("a low-water mark above the high one")
+def low_water(s):
+    s.words["cache.high-water"] = "80"
+
+
+@situation("more than all for pins")
+def pin_share(s):
+    s.words["cache.pin-share"] = "101"
+
+
 @situation("a file as cache directory")
 def file_as_cache(s):
     s.words["cache.dir"] = s.names["DIR"] = s.dir / "file"

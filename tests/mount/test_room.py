@@ -78,7 +78,7 @@ class Watch(threading.Thread):
 
 
 def test_more_is_read_than_the_cache_holds_and_it_never_takes_more(lab):
-    """S150: and what is dear to have again stays, although it was used longest ago."""
+    """S180: and what is dear to have again stays, although it was used longest ago."""
     watch = Watch(lab)
     watch.start()
     read(lab, *DEAR)
@@ -97,7 +97,7 @@ def test_more_is_read_than_the_cache_holds_and_it_never_takes_more(lab):
 
 
 def test_what_was_used_longest_ago_goes_first(lab):
-    """S150: of what is as dear."""
+    """S180: of what is as dear."""
     read(lab, *CHEAP[:4])
     time.sleep(0.05)
     for name in (CHEAP[0], CHEAP[2], CHEAP[4]):
@@ -110,7 +110,7 @@ def test_what_was_used_longest_ago_goes_first(lab):
 
 
 def test_an_open_file_is_never_given_up(lab):
-    """S150"""
+    """S180"""
     read(lab, CHEAP[0])
     with open(lab.path / "lab" / CHEAP[0], "rb") as f:
         read(lab, *CHEAP[1:])
@@ -119,7 +119,7 @@ def test_an_open_file_is_never_given_up(lab):
 
 
 def test_what_can_never_fit_is_refused_unpaid_and_nothing_goes_for_it(lab):
-    """S150"""
+    """S180"""
     read(lab, *CHEAP[:4])
     before = here(lab, CHEAP)
     fd = os.open(lab.path / "lab/large", os.O_RDONLY)
@@ -135,7 +135,7 @@ def test_what_can_never_fit_is_refused_unpaid_and_nothing_goes_for_it(lab):
 
 
 def test_where_all_that_could_go_is_open_a_read_is_refused_and_goes_on_afterwards(lab):
-    """S150"""
+    """S180"""
     files = []
     for name in CHEAP[:5]:
         files.append(open(lab.path / "lab" / name, "rb"))

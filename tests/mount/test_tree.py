@@ -85,7 +85,7 @@ def test_dot_thaw_is_found_but_not_listed(mount):
     assert set(os.listdir(mount.path / "lab/runs/.thaw")) == {"summary", "request", "plan"}
     assert set(os.listdir(mount.path / ".thaw")) == {
         "summary", "request", "plan", "queue", "failed", "storms", "ledger.csv", "ledger.json",
-        "requests.json", "usage.json", "config", "sources", "metrics"}
+        "requests.json", "usage.json", "config", "sources", "cache", "metrics"}
     assert os.stat(mount.path / "lab/runs/.thaw/..").st_ino == \
         os.stat(mount.path / "lab/runs").st_ino
     with pytest.raises(FileNotFoundError):

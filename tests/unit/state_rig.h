@@ -5,6 +5,7 @@
 #include "catalog.h"
 #include "cleanup.h"
 #include "journal.h"
+#include "journal_pins.h"
 #include "store.h"
 #include <ftw.h>
 #include <setjmp.h>
@@ -112,6 +113,7 @@ static inline int rig_teardown(void **state)
 RIG_WAIT(journal_reserve, journal, reserve_op)
 RIG_WAIT(journal_step, journal, step_op)
 RIG_WAIT(journal_charge, journal, charge_op)
+RIG_WAIT(journal_pin, journal, pin_op)
 RIG_WAIT(catalog_import, catalog, import_op)
 RIG_WAIT(store_fill, store, fill_op)
 RIG_WAIT(store_chunk, store, chunk_op)

@@ -94,18 +94,6 @@ static void what_is_no_request_is_invalid_and_changes_nothing(void **state)
 	assert_int_equal(line.days, 4711);
 }
 
-static void words_of_later_versions_are_known_but_refused(void **state)
-{
-	static const char *const lines[] = {
-		"pin days=7",
-		"unpin",
-	};
-	struct ask_line line;
-
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-		assert_int_equal(parse(lines[i], &line), -EOPNOTSUPP);
-}
-
 static void an_address_is_plain_and_one(void **state)
 {
 	static const char *const bad[] = {
@@ -121,6 +109,26 @@ static void an_address_is_plain_and_one(void **state)
 	assert_int_equal(line.set, 7);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(parse(bad[i], &line), -EINVAL);
+}
+
+static void a_pin_may_say_how_long_and_an_unpin_whose(void **state)
+{
+	struct ask_line line;
+
+	assert_int_equal(parse("pin", &line), 0);
+	assert_int_equal(line.verb, ASK_PIN);
+	assert_int_equal(line.days, 0);
+	assert_int_equal(parse("pin days=7\n", &line), 0);
+	assert_int_equal(line.days, 7);
+	assert_int_equal(parse("unpin", &line), 0);
+	assert_int_equal(line.verb, ASK_UNPIN);
+	assert_false(line.is_all);
+	assert_int_equal(parse("unpin all", &line), 0);
+	assert_true(line.is_all);
+	assert_int_equal(parse("verify", &line), 0);
+	assert_int_equal(line.verb, ASK_VERIFY);
+	assert_int_equal(parse("unpin alles", &line), -EINVAL);
+	assert_int_equal(parse("pin all", &line), -EINVAL);
 }
 
 static void an_approval_is_of_a_file_a_number_or_a_storm(void **state)
@@ -159,9 +167,9 @@ int main(void)
 		cmocka_unit_test(other_verbs_stand_alone),
 		cmocka_unit_test(what_is_no_request_is_invalid_and_changes_nothing),
 		cmocka_unit_test(an_address_is_plain_and_one),
+		cmocka_unit_test(a_pin_may_say_how_long_and_an_unpin_whose),
 		cmocka_unit_test(an_approval_is_of_a_file_a_number_or_a_storm),
 		cmocka_unit_test(a_get_says_who_is_charged),
-		cmocka_unit_test(words_of_later_versions_are_known_but_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

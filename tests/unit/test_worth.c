@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* S150: what is given up first. */
+/* S180: what is given up first. */
 #include "worth.h"
 
 #include "cleanup.h"

@@ -47,6 +47,12 @@ static const struct cli_flag flags[] = {
 	{ 'H', "html", "FILE", "write a page with charts; -: to standard output" },
 	{ 'o', "older", "TIME", "what counts as old; else 365d" },
 	{ 'M', "paid", NULL, "also ask what has a price: some 0.00001 USD a source" },
+	{ 'N', "days", "N", "how long it stays; else 7" },
+	{ 'l', "all", NULL, "everybody's pins, not one of yours: an administrator's" },
+	{ 'O', "older", "TIME",
+	  "only what was not checked for so long: goes on where a run ended" },
+	{ 'W', "repair", NULL,
+	  "ask again for what was wrong, also where that costs something" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -88,7 +94,8 @@ static int value_refuse(const struct verb *verb, const struct cli_flag *f,
 			const char *value)
 {
 	fprintf(stderr, "thaw %s: --%s: \"%s\" is not %s\n", verb->name, f->name, value,
-		f->letter == 'T' ? "a time (30s, 5m, 12h, 3d)" : "a number of days");
+		strchr("ToO", f->letter) ? "a time (30s, 5m, 12h, 3d)"
+					 : "a number of days");
 	return -EINVAL;
 }
 
@@ -134,6 +141,14 @@ static bool flag_report_apply(int letter, const char *value, struct settings *se
 		}
 	set->is_csv = set->is_csv || letter == 'v';
 	return letter == 'v';
+}
+
+/* Of what is said of the cache. */
+static bool flag_cache_apply(int letter, struct settings *set)
+{
+	set->is_everybody = set->is_everybody || letter == 'l';
+	set->is_repair = set->is_repair || letter == 'W';
+	return letter == 'l' || letter == 'W';
 }
 
 /* Words of a tier are the mount's to judge: a new one needs no new command. */
@@ -198,18 +213,21 @@ static int flag_apply(const struct verb *verb, const struct cli_flag *f,
 	case 'M':
 		set->is_paid = true;
 		return 0;
+	case 'N':
 	case 'd':
 		if (str_to_u64(value, &set->days) < 0 || set->days == 0)
 			return value_refuse(verb, f, value);
 		return 0;
 	case 'o':
+	case 'O':
 	case 'T':
 		if (str_to_duration_ms(value, &set->limit_ms) < 0 || set->limit_ms == 0)
 			return value_refuse(verb, f, value);
 		return 0;
 	default:
 		if (flag_find_apply(f->letter, value, set) ||
-		    flag_report_apply(f->letter, value, set))
+		    flag_report_apply(f->letter, value, set) ||
+		    flag_cache_apply(f->letter, set))
 			return 0;
 		help_print(verb);
 		return 1;

@@ -45,6 +45,8 @@ struct settings {
 	bool is_paid;     /* doctor: requests that have a price, too */
 	const char *bill; /* correct: an export; NULL: one amount */
 	bool is_yes;
+	bool is_everybody; /* unpin: everybody's */
+	bool is_repair;    /* verify: consent to pay for what was wrong */
 	/* report; NULL: the default */
 	const char *month, *by, *html;
 	bool is_csv;
@@ -83,6 +85,9 @@ int cancel_run(const struct settings *set, char **paths, size_t n);
 int find_run(const struct settings *set, char **paths, size_t n);
 int correct_run(const struct settings *set, char **paths, size_t n);
 int approve_run(const struct settings *set, char **paths, size_t n);
+int pin_run(const struct settings *set, char **paths, size_t n);
+int unpin_run(const struct settings *set, char **paths, size_t n);
+int verify_run(const struct settings *set, char **paths, size_t n);
 int evict_run(const struct settings *set, char **paths, size_t n);
 int top_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);

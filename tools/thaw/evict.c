@@ -23,8 +23,10 @@ static int evict_ask(const struct file *f)
 	return r;
 }
 
-static const char *refusal(int r)
+static const char *refusal(int r, const struct item *it)
 {
+	if (r == -EBUSY && it->pins)
+		return "is pinned: thaw unpin it first";
 	if (r == -EBUSY)
 		return "is open or being fetched: close it, or thaw cancel it, first";
 	if (r == -EACCES || r == -EPERM)
@@ -50,7 +52,7 @@ static int file_evict(void *arg, const struct file *f)
 		return 0;
 	}
 	fflush(stdout);
-	fprintf(stderr, "thaw: %s: %s\n", safe ? safe : "?", refusal(r));
+	fprintf(stderr, "thaw: %s: %s\n", safe ? safe : "?", refusal(r, &it));
 	w->status = status_worse(w->status, r == -EACCES || r == -EPERM ? EXIT_REFUSED
 									: EXIT_FAILED);
 	return 0;

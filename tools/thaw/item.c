@@ -83,6 +83,10 @@ static void fields_take(struct item *it)
 	json_u64(it->doc, "size", &it->size);
 	json_u64(it->doc, "here", &it->here);
 	json_u64(it->doc, "days", &it->days);
+	uint64_t checked = 0;
+	json_u64(it->doc, "checked_ms", &checked);
+	it->checked_ms = (int64_t)checked;
+	json_u64(it->doc, "pin_count", &it->pins);
 	time_take(it->doc, "now", &it->now_ms);
 	time_take(it->doc, "requested", &it->requested_ms);
 	time_take(it->doc, "created", &it->created_ms);

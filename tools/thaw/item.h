@@ -17,6 +17,8 @@ struct item {
 	const char *verified, *storage_class;
 	uint64_t size, here, days;
 	int64_t created_ms; /* at the service */
+	int64_t checked_ms; /* real time */
+	uint64_t pins;
 	int64_t now_ms, requested_ms, ready_ms, expires_ms, eta_ms, eta_least_ms;
 };
 

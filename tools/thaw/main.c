@@ -116,6 +116,42 @@ static const struct verb verbs[] = {
 		false,
 	},
 	{
+		"pin",
+		pin_run,
+		"keep files in the mount's cache, for a time",
+		"rN",
+		"PATH...",
+		"Asks for nothing: what is not here yet stays once it is. Pins count: who pins\n"
+		"twice unpins twice. Nothing that is pinned is given up, by whomever.\n"
+		"Status 77: users have pinned as much as they may.\n\n"
+		"example: thaw pin --days 30 -r /mnt/archive/reference\n",
+		false,
+	},
+	{
+		"unpin",
+		unpin_run,
+		"let files go again that were pinned",
+		"rl",
+		"PATH...",
+		"One pin of yours on each file.\n\n"
+		"example: thaw unpin -r /mnt/archive/reference\n",
+		false,
+	},
+	{
+		"verify",
+		verify_run,
+		"hash the local copies again, and forget what is wrong",
+		"rOWj",
+		"PATH...",
+		"The daemon hashes at [cache] verify-pace, one file after the other; Ctrl-C ends it\n"
+		"behind the present one, and --older 1d goes on where it ended. What is wrong is\n"
+		"never served: it is asked for again where that costs nothing, else only with\n"
+		"--repair. Status 1: something was wrong. Yours to check are files you asked for;\n"
+		"administrators check any.\n\n"
+		"example: thaw verify -r --older 30d /mnt/archive\n",
+		false,
+	},
+	{
 		"find",
 		find_run,
 		"find files by name, size, time, state, class, tree hash or id",

@@ -82,7 +82,6 @@ static int walk_give(struct op *op)
 {
 	struct walk *w = op->page;
 	struct proof_offer offer = { .kind = w->kind };
-	char etag[OBJECT_ETAG_MAX];
 
 	walk_end(op);
 	if (w->told < w->n || w->part[w->n - 1].end != size_of(op))
@@ -90,6 +89,7 @@ static int walk_give(struct op *op)
 	if (w->lacks_values) {
 		if (op->call->proof.kind != DIGEST_NONE || !w->is_etag_digest)
 			return 0;
+		char etag[OBJECT_ETAG_MAX];
 		snprintf(etag, sizeof(etag), "%.32s", op->call->object->etag);
 		if (hex_decode(etag, offer.value, 16) < 0)
 			return 0;

@@ -14,7 +14,7 @@ void engine_used(struct engine *e, bool has_waited)
 
 void usage_write(struct engine *e, bool is_end)
 {
-	uint64_t now[2] = { atomic_load(&e->used[0]), atomic_load(&e->used[1]) };
+	const uint64_t now[2] = { atomic_load(&e->used[0]), atomic_load(&e->used[1]) };
 	int64_t real_ms = engine_real_ms(e);
 
 	if (real_ms < e->used_due_ms && !is_end)

@@ -248,8 +248,9 @@ static void parts_are_read_with_their_checksums(void **state)
 	static const char *const bad[] = {
 		"<Other/>",
 		"<GetObjectAttributesResponse><ObjectParts><Part><Size>-1</Size>",
-		"<GetObjectAttributesResponse><ObjectParts><NextPartNumberMarker>x"
-		"</NextPartNumberMarker></ObjectParts></GetObjectAttributesResponse>",
+		/* In two pieces, which clang else takes for a forgotten comma. */
+		("<GetObjectAttributesResponse><ObjectParts><NextPartNumberMarker>x"
+		 "</NextPartNumberMarker></ObjectParts></GetObjectAttributesResponse>"),
 	};
 	_buf_ struct buf seen;
 	(void)state;

@@ -105,7 +105,6 @@ static bool is_gone_soon(const char *path)
 /* As if the last run had been killed. */
 static void index_is_not_clean(struct rig *r)
 {
-	_close_ int dir = open(r->cache_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct db db;
 	MDB_dbi meta;
 	MDB_txn *txn = NULL;

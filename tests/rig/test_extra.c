@@ -293,7 +293,7 @@ static void more_days_whose_turn_comes_too_late_are_not_asked_for(void **state)
 	while (!r->extra || r->extra->phase != EXTRA_SENDING)
 		engine_turn(rig->engine, 1);
 	unsigned int sent = store->calls[BACKEND_RESTORE];
-	clock_advance(rig->clock, 901 * 1000);
+	clock_advance(rig->clock, 901000);
 	while (r->extra)
 		engine_turn(rig->engine, 1);
 	assert_int_equal(r->phase, PHASE_FETCHING);

@@ -271,18 +271,18 @@ static void another_month_begins_anew_and_what_was_granted_stands(void **state)
 	struct rig_reader reader;
 
 	rest_costs_what_was_said(rig, object_ino(rig, "object"), BIG);
-	clock_advance(rig->clock, 31 * 24 * HOURS);
+	clock_advance(rig->clock, 31 * (24 * HOURS));
 	rig_settle(rig);
 	assert_int_equal(left(rig), FREE);
 	/* Asked for in one month, sent in the next. */
 	rig_read(rig, &reader, ino, 0, BIG);
 	rig_go_to(rig, ino, PHASE_RESTORING);
 	assert_int_equal(left(rig), FREE - BIG);
-	second->ready_ms += 30 * 24 * HOURS;
-	second->expires_ms += 30 * 24 * HOURS;
-	clock_advance(rig->clock, 30 * 24 * HOURS);
+	second->ready_ms += 30 * (24 * HOURS);
+	second->expires_ms += 30 * (24 * HOURS);
+	clock_advance(rig->clock, 30 * (24 * HOURS));
 	assert_int_equal(left(rig), FREE - BIG);
-	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * 24 * HOURS));
+	assert_true(rig_run(rig, rig_is_answered, &reader, 60 * (24 * HOURS)));
 	assert_int_equal(reader.result, 0);
 	rig_settle(rig);
 	assert_int_equal(left(rig), FREE - BIG);

@@ -269,10 +269,18 @@ static int take_args(int argc, char **argv, struct config *cfg, struct args *arg
 /* Of every section there is, also of those that want a name. */
 static int print_defaults(struct config *cfg, struct buf *out, struct buf *err)
 {
-	if (!config_source(cfg, "NAME") ||
-	    config_set(cfg, "budget.NAME.each=no", err) < 0)
-		return -ENOMEM;
-	int r = config_finish_dirs(cfg);
+	static const char *const named[] = {
+		"mount./PATH.mode=",
+		"restore./PATH.days=0",
+		"budget.NAME.each=no",
+		"policy./PATH.recall=default",
+	};
+	int r = config_source(cfg, "NAME") ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(named); i++)
+		r = config_set(cfg, named[i], err);
+	if (!r)
+		r = config_finish_dirs(cfg);
 	return r < 0 ? r : config_print(cfg, out);
 }
 

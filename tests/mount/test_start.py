@@ -46,7 +46,8 @@ def test_print_config_alone_shows_the_defaults():
     """S41"""
     done = thawfs("--print-config")
     assert done.returncode == 0, done.stderr
-    for words in ("[source NAME]", "[budget NAME]", "chunk = 16M", "tier = standard"):
+    for words in ("[source NAME]", "[mount /PATH]", "[restore /PATH]", "[budget NAME]",
+                  "[policy /PATH]", "chunk = 16M", "tier = standard"):
         assert words in done.stdout
 
 

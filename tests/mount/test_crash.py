@@ -58,8 +58,9 @@ def mount(start_sim, start_mount, kind):
         put = sim.s3("PUT", "/lab/file", DATA, {"x-amz-storage-class": "DEEP_ARCHIVE"})
         assert put.status == 200, put.body
         url = "s3://lab"
-    # A listing of its own accord would pass the same steps.
-    mount = start_mount(sim, url, "source.refresh=0", "cache.chunk=1M")
+    # A listing of its own accord would pass the same steps. No copy is to lapse on a slow machine
+    # meanwhile: it would be asked for again, or for more days.
+    mount = start_mount(sim, url, "source.refresh=0", "cache.chunk=1M", "restore.days=100")
     until(lambda: listed(mount.path), 30, "catalog")
     mount.file = mount.path / "file"
     mount.operation = RESTORE[kind]

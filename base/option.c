@@ -453,18 +453,17 @@ static char *line_read(char *line, int room, void *arg)
 		return NULL;
 	}
 	f->line++;
-	size_t len = strlen(line);
 	if (f->line == 1 && str_after(line, "\xef\xbb\xbf"))
-		memmove(line, line + 3, len - 3 + 1);
+		memmove(line, line + 3, strlen(line + 3) + 1);
+	size_t len = strlen(line);
 
 	const char *start = line + strspn(line, " \t");
 	f->is_indented = start > line;
-	if (*start == '[' ||
-	    (len > 0 && line[strlen(line) - 1] != '\n' && !feof(f->stream)))
+	if (*start == '[' || (len > 0 && line[len - 1] != '\n' && !feof(f->stream)))
 		key_flush(f);
 	file_at(f, f->line);
 
-	if ((len == 0 || line[strlen(line) - 1] != '\n') && !feof(f->stream))
+	if ((len == 0 || line[len - 1] != '\n') && !feof(f->stream))
 		file_fail(f, f->line,
 			  refuse(&f->ctx,
 				 "longer than %d bytes; continue on an indented line",

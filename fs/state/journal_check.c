@@ -41,14 +41,19 @@ static struct sum *sum_get(struct sums *sums, const char *key)
 	return s;
 }
 
+/* -EPROTO: more than there can be of it. */
 static int sum_add(struct sums *sums, const char *key, const struct request *rec)
 {
 	struct sum *s = sum_get(sums, key);
 	if (!s)
 		return -ENOMEM;
-	s->held.reserved += rec->reserved;
-	s->held.reserved_bytes += (int64_t)rec->reserved_bytes;
-	s->held.reserved_files += (int64_t)rec->reserved_files;
+	struct budget_use *b = &s->held;
+	if (__builtin_add_overflow(b->reserved, rec->reserved, &b->reserved) ||
+	    __builtin_add_overflow(b->reserved_bytes, rec->reserved_bytes,
+				   &b->reserved_bytes) ||
+	    __builtin_add_overflow(b->reserved_files, rec->reserved_files,
+				   &b->reserved_files))
+		return -EPROTO;
 	return 0;
 }
 

@@ -111,6 +111,18 @@ class Mount:
         self.log.close()
         subprocess.run(["umount", "-l", self.path], check=True)
 
+    def names_age_s(self):
+        """Of the oldest catalog, in service time."""
+        text = (self.path / ".thaw/metrics").read_text()
+        return max(float(age) for age in
+                   re.findall(r"^thawfs_source_catalog_age_seconds\{.*\} +(\S+)$", text, re.M))
+
+    def advance(self, hours):
+        """Service time goes on, and the daemon has seen it."""
+        before = self.names_age_s()
+        self.sim.advance(f"{hours}h")
+        until(lambda: self.names_age_s() >= before + hours * 3600, 20, "the daemon's clock")
+
     def booked(self):
         """What the ledger has of restores: (operation, component) -> quantity."""
         return restores(self.ledger())

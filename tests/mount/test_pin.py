@@ -30,7 +30,7 @@ def test_what_is_pinned_stays_over_a_restart_until_its_time_is_over(lab):  # noq
     assert CHEAP[0] in here(lab, CHEAP)
     said = thaw("evict", first)
     assert said.returncode == 1 and "pinned" in said.stderr, said
-    lab.sim.advance("73h")
+    lab.advance(73)
     until(lambda: pins(first) == 0, 10, "the end of the pin")
     read(lab, *CHEAP[1:])
     assert CHEAP[0] not in here(lab, CHEAP)
@@ -78,7 +78,7 @@ def test_bit_rot_is_found_forgotten_and_asked_for_again_only_with_consent(mount,
     assert said.returncode == 0 and "2 files" in said.stdout, said
     said = thaw("verify", "-r", "--older", "1h", mount.path)
     assert "0 files" in said.stdout and "2 not looked at" not in said.stderr, said
-    sim.advance("2400h")  # nothing is at the service any more
+    mount.advance(2400)  # nothing is at the service any more
     file = next(f for f in data_files(mount) if f.stat().st_size == len(DATA[RUN]))
     rot(file)
     mount.may_log = "not what was written"
@@ -94,7 +94,7 @@ def test_a_repair_somebody_has_agreed_to_brings_it_back(mount, sim):
     """S182"""
     path = mount.path / BEACH
     assert path.read_bytes() == DATA[BEACH]
-    sim.advance("2400h")
+    mount.advance(2400)
     file = next(f for f in data_files(mount) if f.stat().st_size == len(DATA[BEACH]))
     rot(file)
     mount.may_log = "not what was written"

@@ -83,7 +83,7 @@ def test_more_is_read_than_the_cache_holds_and_it_never_takes_more(lab):
     watch.start()
     read(lab, *DEAR)
     paid = charges(lab.sim)
-    lab.sim.advance("240h")  # the service holds none of them any more
+    lab.advance(240)  # the service holds none of them any more
     for _ in range(2):
         read(lab, *CHEAP)
         assert here(lab, DEAR) == DEAR

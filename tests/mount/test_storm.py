@@ -75,7 +75,8 @@ def restored(sim):
 
 class Starvation(threading.Thread):
     """The longest that the engine's thread could have run and was not let, by the kernel's own
-    account (Documentation/scheduler/sched-stats.rst): in any quarter of a second, summed."""
+    account (Documentation/scheduler/sched-stats.rst): in any half second, summed: a shorter window is full
+    before the turn that it is to explain is over."""
 
     def __init__(self, mount):
         super().__init__(daemon=True)
@@ -88,7 +89,7 @@ class Starvation(threading.Thread):
         while not self.is_done:
             delay_ms = int((self.task / "schedstat").read_text().split()[1]) / 1e6
             window.append((time.monotonic(), delay_ms))
-            while window[-1][0] - window[0][0] > 0.25 and len(window) > 2:
+            while window[-1][0] - window[0][0] > 0.5 and len(window) > 2:
                 window.popleft()
             self.worst_ms = max(self.worst_ms, delay_ms - window[0][1])
             time.sleep(0.02)

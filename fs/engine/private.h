@@ -9,7 +9,7 @@
  *	admit.h      may it, and at what cost            admit.c cost.c
  *	notes.h      steps into the journal              intent.c note.c
  *	waiters.h    who waits, who has asked            waiter.c correct.c
- *	transfers.h  ranges into chunks into the store   transfer.c fetch_queue.c prove.c
+ *	transfers.h  ranges into chunks into the store   transfer.c fetch_queue.c fetch_range.c prove.c
  *	cache.h      what is kept of them                room.c victims.c evict.c pin.c check.c
  *	wave.h       recall-ahead                        wave.c
  *	sources.h    catalogs                            source.c saved.c report.c meter.c

@@ -5,8 +5,7 @@
  * fetched, in the order of fetch_queue.c: memory stays bounded whatever is asked. A buffer is busy
  * until its bytes are on disk, so that a slow disk slows the network.
  *
- * Of a file what its waiters need comes first, then what follows where it was read last, then the
- * rest from its start. TRANSFERS_PER_FILE chunks at once are 64 MiB: enough for 5 Gbit/s over 100 ms. */
+ * TRANSFERS_PER_FILE chunks at once are 64 MiB: enough for 5 Gbit/s over 100 ms. */
 #include "admit.h"
 #include "cache.h"
 #include "log.h"
@@ -255,81 +254,7 @@ static void transfer_start(struct transfer *t, struct restore *r, uint64_t off,
 	backend_start(r->source->backend, &t->call);
 }
 
-/* ---- which range next ---- */
-
-/* Waiters looked through for what to fetch next. */
-#define WANTED_MAX 64
-
-static bool is_under_way(struct restore *r, uint64_t off)
-{
-	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-		struct transfer *t = &r->engine->transfers[i];
-
-		if (t->state != TRANSFER_FREE && t->restore == r && t->off == off)
-			return true;
-	}
-	return false;
-}
-
-/* Within the part that is asked for: chunks get smaller rather than reach out of it. */
-static bool next_missing(struct restore *r, uint64_t from, uint64_t *ret_off,
-			 uint64_t *ret_len)
-{
-	uint64_t end = r->rec.len ? r->rec.off + r->rec.len : UINT64_MAX;
-	uint64_t most = r->engine->cfg.chunk_bytes;
-
-	for (;; most /= 2) {
-		if (store_next_missing(r->engine->state->store, r->ino, from, most,
-				       ret_off, ret_len) != 1 ||
-		    *ret_off >= end)
-			return false;
-		if (*ret_off >= r->rec.off && *ret_off + *ret_len <= end)
-			return true;
-	}
-}
-
-static bool missing_from(struct restore *r, uint64_t from, uint64_t *ret_off,
-			 uint64_t *ret_len)
-{
-	from = from > r->rec.off ? from : r->rec.off;
-	while (next_missing(r, from, ret_off, ret_len)) {
-		if (!is_under_way(r, *ret_off))
-			return true;
-		from = *ret_off + *ret_len;
-	}
-	return false;
-}
-
-/* What one of its waiters needs and nobody is fetching, of the few who came last. */
-static bool wanted_range(struct restore *r, uint64_t *ret_off, uint64_t *ret_len)
-{
-	struct waiter *w;
-	size_t n = 0;
-
-	LIST_FOREACH (w, &r->waiters, of_restore) {
-		uint64_t from = prove_unit_begin(r, w->off);
-
-		if (++n > WANTED_MAX)
-			break;
-		if (w->how != WAIT_POLL && w->len &&
-		    next_missing(r, from, ret_off, ret_len) &&
-		    *ret_off < w->off + w->len && !is_under_way(r, *ret_off))
-			return true;
-	}
-	return false;
-}
-
-static bool next_range(struct restore *r, uint64_t *ret_off, uint64_t *ret_len)
-{
-	uint64_t chunk = r->engine->cfg.chunk_bytes;
-	uint64_t ahead = prove_unit_begin(r, r->read_at) / chunk * chunk;
-
-	if (wanted_range(r, ret_off, ret_len))
-		return true;
-	if (ahead && missing_from(r, ahead, ret_off, ret_len))
-		return true;
-	return missing_from(r, 0, ret_off, ret_len);
-}
+/* ---- who is next ---- */
 
 static struct transfer *free_transfer(struct engine *e)
 {
@@ -347,7 +272,7 @@ static void fetch_one(struct restore *r, struct transfer *t)
 		!is_pausing && r->room == ROOM_HAS && r->n_transfers < TRANSFERS_PER_FILE;
 	uint64_t off, len;
 
-	if (may_start && next_range(r, &off, &len)) {
+	if (may_start && fetch_next_range(r, &off, &len)) {
 		fetch_queue_next(r);
 		transfer_start(t, r, off, len);
 	} else if (!may_start || r->n_transfers) {

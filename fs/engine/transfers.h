@@ -25,6 +25,10 @@ void fetch_queue_wake(struct restore *r);
 /* Who may start something first; NULL: nobody. */
 struct restore *fetch_queue_first(struct engine *e);
 
+/* ---- fetch_range.c ---- */
+/* What of it nobody is fetching yet and comes next. False: nothing. */
+bool fetch_next_range(struct restore *r, uint64_t *ret_off, uint64_t *ret_len);
+
 /* ---- transfer.c ---- */
 int transfers_init(struct engine *e);
 void transfers_done(struct engine *e);

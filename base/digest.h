@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* digest - streaming digests and checksums by name.
  *
- * SHA and MD5 are libcrypto's (fetched once); CRC-64/NVME, CRC-32C and CRC-32 are tables here
- * (zlib for CRC-32). Values come in the byte order that S3 puts in base64: big-endian.
+ * SHA and MD5 are libcrypto's (fetched once), the CRCs those of crc.h. Values come in the byte order that S3 puts in base64: big-endian.
  * Vectors: AWS protocol reference, appendix B, 2026-09.
  */
 #pragma once
@@ -43,8 +42,3 @@ DEFINE_CLEANUP(struct digest, digest_free)
 void digest_of(enum digest_kind kind, const void *data, size_t len, uint8_t *ret);
 void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 		 uint8_t ret[SHA256_LEN]);
-
-/* Start with 0, go on with what it gave. Takes the processor's instruction where there is one;
- * the portable form is for machines without, and for tests. */
-uint32_t crc32c(uint32_t crc, const void *data, size_t len);
-uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len);

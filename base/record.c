@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record.h"
-#include "digest.h"
+#include "crc.h"
 
 #include <endian.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shelf.h"
 
-#include "digest.h"
+#include "crc.h"
 #include "sixbit.h"
 #include "str.h"
 

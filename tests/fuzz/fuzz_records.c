@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records read back from the databases: as they are, and with the CRC that makes them count. */
-#include "digest.h"
+#include "crc.h"
 #include "fuzz.h"
 #include "shelf.h"
 #include <errno.h>

@@ -136,20 +136,6 @@ static void the_multipart_etag_is_the_md5_of_the_parts_md5(void **state)
 	assert_string_equal(hex, "e5a8c5272b26fc10581a21089559b006");
 }
 
-static void the_crc32c_instruction_agrees_with_the_tables(void **state)
-{
-	uint8_t data[100];
-	(void)state;
-
-	for (size_t i = 0; i < sizeof(data); i++)
-		data[i] = (uint8_t)(i * 31 + 5);
-	for (size_t first = 0; first < 9; first++)
-		for (size_t len = 0; len + first <= sizeof(data); len++)
-			assert_int_equal(crc32c(0x12345678, data + first, len),
-					 crc32c_portable(0x12345678, data + first, len));
-	assert_int_equal(crc32c_portable(0, "123456789", 9), 0xe3069283);
-}
-
 /* RFC 4231, cases 1, 2 and 6. */
 static void hmac_has_the_vectors_of_rfc_4231(void **state)
 {
@@ -190,7 +176,6 @@ int main(void)
 		cmocka_unit_test(a_stream_in_any_pieces_gives_the_same_and_starts_anew),
 		cmocka_unit_test(a_two_part_object_has_its_full_and_composite_values),
 		cmocka_unit_test(the_multipart_etag_is_the_md5_of_the_parts_md5),
-		cmocka_unit_test(the_crc32c_instruction_agrees_with_the_tables),
 		cmocka_unit_test(hmac_has_the_vectors_of_rfc_4231),
 		cmocka_unit_test(names_and_lengths_are_the_services),
 	};

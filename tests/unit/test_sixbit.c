@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
-#include "digest.h"
+#include "crc.h"
 #include "record.h"
 #include "shelf.h"
 #include "sixbit.h"

@@ -120,3 +120,16 @@ int csv_take(struct csv *c, const char *line, size_t len, const char **ret_why)
 	c->raw[len] = 0;
 	return len ? row_make(c, ret_why) : 0;
 }
+
+int csv_quote(struct buf *out, const char *s)
+{
+	if (!strpbrk(s, ",\"\r\n"))
+		return buf_puts(out, s);
+	buf_putc(out, '"');
+	for (; *s; s++) {
+		if (*s == '"')
+			buf_putc(out, '"');
+		buf_putc(out, *s);
+	}
+	return buf_putc(out, '"');
+}

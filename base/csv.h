@@ -36,3 +36,6 @@ void csv_done(struct csv *c);
 int csv_next(struct csv *c, const char **ret_why);
 /* Likewise of a line that is at hand, without its end; 0: it is blank. */
 int csv_take(struct csv *c, const char *line, size_t len, const char **ret_why);
+
+/* Appends `s` as a field, quoted as RFC 4180 has it where it must be. */
+int csv_quote(struct buf *out, const char *s);

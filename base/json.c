@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json.h"
+#include "clock.h"
 #include "str.h"
 
 #include <json-c/json.h>
@@ -181,6 +182,23 @@ int json_quote(struct buf *out, const char *s)
 		}
 	}
 	return buf_putc(out, '"');
+}
+
+int json_put(struct buf *out, const char *key, const char *value)
+{
+	if (out->len && out->data[out->len - 1] != '{')
+		buf_putc(out, ',');
+	json_quote(out, key);
+	buf_putc(out, ':');
+	return json_quote(out, value);
+}
+
+int json_put_time(struct buf *out, const char *key, int64_t ms)
+{
+	char when[32];
+
+	time_rfc3339(ms, when);
+	return json_put(out, key, when);
 }
 
 int json_each(struct json_object *o,

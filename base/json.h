@@ -50,6 +50,10 @@ int json_flat(char *text, size_t len, struct json_field *ret, size_t max);
 
 /* Appends `s` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */
 int json_quote(struct buf *out, const char *s);
+/* Appends `"key":"value"`, after a comma where it is not an object's first. */
+int json_put(struct buf *out, const char *key, const char *value);
+/* Likewise the time `ms` as time_rfc3339() writes it: "" for 0. */
+int json_put_time(struct buf *out, const char *key, int64_t ms);
 
 /* json_stream - a document whose member `array_key` at the top level is an array of objects,
  * fed in pieces of any size. Each element of at most 64 KiB goes to `element`, a non-zero answer

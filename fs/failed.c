@@ -33,8 +33,7 @@ static int failure_add(void *arg, const struct request *rec)
 	buf_printf(f->out, "{\"request\":%llu,\"path\":", (unsigned long long)rec->id);
 	subtree_path(f->mount->engine, rec->ino, path);
 	json_quote(f->out, path + (*path == '/'));
-	buf_puts(f->out, ",\"source\":");
-	json_quote(f->out, rec->source);
+	json_put(f->out, "source", rec->source);
 	const char *word = strerrorname_np(rec->err);
 	buf_printf(f->out, ",\"errno\":\"%s\",\"error\":", word ? word : "");
 	json_quote(f->out, rec->error);

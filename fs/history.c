@@ -42,20 +42,6 @@ static const char *outcome_word(enum event_kind kind)
 	return "";
 }
 
-static void add_text(struct buf *out, const char *key, const char *value)
-{
-	buf_printf(out, ",\"%s\":", key);
-	json_quote(out, value);
-}
-
-static void add_time(struct buf *out, const char *key, int64_t ms)
-{
-	char when[32];
-
-	time_rfc3339(ms, when);
-	add_text(out, key, when);
-}
-
 /* A member that is not known yet in some later version is not there: readers go by name. */
 static int request_line(const struct event *e, const struct request *q, struct buf *out)
 {
@@ -65,27 +51,27 @@ static int request_line(const struct event *e, const struct request *q, struct b
 	money_format(q->estimate, estimate);
 	buf_printf(out, "{\"seq\":%llu,\"request\":%llu", (unsigned long long)e->seq,
 		   (unsigned long long)q->id);
-	add_text(out, "outcome", outcome_word(e->kind));
-	add_text(out, "path", e->path);
-	add_text(out, "source", q->source);
+	json_put(out, "outcome", outcome_word(e->kind));
+	json_put(out, "path", e->path);
+	json_put(out, "source", q->source);
 	buf_printf(out, ",\"restored\":%s",
 		   q->kind == REQUEST_RESTORE ? "true" : "false");
-	add_text(out, "tier", tier_word(q->tier));
+	json_put(out, "tier", tier_word(q->tier));
 	buf_printf(out, ",\"days\":%u,\"size\":%llu,\"bytes\":%llu", q->days,
 		   (unsigned long long)q->size_bytes,
 		   (unsigned long long)request_budget_bytes(&q->numbers));
 	buf_printf(out, ",\"uid\":%u,\"gid\":%u", q->uid, q->gid);
-	add_text(out, "user", q->origin.user);
-	add_text(out, "group", q->origin.group_name);
-	add_text(out, "project", q->origin.project);
-	add_text(out, "program", q->origin.program);
-	add_time(out, "asked", q->asked_ms);
-	add_time(out, "accepted", q->accepted_ms);
-	add_time(out, "ready", q->ready_ms);
-	add_time(out, "ended", e->time_ms);
-	add_text(out, "estimate", estimate);
-	add_text(out, "errno", word ? word : "");
-	add_text(out, "error", e->kind == EVENT_DONE ? "" : q->error);
+	json_put(out, "user", q->origin.user);
+	json_put(out, "group", q->origin.group_name);
+	json_put(out, "project", q->origin.project);
+	json_put(out, "program", q->origin.program);
+	json_put_time(out, "asked", q->asked_ms);
+	json_put_time(out, "accepted", q->accepted_ms);
+	json_put_time(out, "ready", q->ready_ms);
+	json_put_time(out, "ended", e->time_ms);
+	json_put(out, "estimate", estimate);
+	json_put(out, "errno", word ? word : "");
+	json_put(out, "error", e->kind == EVENT_DONE ? "" : q->error);
 	return buf_puts(out, "}\n");
 }
 

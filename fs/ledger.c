@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger.h"
 #include "clock.h"
+#include "csv.h"
 #include "journal.h"
 #include "json.h"
 #include "page_sizes.h"
@@ -214,22 +215,6 @@ static const struct column {
 	{ "group", false, show_group },
 };
 
-/* RFC 4180: quoted where it must be. */
-static void add_field(struct buf *out, const char *s)
-{
-	if (!strpbrk(s, ",\"\r\n")) {
-		buf_puts(out, s);
-		return;
-	}
-	buf_putc(out, '"');
-	for (; *s; s++) {
-		if (*s == '"')
-			buf_putc(out, '"');
-		buf_putc(out, *s);
-	}
-	buf_putc(out, '"');
-}
-
 static int csv_line(const struct charge *c, struct buf *out)
 {
 	_buf_ struct buf value;
@@ -240,7 +225,7 @@ static int csv_line(const struct charge *c, struct buf *out)
 		columns[i].show(c, &value);
 		if (i)
 			buf_putc(out, ',');
-		add_field(out, value.len ? value.data : "");
+		csv_quote(out, value.len ? value.data : "");
 	}
 	return value.err ? value.err : buf_putc(out, '\n');
 }

@@ -19,20 +19,6 @@ static const char *state_word(enum source_state state)
 	return words[state];
 }
 
-static void text_add(struct buf *out, const char *key, const char *value)
-{
-	buf_printf(out, ",\"%s\":", key);
-	json_quote(out, value);
-}
-
-static void time_add(struct buf *out, const char *key, int64_t ms)
-{
-	char words[32];
-
-	time_rfc3339(ms, words);
-	text_add(out, key, words);
-}
-
 static void source_add(const struct mount *m, const struct source_section *section,
 		       struct buf *out)
 {
@@ -40,17 +26,17 @@ static void source_add(const struct mount *m, const struct source_section *secti
 
 	if (engine_source_status(m->engine, section->name, &s) < 0)
 		return;
-	buf_puts(out, "{\"source\":");
-	json_quote(out, section->name);
-	text_add(out, "url", section->url);
-	text_add(out, "state", state_word(s.state));
-	text_add(out, "error", s.error);
-	time_add(out, "catalog", s.catalog_ms);
-	time_add(out, "expected", s.expected_ms);
-	time_add(out, "now", clock_service_ms(m->clock));
+	buf_putc(out, '{');
+	json_put(out, "source", section->name);
+	json_put(out, "url", section->url);
+	json_put(out, "state", state_word(s.state));
+	json_put(out, "error", s.error);
+	json_put_time(out, "catalog", s.catalog_ms);
+	json_put_time(out, "expected", s.expected_ms);
+	json_put_time(out, "now", clock_service_ms(m->clock));
 	buf_printf(out, ",\"refresh_ms\":%lld", (long long)section->refresh_ms);
-	text_add(out, "credentials", s.seen.credentials);
-	text_add(out, "queue", s.queue);
+	json_put(out, "credentials", s.seen.credentials);
+	json_put(out, "queue", s.queue);
 	if (s.seen.has_skew)
 		buf_printf(out, ",\"skew_ms\":%lld", (long long)s.seen.skew_ms);
 	buf_puts(out, "}\n");

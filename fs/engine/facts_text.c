@@ -346,14 +346,6 @@ int facts_cost(const struct facts *f, bool may_see_money, struct buf *out)
 
 /* ---- NAME.json ---- */
 
-static void json_pair(struct buf *out, const char *key, const char *value)
-{
-	buf_puts(out, ",");
-	json_quote(out, key);
-	buf_puts(out, ":");
-	json_quote(out, value);
-}
-
 static void json_estimate(const struct facts *f, struct buf *out)
 {
 	buf_puts(out, ",\"estimate\":[");
@@ -380,7 +372,7 @@ int facts_json(const struct facts *f, bool may_see_money, struct buf *out)
 
 	buf_puts(out, "{\"name\":");
 	json_quote(out, f->entry.name);
-	json_pair(out, "source", f->entry.source);
+	json_put(out, "source", f->entry.source);
 	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
 		const struct attribute *a = &attributes[i];
 		_buf_ struct buf value = { .len = 0 };
@@ -389,13 +381,13 @@ int facts_json(const struct facts *f, bool may_see_money, struct buf *out)
 			continue;
 		buf_init(&value, BUF_TEXT_MAX);
 		a->show(f, &value);
-		json_pair(out, a->json, value.len ? value.data : "");
+		json_put(out, a->json, value.len ? value.data : "");
 	}
-	json_pair(out, "errno", err ? strerrorname_np(err) : "");
-	json_pair(out, "price_date", f->tariff.date);
-	json_pair(out, "price_source", f->tariff.source);
+	json_put(out, "errno", err ? strerrorname_np(err) : "");
+	json_put(out, "price_date", f->tariff.date);
+	json_put(out, "price_source", f->tariff.source);
 	time_rfc3339(f->now_ms, now);
-	json_pair(out, "now", now);
+	json_put(out, "now", now);
 	buf_printf(out, ",\"size\":%llu,\"here\":%llu,\"days\":%u",
 		   (unsigned long long)f->entry.object.size_bytes,
 		   (unsigned long long)f->fill.here_bytes, f->days);

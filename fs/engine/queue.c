@@ -51,10 +51,8 @@ static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
 	buf_printf(out, "{\"request\":%llu,\"ino\":%llu,\"source\":",
 		   (unsigned long long)r->rec.id, (unsigned long long)r->ino);
 	json_quote(out, r->source->cfg.backend.name);
-	buf_puts(out, ",\"path\":");
-	json_quote(out, path);
-	buf_puts(out, ",\"resource\":");
-	json_quote(out, resource);
+	json_put(out, "path", path);
+	json_put(out, "resource", resource);
 	buf_printf(out, ",\"phase\":\"%s\",\"tier\":\"%s\",\"size\":%llu,\"here\":%llu",
 		   restore_phase_word(r->phase), tier_word(r->rec.tier),
 		   (unsigned long long)r->rec.size_bytes,

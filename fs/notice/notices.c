@@ -157,12 +157,6 @@ static const char *event_word(enum event_kind kind)
 	return kind < ARRAY_SIZE(words) && words[kind] ? words[kind] : "unknown";
 }
 
-static void text_put(struct buf *out, const char *key, const char *value)
-{
-	buf_printf(out, ",\"%s\":", key);
-	json_quote(out, value);
-}
-
 static void request_put(struct notices *n, const struct event *e, struct buf *out)
 {
 	char estimate[48], charged[48], path[SUBTREE_PATH_MAX];
@@ -176,15 +170,15 @@ static void request_put(struct notices *n, const struct event *e, struct buf *ou
 	if (!*path)
 		subtree_path(n->engine, q.ino, path);
 	buf_printf(out, ",\"request\":%llu", (unsigned long long)q.id);
-	text_put(out, "path", path);
-	text_put(out, "source", q.source);
+	json_put(out, "path", path);
+	json_put(out, "source", q.source);
 	buf_printf(out, ",\"size\":%llu,\"uid\":%u,\"gid\":%u",
 		   (unsigned long long)q.size_bytes, q.uid, q.gid);
-	text_put(out, "user", q.origin.user);
-	text_put(out, "tier", tier_word(q.tier));
-	text_put(out, "estimate", estimate);
-	text_put(out, "charged", charged);
-	text_put(out, "error", e->kind == EVENT_FAILED ? q.error : "");
+	json_put(out, "user", q.origin.user);
+	json_put(out, "tier", tier_word(q.tier));
+	json_put(out, "estimate", estimate);
+	json_put(out, "charged", charged);
+	json_put(out, "error", e->kind == EVENT_FAILED ? q.error : "");
 }
 
 /* One event for a program. */
@@ -195,11 +189,11 @@ static int event_json(struct notices *n, const struct event *e, struct buf *out)
 	time_rfc3339(e->time_ms, when);
 	buf_printf(out, "{\"id\":\"%s-%llu\",\"event\":\"%s\",\"time\":\"%s\"",
 		   n->instance, (unsigned long long)e->seq, event_word(e->kind), when);
-	text_put(out, "mount", n->cfg.mountpoint);
+	json_put(out, "mount", n->cfg.mountpoint);
 	if (e->request_id)
 		request_put(n, e, out);
 	if (*e->text)
-		text_put(out, "text", e->text);
+		json_put(out, "text", e->text);
 	return buf_puts(out, "}\n");
 }
 

@@ -169,6 +169,23 @@ static void flat_is_compared(const char *text, size_t len, bool must_be_flat)
 	}
 }
 
+static void members_come_with_the_comma_they_need(void **state)
+{
+	_buf_ struct buf b;
+	(void)state;
+	buf_init(&b, 4096);
+	buf_putc(&b, '{');
+	json_put(&b, "name", "a \"b\"");
+	json_put_time(&b, "time", 1000);
+	buf_puts(&b, ",\"of\":{");
+	json_put(&b, "ends in", "{");
+	json_put(&b, "last", "");
+	buf_puts(&b, "}}");
+	assert_string_equal(b.data,
+			    "{\"name\":\"a \\\"b\\\"\",\"time\":\"1970-01-01T00:00:01Z\","
+			    "\"of\":{\"ends in\":\"{\",\"last\":\"\"}}");
+}
+
 static void what_is_flat_is_what_json_c_says(void **state)
 {
 	static const char odd[] = "{}[]\",:\\0129-. nab\n\x01";
@@ -205,6 +222,7 @@ int main(void)
 		cmocka_unit_test(nesting_is_limited),
 		cmocka_unit_test(getters_tell_absent_from_mistyped),
 		cmocka_unit_test(quoting_makes_valid_json_of_any_bytes),
+		cmocka_unit_test(members_come_with_the_comma_they_need),
 		cmocka_unit_test(what_is_flat_is_what_json_c_says),
 	};
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

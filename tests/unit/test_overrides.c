@@ -51,6 +51,30 @@ static void a_line_is_split_by_either_rule_of_quotes(void **state)
 	}
 }
 
+static void a_field_is_quoted_where_it_must_be_and_read_back(void **state)
+{
+	static const char *const fields[] = {
+		"plain", "", "a,b", "a \"b\"", "\"", "x\\y"
+	};
+	_buf_ struct buf line;
+	const char *why = NULL;
+	struct csv c;
+	(void)state;
+	buf_init(&line, BUF_TEXT_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (i)
+			buf_putc(&line, ',');
+		csv_quote(&line, fields[i]);
+	}
+	assert_string_equal(line.data, "plain,,\"a,b\",\"a \"\"b\"\"\",\"\"\"\",x\\y");
+	assert_int_equal(csv_init(&c, NULL), 0);
+	assert_int_equal(csv_take(&c, line.data, line.len, &why), 1);
+	assert_int_equal(c.n, ARRAY_SIZE(fields));
+	for (size_t i = 0; i < c.n; i++)
+		assert_string_equal(c.fields[i], fields[i]);
+	csv_done(&c);
+}
+
 /* The answer for a file of this text, and the words. */
 static int read_text(const char *text, struct overrides **ret, struct buf *err)
 {
@@ -114,6 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_is_split_by_either_rule_of_quotes),
+		cmocka_unit_test(a_field_is_quoted_where_it_must_be_and_read_back),
 		cmocka_unit_test(names_are_found_by_id),
 		cmocka_unit_test(a_bad_line_is_named),
 	};

@@ -204,12 +204,6 @@ static void put_key(struct buf *out, const char *key)
 	}
 }
 
-static void put_member(struct buf *out, const char *name, const char *value)
-{
-	buf_printf(out, ",\"%s\":", name);
-	json_quote(out, value);
-}
-
 static void put_record(struct buf *out, const struct s3_event *e,
 		       const struct s3_target *t)
 {
@@ -231,7 +225,7 @@ static void put_record(struct buf *out, const struct s3_event *e,
 		   "\"x-amz-id-2\":\"%s\"},\"s3\":{\"s3SchemaVersion\":\"1.0\"",
 		   e->who[0] ? "127.0.0.1" : "s3.amazonaws.com", e->request_id,
 		   e->request_id);
-	put_member(out, "configurationId", t->id);
+	json_put(out, "configurationId", t->id);
 	buf_printf(
 		out,
 		",\"bucket\":{\"name\":\"%s\",\"ownerIdentity\":{\"principalId\":\"%s\"},"
@@ -241,7 +235,7 @@ static void put_record(struct buf *out, const struct s3_event *e,
 	buf_printf(out, "\",\"size\":%llu,\"eTag\":\"%s\"",
 		   (unsigned long long)o->size_bytes, o->etag);
 	if (e->bucket->config.versioning != S3_UNVERSIONED)
-		put_member(out, "versionId", o->version_id);
+		json_put(out, "versionId", o->version_id);
 	buf_printf(out, ",\"sequencer\":\"%016llX\"}}",
 		   (unsigned long long)++e->sim->s3->sequencer);
 	if (e->kind == S3_EVENT_COMPLETED) {
@@ -277,16 +271,16 @@ static void put_bridged(struct buf *out, const struct s3_event *e)
 	buf_printf(out, ",\"size\":%llu,\"etag\":\"%s\"",
 		   (unsigned long long)o->size_bytes, o->etag);
 	if (e->bucket->config.versioning != S3_UNVERSIONED)
-		put_member(out, "version-id", o->version_id);
+		json_put(out, "version-id", o->version_id);
 	buf_printf(out, "},\"request-id\":\"%s\",\"requester\":\"%s\"", e->request_id,
 		   e->who[0] ? SIM_ACCOUNT : "s3.amazonaws.com");
 	if (e->kind == S3_EVENT_POST)
-		put_member(out, "source-ip-address", "127.0.0.1");
+		json_put(out, "source-ip-address", "127.0.0.1");
 	time_rfc3339(e->expiry_ms, iso);
 	if (e->kind == S3_EVENT_COMPLETED && !s3_class_is_tiering(o->class))
-		put_member(out, "restore-expiry-time", iso);
+		json_put(out, "restore-expiry-time", iso);
 	if (e->kind != S3_EVENT_DELETE)
-		put_member(out, "source-storage-class", o->class->name);
+		json_put(out, "source-storage-class", o->class->name);
 	buf_puts(out, "}}");
 }
 

@@ -22,12 +22,9 @@ static void print_json(const char *subject, const char *of, const struct finding
 	buf_init(&out, BUF_TEXT_MAX);
 	buf_printf(&out, "{\"level\":\"%s\",\"subject\":", levels[f->level]);
 	json_quote(&out, subject);
-	buf_puts(&out, ",\"source\":");
-	json_quote(&out, of ? of : "");
-	buf_puts(&out, ",\"text\":");
-	json_quote(&out, f->text);
-	buf_puts(&out, ",\"do\":");
-	json_quote(&out, f->remedy);
+	json_put(&out, "source", of ? of : "");
+	json_put(&out, "text", f->text);
+	json_put(&out, "do", f->remedy);
 	printf("%s}\n", out.data ? out.data : "");
 }
 

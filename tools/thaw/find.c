@@ -135,8 +135,8 @@ static void json_print(const char *path, const struct stat *st)
 
 	buf_init(&line, BUF_TEXT_MAX);
 	time_rfc3339((int64_t)st->st_mtim.tv_sec * 1000, when);
-	buf_puts(&line, "{\"path\":");
-	json_quote(&line, path);
+	buf_putc(&line, '{');
+	json_put(&line, "path", path);
 	buf_printf(&line, ",\"size\":%lld,\"modified\":\"%s\"", (long long)st->st_size,
 		   when);
 	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
@@ -229,12 +229,10 @@ static void clash_print(void *arg, const char *name, const char *other, const ch
 		path_print(c->find, line.data ? line.data : "");
 		return;
 	}
-	buf_puts(&line, "{\"directory\":");
-	json_quote(&line, c->dir);
-	buf_puts(&line, ",\"name\":");
-	json_quote(&line, name);
-	buf_puts(&line, ",\"like\":");
-	json_quote(&line, other);
+	buf_putc(&line, '{');
+	json_put(&line, "directory", c->dir);
+	json_put(&line, "name", name);
+	json_put(&line, "like", other);
 	buf_printf(&line, ",\"differs\":\"%s\"}", why);
 	puts(line.data ? line.data : "");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clock.h"
+#include "csv.h"
 #include "json.h"
 #include "report.h"
 #include "show.h"
@@ -109,22 +110,6 @@ void report_table(const struct report *r, struct buf *out)
 
 /* ---- CSV ---- */
 
-/* RFC 4180: quoted where it must be. */
-static void field_put(struct buf *out, const char *s)
-{
-	if (!strpbrk(s, ",\"\r\n")) {
-		buf_puts(out, s);
-		return;
-	}
-	buf_putc(out, '"');
-	for (; *s; s++) {
-		if (*s == '"')
-			buf_putc(out, '"');
-		buf_putc(out, *s);
-	}
-	buf_putc(out, '"');
-}
-
 static void amount_put(struct buf *out, const char *before, money_t m, const char *after)
 {
 	char text[48];
@@ -142,7 +127,7 @@ void report_csv(const struct report *r, struct buf *out)
 		const struct report_counts *c = &row->counts;
 
 		buf_printf(out, "%s,", r->month);
-		field_put(out, row->name);
+		csv_quote(out, row->name);
 		amount_put(out, ",", row->charged, ",");
 		buf_printf(out, "%llu,%llu,%llu,%llu", (unsigned long long)c->done,
 			   (unsigned long long)c->failed,

@@ -183,6 +183,33 @@ int db_move(MDB_cursor *c, MDB_val *key, MDB_val *val, MDB_cursor_op op)
 	return db_errno(mdb_cursor_get(c, key, val, op));
 }
 
+int db_walk(struct db_walk *w, MDB_txn *txn, MDB_dbi dbi, MDB_val from)
+{
+	w->key = from;
+	w->next = from.mv_size ? MDB_SET_RANGE : MDB_FIRST;
+	return db_cursor(txn, dbi, &w->cursor);
+}
+
+int db_walk_back(struct db_walk *w, MDB_txn *txn, MDB_dbi dbi)
+{
+	w->next = MDB_LAST;
+	return db_cursor(txn, dbi, &w->cursor);
+}
+
+int db_walk_next(struct db_walk *w)
+{
+	bool is_back = w->next == MDB_LAST || w->next == MDB_PREV;
+	int r = db_move(w->cursor, &w->key, &w->val, w->next);
+	w->next = is_back ? MDB_PREV : MDB_NEXT;
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+int db_walk_record(const struct db_walk *w, enum db_kind kind, struct record *ret)
+{
+	return record_open(ret, w->val.mv_data, w->val.mv_size, (uint8_t)kind,
+			   DB_VERSION);
+}
+
 int db_get(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val *ret)
 {
 	return db_errno(mdb_get(txn, dbi, &key, ret));

@@ -84,6 +84,36 @@ int db_cursor(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **ret);
 /* Moves and gives; `key` is in and out as `op` needs. 0, -ENOENT at the end, or -errno. */
 int db_move(MDB_cursor *c, MDB_val *key, MDB_val *val, MDB_cursor_op op);
 
+/* A walk through the rows of a table, in the order of their keys:
+ *
+ *	r = db_walk(&w, txn, dbi, from);
+ *	while (r == 0 && (r = db_walk_next(&w)) > 0)
+ *		r = ... w.key, w.val ...;
+ *	return r;
+ *
+ * What is not 0 in the body ends it. Inside the transaction `txn`; zeroed before, ended by
+ * _db_walk_. */
+struct db_walk {
+	MDB_cursor *cursor;
+	MDB_cursor_op next; /* how db_walk_next() moves */
+	MDB_val key, val;   /* of the row, as db_get() gives it */
+};
+
+/* Before the first row whose key is not below `from`; {0}: before the first of all. */
+int db_walk(struct db_walk *w, MDB_txn *txn, MDB_dbi dbi, MDB_val from);
+/* Before the last row; goes backwards. */
+int db_walk_back(struct db_walk *w, MDB_txn *txn, MDB_dbi dbi);
+/* 1: a row, 0: that was the last, or -errno. */
+int db_walk_next(struct db_walk *w);
+/* The row's value, opened as a record. */
+int db_walk_record(const struct db_walk *w, enum db_kind kind, struct record *ret);
+
+static inline void db_walk_done(struct db_walk *w)
+{
+	db_cursor_closep(&w->cursor);
+}
+#define _db_walk_ _cleanup_(db_walk_done)
+
 static inline MDB_val db_val(const void *data, size_t len)
 {
 	return (MDB_val){ .mv_size = len, .mv_data = (void *)(uintptr_t)data };

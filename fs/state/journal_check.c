@@ -69,42 +69,32 @@ static void sums_done(struct sums *sums)
 
 static int requests_sum(struct journal *j, MDB_txn *txn, struct sums *sums)
 {
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
-	int r = db_cursor(txn, j->open, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_FIRST);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+	_db_walk_ struct db_walk w = { 0 };
+	int r = db_walk(&w, txn, j->open, (MDB_val){ 0 });
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
 		struct request_row row;
-		r = request_get(j, txn, key_get_u64(key.mv_data), &row);
+		r = request_get(j, txn, key_get_u64(w.key.mv_data), &row);
 		if (r < 0)
 			return r;
 		if (row.rec.reserved < 0 || request_is_final(row.rec.state))
 			return -EPROTO;
 		for (size_t i = 0; r == 0 && i < row.n_draws; i++)
 			r = sum_add(sums, row.draws[i].key, &row.rec);
-		if (r < 0)
-			return r;
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 static int budgets_compare(struct journal *j, MDB_txn *txn, struct sums *sums)
 {
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
-	int r = db_cursor(txn, j->budget, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_FIRST);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+	_db_walk_ struct db_walk w = { 0 };
+	int r = db_walk(&w, txn, j->budget, (MDB_val){ 0 });
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
 		char name[sizeof(((struct sum *)0)->key)] = "";
 		struct budget_use b;
 		struct budget_use none = { 0 };
-		if (key.mv_size >= sizeof(name))
+		if (w.key.mv_size >= sizeof(name))
 			return -EBADMSG;
-		memcpy(name, key.mv_data, key.mv_size);
+		memcpy(name, w.key.mv_data, w.key.mv_size);
 		r = budget_get(j, txn, name, &b);
 		if (r < 0)
 			return r;
@@ -117,7 +107,7 @@ static int budgets_compare(struct journal *j, MDB_txn *txn, struct sums *sums)
 		if (s)
 			s->is_seen = true;
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 static int all_seen(const struct sum *all)

@@ -99,26 +99,20 @@ int journal_each_event(struct journal *j, uint64_t after,
 		       int (*each)(void *arg, const struct event *e), void *arg)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *c = NULL;
-	uint8_t from[8] = { 0 };
-	MDB_val key = db_val(from, sizeof(from)), val = { 0 };
+	_db_walk_ struct db_walk w = { 0 };
 	struct event event;
+	uint8_t from[8];
 
 	key_put_u64(from, after == UINT64_MAX ? after : after + 1);
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = db_cursor(txn, j->event, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_SET_RANGE);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
-		r = event_decode(key, val, &event);
+		r = db_walk(&w, txn, j->event, db_val(from, sizeof(from)));
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
+		r = event_decode(w.key, w.val, &event);
 		if (r == 0)
 			r = each(arg, &event);
-		if (r != 0)
-			return r;
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 int journal_last_event(struct journal *j, uint64_t *ret)
@@ -174,25 +168,19 @@ int journal_each_usage(struct journal *j, int (*each)(void *arg, const struct us
 		       void *arg)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
+	_db_walk_ struct db_walk w = { 0 };
+	struct record rec;
+	struct usage u;
 
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = db_cursor(txn, j->usage, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_FIRST);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
-		struct record rec;
-		struct usage u;
-		r = record_open(&rec, val.mv_data, val.mv_size, KIND_USAGE, DB_VERSION);
+		r = db_walk(&w, txn, j->usage, (MDB_val){ 0 });
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
+		r = db_walk_record(&w, KIND_USAGE, &rec);
 		if (r == 0)
 			r = usage_decode(&rec, &u);
 		if (r == 0)
 			r = each(arg, &u);
-		if (r != 0)
-			return r;
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }

@@ -72,25 +72,18 @@ static int pin_delete(struct journal *j, MDB_txn *txn, const struct pin *p)
 static int pins_each(struct journal *j, MDB_txn *txn, uint64_t ino,
 		     int (*each)(void *arg, const struct pin *p), void *arg)
 {
-	_db_cursor_ MDB_cursor *c = NULL;
+	_db_walk_ struct db_walk w = { 0 };
 	struct pin_key from = pin_key(ino, 0, 0);
-	MDB_val key = db_val(from.bytes, sizeof(from)), val = { 0 };
-	int r = db_cursor(txn, j->pin, &c);
+	int r = db_walk(&w, txn, j->pin, db_val(from.bytes, sizeof(from)));
 
-	if (r == 0)
-		r = db_move(c, &key, &val, MDB_SET_RANGE);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
 		struct pin p = { .ino = 0 };
 
-		if (ino && (key.mv_size < 8 || key_get_u64(key.mv_data) != ino))
+		if (ino && (w.key.mv_size < 8 || key_get_u64(w.key.mv_data) != ino))
 			return 0;
-		if (pin_decode(key, val, &p) < 0)
-			continue;
-		r = each(arg, &p);
-		if (r != 0)
-			return r;
+		r = pin_decode(w.key, w.val, &p) < 0 ? 0 : each(arg, &p);
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 /* ---- what is done ---- */

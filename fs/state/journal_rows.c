@@ -304,26 +304,20 @@ int journal_each_open(struct journal *j,
 		      int (*each)(void *arg, const struct request *rec), void *arg)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
+	_db_walk_ struct db_walk w = { 0 };
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = db_cursor(txn, j->open, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_FIRST);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+		r = db_walk(&w, txn, j->open, (MDB_val){ 0 });
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
 		struct request_row row;
-		if (key.mv_size != 8)
+		if (w.key.mv_size != 8)
 			return -EBADMSG;
-		r = request_get(j, txn, key_get_u64(key.mv_data), &row);
+		r = request_get(j, txn, key_get_u64(w.key.mv_data), &row);
 		if (r < 0)
 			return r == -ENOENT ? -EBADMSG : r;
 		r = each(arg, &row.rec);
-		if (r != 0)
-			return r;
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 static int is_newest(struct journal *j, MDB_txn *txn, const struct request *rec)
@@ -357,22 +351,16 @@ int journal_each_failed(struct journal *j, size_t most,
 			int (*each)(void *arg, const struct request *rec), void *arg)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
+	_db_walk_ struct db_walk w = { 0 };
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = db_cursor(txn, j->request, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_LAST);
-	for (; r == 0 && most--; r = db_move(c, &key, &val, MDB_PREV)) {
-		if (key.mv_size != 8)
+		r = db_walk_back(&w, txn, j->request);
+	while (r == 0 && most-- && (r = db_walk_next(&w)) > 0) {
+		if (w.key.mv_size != 8)
 			return -EBADMSG;
-		int told = failed_tell(j, txn, key_get_u64(key.mv_data), each, arg);
-		if (told != 0)
-			return told;
+		r = failed_tell(j, txn, key_get_u64(w.key.mv_data), each, arg);
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 /* ---- ledger ---- */
@@ -465,27 +453,21 @@ int journal_each_charge(struct journal *j, uint64_t after,
 			int (*each)(void *arg, const struct charge *c), void *arg)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *c = NULL;
-	uint8_t from[8] = { 0 };
-	MDB_val key = db_val(from, sizeof(from)), val = { 0 };
+	_db_walk_ struct db_walk w = { 0 };
+	struct charge charge;
+	uint8_t from[8];
 	if (after == UINT64_MAX)
 		return 0;
 	key_put_u64(from, after + 1);
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = db_cursor(txn, j->ledger, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_SET_RANGE);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
-		struct charge charge;
-		r = charge_decode(key, val, &charge);
+		r = db_walk(&w, txn, j->ledger, db_val(from, sizeof(from)));
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
+		r = charge_decode(w.key, w.val, &charge);
 		if (r == 0)
 			r = each(arg, &charge);
-		if (r != 0)
-			return r;
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 int journal_last_charge(struct journal *j, uint64_t *ret)

@@ -346,60 +346,47 @@ int journal_each_set(struct journal *j, int (*each)(void *arg, const struct set 
 		     void *arg)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *c = NULL;
-	MDB_val key = { 0 }, val = { 0 };
+	_db_walk_ struct db_walk w = { 0 };
+	struct record rec;
+	struct set s;
 
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = db_cursor(txn, j->set, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_FIRST);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
-		struct record rec;
-		struct set s;
-		r = record_open(&rec, val.mv_data, val.mv_size, KIND_SET, DB_VERSION);
+		r = db_walk(&w, txn, j->set, (MDB_val){ 0 });
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
+		r = db_walk_record(&w, KIND_SET, &rec);
 		if (r == 0)
 			r = set_decode(&rec, &s);
 		if (r == 0)
 			r = each(arg, &s);
-		if (r != 0)
-			return r;
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 int journal_each_set_file(struct journal *j, uint64_t set,
 			  int (*each)(void *arg, const struct set_file *f), void *arg)
 {
 	_db_read_ MDB_txn *txn = NULL;
-	_db_cursor_ MDB_cursor *c = NULL;
+	_db_walk_ struct db_walk w = { 0 };
+	struct record rec;
+	struct set_file f;
 	uint8_t from[16];
-	MDB_val key = pair_key(from, set, 0), val = { 0 };
 
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = db_cursor(txn, j->set_file, &c);
-	if (r < 0)
-		return r;
-	r = db_move(c, &key, &val, MDB_SET_RANGE);
-	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
-		struct record rec;
-		struct set_file f;
-		if (key.mv_size != 16)
+		r = db_walk(&w, txn, j->set_file, pair_key(from, set, 0));
+	while (r == 0 && (r = db_walk_next(&w)) > 0) {
+		if (w.key.mv_size != 16)
 			return -EBADMSG;
-		if (key_get_u64(key.mv_data) != set)
+		if (key_get_u64(w.key.mv_data) != set)
 			return 0;
-		r = record_open(&rec, val.mv_data, val.mv_size, KIND_SET_FILE,
-				DB_VERSION);
+		r = db_walk_record(&w, KIND_SET_FILE, &rec);
 		if (r == 0)
 			r = file_decode(&rec, &f);
 		if (r == 0)
 			r = each(arg, &f);
-		if (r != 0)
-			return r;
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 /* ---- marks ---- */

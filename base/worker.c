@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cleanup.h"
+#include "grace.h"
 #include "mailbox.h"
 
 #include <pthread.h>
@@ -17,8 +18,11 @@ static void *worker_run(void *arg)
 	struct mailbox *box = arg;
 	struct msg *m;
 
-	while ((m = mailbox_wait_one(box)) != NULL)
+	while ((m = mailbox_wait_one(box)) != NULL) {
+		unsigned int side = grace_enter();
 		m->run(m);
+		grace_leave(side);
+	}
 	return NULL;
 }
 

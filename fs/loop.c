@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop.h"
+#include "grace.h"
 #include "log.h"
 #include "lowlevel.h"
 #include "requests.h"
@@ -55,7 +56,9 @@ static void *work(void *arg)
 		}
 		requests_count(l->counts, buf.mem, (size_t)r);
 		uint64_t began = now_ns();
+		unsigned int side = grace_enter();
 		fuse_session_process_buf(l->session, &buf);
+		grace_leave(side);
 		requests_time(l->counts, buf.mem, (size_t)r, now_ns() - began);
 	}
 	free(buf.mem);

@@ -29,7 +29,7 @@ static bool has_path_rules(const struct engine_cfg *cfg)
 
 void rule_path(struct engine *e, uint64_t ino, char ret[RULE_PATH_MAX])
 {
-	if (has_path_rules(&e->cfg))
+	if (has_path_rules(e->cfg))
 		subtree_path(e, ino, ret);
 	else
 		*ret = '\0';
@@ -48,7 +48,7 @@ void restore_policy(struct engine *e, const struct wish *wish, struct policy_ver
 	};
 
 	rule_path(e, wish->ino, path);
-	policy_decide(e->cfg.policies, e->cfg.n_policies, &ask, ret);
+	policy_decide(e->cfg->policies, e->cfg->n_policies, &ask, ret);
 }
 
 static void say_refused(const struct restore *r)
@@ -144,13 +144,13 @@ int restore_draws(const struct restore *r, struct budget_draw ret[BUDGETS_MAX])
 		.uid = r->rec.uid,
 		.gid = r->rec.gid,
 		.origin = restore_origin(r),
-		.source = r->source->cfg.backend.name,
+		.source = r->source->cfg->backend.name,
 		.path = path,
 		.now_ms = engine_service_ms(e),
 	};
 
 	rule_path(e, r->ino, path);
-	return guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, ret);
+	return guard_draws(e->cfg->budgets, e->cfg->n_budgets, &ask, ret);
 }
 
 int engine_tightest(struct engine *e, uint64_t ino, const struct budget_asker *who,
@@ -169,7 +169,7 @@ int engine_tightest(struct engine *e, uint64_t ino, const struct budget_asker *w
 	};
 
 	rule_path(e, ino, path);
-	int n = guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, draws);
+	int n = guard_draws(e->cfg->budgets, e->cfg->n_budgets, &ask, draws);
 	for (int i = 0; i < n; i++) {
 		int r = journal_budget(e->state->journal, draws[i].key, &uses[i]);
 		if (r < 0)

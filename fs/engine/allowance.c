@@ -59,18 +59,18 @@ static int grant_load(void *arg, const struct request *rec)
 
 void allowances_begin(struct engine *e)
 {
-	if (e->cfg.free_bytes) {
+	if (e->cfg->free_bytes) {
 		e->allowance.name = "prices";
-		e->allowance.limit_bytes = e->cfg.free_bytes;
+		e->allowance.limit_bytes = e->cfg->free_bytes;
 	}
 	for (size_t i = 0; i < e->n_sources; i++) {
 		struct source *s = e->sources[i];
 
-		if (s->cfg.own_free_bytes) {
-			s->own_allowance.name = s->cfg.backend.name;
-			s->own_allowance.limit_bytes = s->cfg.own_free_bytes;
+		if (s->cfg->own_free_bytes) {
+			s->own_allowance.name = s->cfg->backend.name;
+			s->own_allowance.limit_bytes = s->cfg->own_free_bytes;
 			s->allowance = &s->own_allowance;
-		} else if (e->cfg.free_bytes && s->cfg.shares_free) {
+		} else if (e->cfg->free_bytes && s->cfg->shares_free) {
 			s->allowance = &e->allowance;
 		}
 	}
@@ -78,10 +78,10 @@ void allowances_begin(struct engine *e)
 	if (r < 0)
 		log_err("open requests cannot be read: %s, going on",
 			strerrordesc_np(-r));
-	if (e->cfg.free_bytes)
+	if (e->cfg->free_bytes)
 		allowance_load(e, &e->allowance);
 	for (size_t i = 0; i < e->n_sources; i++)
-		if (e->sources[i]->cfg.own_free_bytes)
+		if (e->sources[i]->cfg->own_free_bytes)
 			allowance_load(e, &e->sources[i]->own_allowance);
 }
 

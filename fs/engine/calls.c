@@ -28,15 +28,15 @@ int service_join(struct source *s)
 	struct engine *e = s->engine;
 	int64_t now = engine_real_ms(e);
 	const char *scheme = s->backend->ops->scheme;
-	const char *endpoint = s->cfg.backend.endpoint ? s->cfg.backend.endpoint : "";
+	const char *endpoint = s->cfg->backend.endpoint ? s->cfg->backend.endpoint : "";
 	struct service *service;
 
 	turns_init(&s->looks);
 	turns_init(&s->sends);
 	turns_init(&s->extras);
-	bucket_init(&s->requests, s->cfg.pace.requests, s->cfg.pace.requests, now);
-	bucket_init(&s->bytes, s->cfg.pace.bytes_a_day / 86400,
-		    s->cfg.pace.bytes_a_day / 24, engine_service_ms(e));
+	bucket_init(&s->requests, s->cfg->pace.requests, s->cfg->pace.requests, now);
+	bucket_init(&s->bytes, s->cfg->pace.bytes_a_day / 86400,
+		    s->cfg->pace.bytes_a_day / 24, engine_service_ms(e));
 	LIST_FOREACH (service, &e->services, link) {
 		s->service = service;
 		if (streq(service->scheme, scheme) &&

@@ -149,7 +149,7 @@ int ask_verify(struct engine *e, struct ask *a)
 
 	if (r < 0)
 		return r == -ENOENT ? r : -EIO;
-	return check_get(e, a->ino, e->cfg.verify_pace_bytes) ? 0 : -ENOMEM;
+	return check_get(e, a->ino, e->cfg->verify_pace_bytes) ? 0 : -ENOMEM;
 }
 
 /* Page faults, and readers with a limit, do not wait for the end of it. */

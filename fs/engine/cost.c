@@ -7,12 +7,12 @@
 
 const char *source_price_region(const struct source *s)
 {
-	return s->cfg.prices ? s->cfg.prices : s->backend->region;
+	return s->cfg->prices ? s->cfg->prices : s->backend->region;
 }
 
 static const struct prices *prices_of(const struct source *s)
 {
-	return s->cfg.own_prices ? s->cfg.own_prices : s->engine->cfg.prices;
+	return s->cfg->own_prices ? s->cfg->own_prices : s->engine->cfg->prices;
 }
 
 bool cost_is_known(const struct source *s)
@@ -27,9 +27,9 @@ void cost_tariff(const struct source *s, const char *storage_class, enum tier ti
 	struct price_cfg cfg = {
 		.service = s->backend->ops->scheme,
 		.region = source_price_region(s),
-		.has_egress = s->cfg.has_egress,
-		.egress = s->cfg.egress,
-		.volume_gib = s->cfg.egress_volume_gib,
+		.has_egress = s->cfg->has_egress,
+		.egress = s->cfg->egress,
+		.volume_gib = s->cfg->egress_volume_gib,
 	};
 
 	prices_for(prices_of(s), &cfg, storage_class, tier, ret);
@@ -63,7 +63,7 @@ void cost_ask(const struct source *s, const struct cost_wish *w, struct estimate
 		.size_bytes = w->size_bytes,
 		.off = w->off,
 		.len = w->len,
-		.chunk_bytes = s->engine->cfg.chunk_bytes,
+		.chunk_bytes = s->engine->cfg->chunk_bytes,
 		.days = w->days,
 		.status_calls = status_calls(s, w),
 		.parts_calls = parts_calls(s, w),
@@ -103,7 +103,7 @@ void cost_of_rest(const struct source *s, uint64_t ino, struct cost_wish *w)
 	rest_to_restore(s, ino, w);
 	struct span part = { w->off, w->len };
 	w->is_partial = missing_of(e->state->store, ino, w->size_bytes, part,
-				   e->cfg.chunk_bytes, &w->missing) == 0;
+				   e->cfg->chunk_bytes, &w->missing) == 0;
 }
 
 static void estimate_for(const struct source *s, const struct cost_wish *w,
@@ -157,7 +157,7 @@ void restore_count_missing(struct restore *r)
 	r->rec.free_granted = 0;
 	if (r->is_inventory || r->rec.size_bytes == 0 ||
 	    missing_of(r->engine->state->store, r->ino, r->rec.size_bytes, part,
-		       r->engine->cfg.chunk_bytes, &m) < 0)
+		       r->engine->cfg->chunk_bytes, &m) < 0)
 		return;
 	r->rec.is_partial = m.bytes < len;
 	r->rec.missing_bytes = m.bytes;

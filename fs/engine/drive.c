@@ -192,10 +192,10 @@ static void restore_act(struct restore *r, unsigned int actions)
 static void edge_passed(const struct engine *e, const struct restore_edge *edge,
 			bool is_after)
 {
-	if (e->cfg.on_edge)
-		e->cfg.on_edge(restore_phase_word(edge->from),
-			       restore_event_word(edge->event), is_after,
-			       e->cfg.on_edge_arg);
+	if (e->cfg->on_edge)
+		e->cfg->on_edge(restore_phase_word(edge->from),
+				restore_event_word(edge->event), is_after,
+				e->cfg->on_edge_arg);
 }
 
 void restore_happens(struct restore *r, enum restore_event ev)

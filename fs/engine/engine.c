@@ -34,7 +34,7 @@ int64_t engine_service_ms(struct engine *e)
 struct source *engine_source(struct engine *e, const char *name)
 {
 	for (size_t i = 0; i < e->n_sources; i++)
-		if (strcmp(e->sources[i]->cfg.backend.name, name) == 0)
+		if (strcmp(e->sources[i]->cfg->backend.name, name) == 0)
 			return e->sources[i];
 	return NULL;
 }
@@ -214,7 +214,8 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	if (!e)
 		return -ENOMEM;
 
-	e->cfg = *cfg;
+	e->first_cfg = *cfg;
+	e->cfg = &e->first_cfg;
 	e->state = state;
 	e->backends = backends;
 	e->clock = clock;

@@ -85,10 +85,10 @@ const char *extra_phase_word(enum extra_phase p)
 static void edge_passed(const struct engine *e, const struct extra_edge *edge,
 			bool is_after)
 {
-	if (e->cfg.on_edge)
-		e->cfg.on_edge(extra_phase_word(edge->from),
-			       restore_event_word(edge->event), is_after,
-			       e->cfg.on_edge_arg);
+	if (e->cfg->on_edge)
+		e->cfg->on_edge(extra_phase_word(edge->from),
+				restore_event_word(edge->event), is_after,
+				e->cfg->on_edge_arg);
 }
 
 void extra_happens(struct extra *x, enum restore_event ev)
@@ -169,7 +169,7 @@ static void extra_retry(struct extra *x, void (*retry)(struct extra *x), bool ha
 
 	if (!x->failures)
 		x->first_failure_ms = now;
-	if (has_limit && now - x->first_failure_ms > e->cfg.retry_ms) {
+	if (has_limit && now - x->first_failure_ms > e->cfg->retry_ms) {
 		extra_fails(x, EIO, x->call.fault.text, 0);
 		return;
 	}

@@ -34,7 +34,8 @@ static struct extra *extra_new(struct restore *r, enum request_kind kind)
 		.pid = r->rec.pid,
 		.asked_ms = engine_service_ms(r->engine),
 	};
-	snprintf(x->rec.source, sizeof(x->rec.source), "%s", r->source->cfg.backend.name);
+	snprintf(x->rec.source, sizeof(x->rec.source), "%s",
+		 r->source->cfg->backend.name);
 	r->extra = x;
 	return x;
 }
@@ -171,7 +172,7 @@ void extra_consider(struct restore *r)
 		return;
 	r->extended_for_ms = r->rec.expires_ms; /* tried once, whatever comes of it */
 	if (x->rec.tier == TIER_NONE)
-		x->rec.tier = pace_tier_for(restore_class(r), r->source->cfg.tier);
+		x->rec.tier = pace_tier_for(restore_class(r), r->source->cfg->tier);
 	x->rec.days = days;
 	x->rec.expires_ms = r->rec.expires_ms;
 	if (!extra_price(x, days)) {

@@ -101,13 +101,13 @@ static void facts_ask(struct facts *f, struct engine *e, const struct source *s,
 
 	subtree_settings(e, f->entry.ino, &here);
 	if (here.tier == TIER_NONE)
-		here.tier = s->cfg.tier;
+		here.tier = s->cfg->tier;
 	if (facts_is_asked(f)) {
 		f->tier = f->request.tier;
 		f->days = f->request.days;
 	} else {
 		f->tier = c->is_archive ? pace_tier_for(c, here.tier) : TIER_NONE;
-		f->days = here.days ? here.days : s->cfg.days;
+		f->days = here.days ? here.days : s->cfg->days;
 	}
 	if (s->backend->ops->catalog_is_job || !c->is_archive)
 		f->days = 0;

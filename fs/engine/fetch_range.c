@@ -23,7 +23,7 @@ static bool next_missing(struct restore *r, uint64_t from, uint64_t *ret_off,
 			 uint64_t *ret_len)
 {
 	uint64_t end = r->rec.len ? r->rec.off + r->rec.len : UINT64_MAX;
-	uint64_t most = r->engine->cfg.chunk_bytes;
+	uint64_t most = r->engine->cfg->chunk_bytes;
 
 	for (;; most /= 2) {
 		if (store_next_missing(r->engine->state->store, r->ino, from, most,
@@ -68,7 +68,7 @@ static bool wanted_range(struct restore *r, uint64_t *ret_off, uint64_t *ret_len
 
 bool fetch_next_range(struct restore *r, uint64_t *ret_off, uint64_t *ret_len)
 {
-	uint64_t chunk = r->engine->cfg.chunk_bytes;
+	uint64_t chunk = r->engine->cfg->chunk_bytes;
 	uint64_t ahead = prove_unit_begin(r, r->read_at) / chunk * chunk;
 
 	if (wanted_range(r, ret_off, ret_len))

@@ -47,10 +47,10 @@ static bool may_approve(struct engine *e, const struct request *rec, const struc
 	if (rec->err == EACCES)
 		return false;
 	rule_path(e, rec->ino, path);
-	int n = guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, draws);
+	int n = guard_draws(e->cfg->budgets, e->cfg->n_budgets, &ask, draws);
 	for (int i = 0; i < n; i++) {
 		bool is_his = is_approver(
-			guard_budget(e->cfg.budgets, e->cfg.n_budgets, &draws[i]),
+			guard_budget(e->cfg->budgets, e->cfg->n_budgets, &draws[i]),
 			a->uid);
 		struct budget_use use;
 

@@ -151,7 +151,7 @@ static struct inbox *inbox_find(struct engine *e, const char *url)
 int inbox_open(struct source *s, struct buf *err)
 {
 	struct engine *e = s->engine;
-	const char *url = s->cfg.queue;
+	const char *url = s->cfg->queue;
 
 	if (!url)
 		return 0;
@@ -164,7 +164,7 @@ int inbox_open(struct source *s, struct buf *err)
 		i->url = url;
 		struct sqs_cfg cfg = {
 			.url = url,
-			.profile = s->cfg.backend.profile,
+			.profile = s->cfg->backend.profile,
 			.region = s->backend->region,
 			.notice = notice_came,
 			.said = queue_said,

@@ -38,7 +38,7 @@ static void restore_reserved(struct restore *r, const struct request *rec)
 /* The log says once that a budget is nearly spent: when this intent took it there. */
 static void budgets_warn(const struct restore *r, const struct reserve_op *op)
 {
-	const struct engine_cfg *cfg = &r->engine->cfg;
+	const struct engine_cfg *cfg = r->engine->cfg;
 	struct guard_need need = { .money = op->rec.estimate };
 
 	for (size_t i = 0; i < op->n_draws; i++) {
@@ -118,7 +118,7 @@ void intent_begin(struct restore *r)
 			"[source %s] takes another region's",
 			restore_class(r)->name, tier_word(r->rec.tier),
 			source_price_region(r->source), source_price_region(r->source),
-			r->source->cfg.backend.name);
+			r->source->cfg->backend.name);
 		return;
 	}
 	int n = restore_draws(r, v->reserve.draws);

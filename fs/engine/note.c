@@ -54,7 +54,7 @@ void charge_fill(struct charge *c, const struct restore *r,
 	};
 	snprintf(c->tier_asked, sizeof(c->tier_asked), "%s",
 		 tier_word(r->rec.tier_asked));
-	snprintf(c->source, sizeof(c->source), "%s", r->source->cfg.backend.name);
+	snprintf(c->source, sizeof(c->source), "%s", r->source->cfg->backend.name);
 	snprintf(c->operation, sizeof(c->operation), "%s", line->operation);
 	snprintf(c->component, sizeof(c->component), "%s",
 		 cost_component_word(line->component));
@@ -287,7 +287,7 @@ void note_source_charge(struct source *s, const struct cost_line *line,
 	struct source_charge *c = must_alloc(1, sizeof(*c));
 	struct charge *charge = &c->charge.charge;
 	struct guard_ask ask = {
-		.source = s->cfg.backend.name,
+		.source = s->cfg->backend.name,
 		.now_ms = engine_service_ms(e),
 	};
 
@@ -299,7 +299,7 @@ void note_source_charge(struct source *s, const struct cost_line *line,
 		.price = line->price,
 		.amount = line->amount,
 	};
-	snprintf(charge->source, sizeof(charge->source), "%s", s->cfg.backend.name);
+	snprintf(charge->source, sizeof(charge->source), "%s", s->cfg->backend.name);
 	snprintf(charge->operation, sizeof(charge->operation), "%s", line->operation);
 	snprintf(charge->component, sizeof(charge->component), "%s",
 		 cost_component_word(line->component));
@@ -307,7 +307,7 @@ void note_source_charge(struct source *s, const struct cost_line *line,
 		 s->backend->resource_root);
 	snprintf(charge->remote_id, sizeof(charge->remote_id), "%s",
 		 remote_id ? remote_id : "");
-	int n = guard_draws(e->cfg.budgets, e->cfg.n_budgets, &ask, c->charge.draws);
+	int n = guard_draws(e->cfg->budgets, e->cfg->n_budgets, &ask, c->charge.draws);
 	c->charge.n_draws = n < 0 ? 0 : (size_t)n;
 	free_use_note(s, line, 1, &c->charge.of_free);
 	engine_op(e, &c->charge.op, source_charge_done);

@@ -73,7 +73,7 @@ static int plan(const struct restore *r, struct span wanted, struct span *ret)
 		.size_bytes = r->brief->size_bytes,
 		.off = wanted.off,
 		.len = wanted.len,
-		.min_bytes = r->engine->cfg.range_min_bytes,
+		.min_bytes = r->engine->cfg->range_min_bytes,
 		.request = r->tariff.restore_request,
 		.retrieval_gib = r->tariff.retrieval_gib,
 	};
@@ -109,7 +109,7 @@ static struct span wanted_by(const struct restore *r, const struct wish *w)
 
 	if (w->is_asked)
 		return asked;
-	if (!e->cfg.has_ranges ||
+	if (!e->cfg->has_ranges ||
 	    (store_fill(e->state->store, r->ino, &fill) == 0 && fill.held_bytes))
 		return all_of_it;
 	return asked;
@@ -214,7 +214,7 @@ uint64_t part_bytes_to_come(const struct restore *r)
 {
 	struct missing m;
 	int n = missing_of(r->engine->state->store, r->ino, r->rec.size_bytes, part_of(r),
-			   r->engine->cfg.chunk_bytes, &m);
+			   r->engine->cfg->chunk_bytes, &m);
 
 	return n < 0 ? r->rec.len : m.bytes;
 }

@@ -71,7 +71,7 @@ bool is_pinned(struct engine *e, uint64_t ino)
 /* What may be pinned by those who are no administrators, together. */
 static bool has_share(const struct engine *e, const struct ask *a, uint64_t size_bytes)
 {
-	uint64_t share = e->cache.most_bytes / 100 * e->cfg.pin_percent;
+	uint64_t share = e->cache.most_bytes / 100 * e->cfg->pin_percent;
 
 	return a->is_admin || e->cache.pinned_bytes + size_bytes <= share;
 }

@@ -32,7 +32,7 @@ static void rules_ask(struct plan *p, const struct source *s, const char *path,
 		      struct plan_rules *ret)
 {
 	static const struct origin nobody;
-	const struct engine_cfg *cfg = &p->engine->cfg;
+	const struct engine_cfg *cfg = p->engine->cfg;
 	struct policy_verdict v;
 	struct policy_ask may = {
 		.path = path,
@@ -44,7 +44,7 @@ static void rules_ask(struct plan *p, const struct source *s, const char *path,
 		.uid = p->ask.uid,
 		.gid = p->ask.gid,
 		.origin = p->ask.origin,
-		.source = s->cfg.backend.name,
+		.source = s->cfg->backend.name,
 		.path = path,
 		.now_ms = p->facts.now_ms,
 	};
@@ -140,13 +140,13 @@ static struct plan_group *group_of(struct plan *p, const struct source *s,
 	struct subtree_settings here;
 
 	subtree_settings(p->engine, e->ino, &here);
-	uint32_t days = here.days ? here.days : s->cfg.days;
+	uint32_t days = here.days ? here.days : s->cfg->days;
 	struct plan_group like = {
 		.source = s,
 		.storage_class = storage_class_find(e->object.storage_class),
 		.need = need,
 		.rules = rules,
-		.tier = here.tier != TIER_NONE ? here.tier : s->cfg.tier,
+		.tier = here.tier != TIER_NONE ? here.tier : s->cfg->tier,
 		.days = p->ask.days ? p->ask.days : days,
 	};
 	return group_find(p, &like);

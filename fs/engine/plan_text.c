@@ -248,7 +248,7 @@ static void put_group(const struct plan *p, const struct plan_group *g, struct b
 	const char *comma = "";
 
 	buf_puts(out, "{\"source\":");
-	json_quote(out, g->source->cfg.backend.name);
+	json_quote(out, g->source->cfg->backend.name);
 	buf_printf(out,
 		   ",\"storage_class\":\"%s\",\"state\":\"%s\",\"files\":%llu,"
 		   "\"bytes\":%llu,\"default_tier\":\"%s\",\"tiers\":[",
@@ -283,7 +283,7 @@ static void put_groups(const struct plan *p, struct buf *out)
 static void put_cache(const struct plan *p, struct buf *out)
 {
 	struct store *store = p->engine->state->store;
-	const struct engine_cfg *cfg = &p->engine->cfg;
+	const struct engine_cfg *cfg = p->engine->cfg;
 	uint64_t disk = store_free_bytes(store), used = store_used_bytes(store);
 	uint64_t room = disk > cfg->reserve_bytes ? disk - cfg->reserve_bytes : 0;
 

@@ -97,7 +97,8 @@ LIST_HEAD(service_list, service);
 
 struct source {
 	struct engine *engine;
-	struct source_cfg cfg;
+	const struct source_cfg *_Atomic cfg; /* as the engine's */
+	struct source_cfg first_cfg;
 	struct backend *backend; /* owned */
 	char ns[400];
 	struct source_info info;
@@ -285,7 +286,10 @@ struct room {
 };
 
 struct engine {
-	struct engine_cfg cfg;
+	/* Replaced as a whole, by the engine's thread; who is on another one looks at it within a
+	 * grace_enter() (grace.h). */
+	const struct engine_cfg *_Atomic cfg;
+	struct engine_cfg first_cfg; /* of the start */
 	struct state *state;
 	struct backends *backends;
 	struct clock *clock;

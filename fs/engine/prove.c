@@ -52,7 +52,7 @@ void proof_forget(struct restore *r)
 
 bool proof_lacks(const struct restore *r)
 {
-	return r->source->cfg.require_proof && !r->is_inventory &&
+	return r->source->cfg->require_proof && !r->is_inventory &&
 	       !r->brief->has_tree_hash && r->proof.kind == DIGEST_NONE;
 }
 

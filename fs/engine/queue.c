@@ -50,7 +50,7 @@ static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
 	subtree_path(r->engine, r->ino, path);
 	buf_printf(out, "{\"request\":%llu,\"ino\":%llu,\"source\":",
 		   (unsigned long long)r->rec.id, (unsigned long long)r->ino);
-	json_quote(out, r->source->cfg.backend.name);
+	json_quote(out, r->source->cfg->backend.name);
 	json_put(out, "path", path);
 	json_put(out, "resource", resource);
 	buf_printf(out, ",\"phase\":\"%s\",\"tier\":\"%s\",\"size\":%llu,\"here\":%llu",

@@ -85,14 +85,14 @@ static void run_end(struct report_run *run)
 int reports_open(struct source *s, struct buf *err)
 {
 	struct engine *e = s->engine;
-	struct backend_cfg cfg = s->cfg.backend;
+	struct backend_cfg cfg = s->cfg->backend;
 
 	if (s->backend->ops->catalog_is_job) {
 		buf_printf(err, "%s: inventory: a vault has its own; this is for buckets",
 			   cfg.name);
 		return -EINVAL;
 	}
-	cfg.url = s->cfg.inventory;
+	cfg.url = s->cfg->inventory;
 	cfg.storage_classes = "all";
 	cfg.has_versions = false;
 	int r = backend_open(e->backends, &cfg, &s->reports, err);
@@ -122,7 +122,7 @@ static void run_gives_up(struct report_run *run, const char *why)
 	snprintf(text, sizeof(text), "%.360s: nothing was changed, another look is at %s",
 		 why, when);
 	run_end(run);
-	log_warning("source=%s %s", s->cfg.backend.name, text);
+	log_warning("source=%s %s", s->cfg->backend.name, text);
 	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_WAITING, text);
 	timers_arm(&e->service, &s->refresh, again_ms);
 }
@@ -192,7 +192,7 @@ static int row_add(void *arg, const struct listing_entry *e)
 	struct report_run *run = arg;
 	const struct source *s = run->source;
 
-	if (!storage_class_is_wanted(s->cfg.backend.storage_classes,
+	if (!storage_class_is_wanted(s->cfg->backend.storage_classes,
 				     e->object.storage_class) ||
 	    !str_after(e->object.id, s->backend->prefix))
 		return 0;
@@ -295,7 +295,7 @@ static void files_next(struct report_run *run)
 	if (!run->reader)
 		run->reader =
 			s3_report_reader_new(&run->report, run->file,
-					     s->cfg.backend.has_versions, row_add, run);
+					     s->cfg->backend.has_versions, row_add, run);
 	run->ask = piece_ask;
 	if (run->reader)
 		piece_ask(run);
@@ -337,7 +337,7 @@ static const char *manifest_check(struct report_run *run)
 		return run->err.len ? run->err.data : "out of memory";
 	if (strcmp(run->report.bucket, s->backend->resource_root) != 0)
 		return "the inventory is of another bucket";
-	if (s->cfg.backend.has_versions && !run->report.has_versions)
+	if (s->cfg->backend.has_versions && !run->report.has_versions)
 		return "versions = yes, but the inventory has current versions only";
 	return NULL;
 }

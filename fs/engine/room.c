@@ -34,9 +34,9 @@ static uint64_t room_most(struct engine *e)
 	uint64_t free_bytes = store_free_bytes(e->state->store);
 	uint64_t most = used + free_bytes;
 
-	most -= most < e->cfg.reserve_bytes ? most : e->cfg.reserve_bytes;
-	if (e->cfg.cache_bytes && e->cfg.cache_bytes < most)
-		most = e->cfg.cache_bytes;
+	most -= most < e->cfg->reserve_bytes ? most : e->cfg->reserve_bytes;
+	if (e->cfg->cache_bytes && e->cfg->cache_bytes < most)
+		most = e->cfg->cache_bytes;
 	return most;
 }
 
@@ -90,8 +90,8 @@ static void room_stats(struct engine *e)
 	uint64_t most = room_most(e);
 
 	s->most_bytes = most;
-	s->high_bytes = most / 100 * e->cfg.high_percent;
-	s->low_bytes = most / 100 * e->cfg.low_percent;
+	s->high_bytes = most / 100 * e->cfg->high_percent;
+	s->low_bytes = most / 100 * e->cfg->low_percent;
 	s->promised_bytes = e->promised_bytes;
 }
 
@@ -163,9 +163,9 @@ static uint64_t marks_want(struct engine *e)
 {
 	struct room *room = &e->room;
 	uint64_t most = room_most(e), taken = room_taken(NULL, e, 0);
-	uint64_t low = most / 100 * e->cfg.low_percent;
+	uint64_t low = most / 100 * e->cfg->low_percent;
 
-	if (taken > most / 100 * e->cfg.high_percent)
+	if (taken > most / 100 * e->cfg->high_percent)
 		room->is_emptying = true;
 	else if (taken <= low)
 		room->is_emptying = false;
@@ -182,7 +182,7 @@ static uint64_t room_wanted(struct engine *e)
 		return marks_want(e);
 	uint64_t most = room_most(e);
 	uint64_t needed =
-		r->room == ROOM_FETCH ? e->cfg.chunk_bytes : restore_bytes_to_come(r);
+		r->room == ROOM_FETCH ? e->cfg->chunk_bytes : restore_bytes_to_come(r);
 	uint64_t taken = room_taken(r, e, needed);
 	return taken > most ? taken - most : 1;
 }

@@ -57,7 +57,7 @@ static void saved_done(struct msg *m)
 		char text[256];
 		snprintf(text, sizeof(text), "%.220s: nothing was changed",
 			 import_why(&w->op));
-		log_warning("source=%s %s", s->cfg.backend.name, text);
+		log_warning("source=%s %s", s->cfg->backend.name, text);
 		board_source(s, s->status.state, text);
 	}
 	saved_answer(s, result);

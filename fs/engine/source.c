@@ -51,7 +51,8 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	if (!s)
 		return -ENOMEM;
 	s->engine = e;
-	s->cfg = *cfg;
+	s->first_cfg = *cfg;
+	s->cfg = &s->first_cfg;
 	s->again.fire = again_fires;
 	s->refresh.fire = refresh_fires;
 	s->saved_watch.fire = saved_watch_fires;
@@ -99,10 +100,10 @@ void source_free(struct source *s)
 struct import *import_begin(struct source *s)
 {
 	struct import_cfg cfg = { .is_vault = s->backend->ops->catalog_is_job,
-				  .is_separated = s->cfg.is_separated,
-				  .names = s->cfg.names };
+				  .is_separated = s->cfg->is_separated,
+				  .names = s->cfg->names };
 
-	snprintf(cfg.source, sizeof(cfg.source), "%s", s->cfg.backend.name);
+	snprintf(cfg.source, sizeof(cfg.source), "%s", s->cfg->backend.name);
 	snprintf(cfg.ns, sizeof(cfg.ns), "%s", s->ns);
 	snprintf(cfg.prefix, sizeof(cfg.prefix), "%s", s->backend->prefix);
 	return import_new(s->engine->state->catalog, &cfg);
@@ -137,15 +138,15 @@ void source_has_catalog(struct source *s)
 	s->failures = 0;
 	board_source(s, SOURCE_READY, NULL);
 	restores_adopt(e);
-	if (s->cfg.refresh_ms)
+	if (s->cfg->refresh_ms)
 		timers_arm(&e->service, &s->refresh,
-			   engine_service_ms(e) + s->cfg.refresh_ms);
+			   engine_service_ms(e) + s->cfg->refresh_ms);
 }
 
 static void import_failed(struct source *s, struct restore *r, bool is_inventory,
 			  const char *why)
 {
-	log_err("source=%s the catalog cannot be written: %s", s->cfg.backend.name, why);
+	log_err("source=%s the catalog cannot be written: %s", s->cfg->backend.name, why);
 	if (!is_inventory)
 		source_again(s, why);
 	if (r && r->phase == PHASE_PROVING)
@@ -157,12 +158,12 @@ void source_imported(struct source *s, const struct import_op *op)
 	s->info = op->info;
 	meter_end(s);
 	log_info("source=%s files=%llu added=%llu removed=%llu catalog is in place",
-		 s->cfg.backend.name, (unsigned long long)s->info.files,
+		 s->cfg->backend.name, (unsigned long long)s->info.files,
 		 (unsigned long long)op->added, (unsigned long long)op->removed);
 	if (op->renames_result < 0)
 		log_warning("source=%s the report of renames cannot be written: %s, "
 			    "going on",
-			    s->cfg.backend.name, strerrordesc_np(-op->renames_result));
+			    s->cfg->backend.name, strerrordesc_np(-op->renames_result));
 	if (!s->engine->is_stopping)
 		source_has_catalog(s);
 }
@@ -210,12 +211,12 @@ void source_failed(struct source *s, const struct fault *f)
 	_buf_ struct buf text;
 
 	buf_init(&text, BUF_TEXT_MAX);
-	buf_printf(&text, "%s (%s): ", s->cfg.backend.name, s->cfg.backend.url);
+	buf_printf(&text, "%s (%s): ", s->cfg->backend.name, s->cfg->backend.url);
 	if (advice_for(f, &text) < 0)
 		text.len = 0;
 	const char *words = text.len ? text.data : f->text;
 	if (!is_start && strcmp(words, s->status.error) != 0)
-		log_warning("source=%s code=%s %s", s->cfg.backend.name, f->code, words);
+		log_warning("source=%s code=%s %s", s->cfg->backend.name, f->code, words);
 	source_again(s, words);
 }
 
@@ -243,7 +244,7 @@ static void source_list(struct source *s)
 {
 	s->import = import_begin(s);
 	if (!s->import) {
-		log_err("source=%s out of memory, not listed", s->cfg.backend.name);
+		log_err("source=%s out of memory, not listed", s->cfg->backend.name);
 		return;
 	}
 	s->call = (struct backend_call){
@@ -365,7 +366,7 @@ void inventory_left(struct restore *r)
 		return;
 	time_rfc3339(again_ms, when);
 	snprintf(text, sizeof(text), "%s (%s): %s: it is asked for again at %s",
-		 s->cfg.backend.name, s->cfg.backend.url,
+		 s->cfg->backend.name, s->cfg->backend.url,
 		 r->rec.err == ESTALE ? "the vault has no inventory yet, the service "
 					"takes one about once a day"
 				      : restore_why(r),
@@ -403,10 +404,10 @@ bool source_refuses(struct source *s)
 		"%s (%s): no price is known for a listing in %s: refused, nothing was "
 		"paid; `thaw prices update %s` fetches its list for the next start, `prices = "
 		"us-east-1` in [source %s] takes another region's",
-		s->cfg.backend.name, s->cfg.backend.url, source_price_region(s),
-		source_price_region(s), s->cfg.backend.name);
+		s->cfg->backend.name, s->cfg->backend.url, source_price_region(s),
+		source_price_region(s), s->cfg->backend.name);
 	if (!is_start && strcmp(text, s->status.error) != 0)
-		log_warning("source=%s %s", s->cfg.backend.name, text);
+		log_warning("source=%s %s", s->cfg->backend.name, text);
 	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_FAILED, text);
 	return true;
 }
@@ -423,7 +424,7 @@ void source_refresh(struct source *s)
 	else if (!s->backend->ops->catalog_is_job)
 		source_list(s);
 	else if (restore_wish_inventory(s, &r) < 0)
-		log_err("source=%s out of memory, no inventory", s->cfg.backend.name);
+		log_err("source=%s out of memory, no inventory", s->cfg->backend.name);
 	board_progress(s);
 }
 
@@ -431,7 +432,7 @@ static bool catalog_is_due(struct source *s)
 {
 	int64_t age = engine_service_ms(s->engine) - s->info.taken_ms;
 
-	return !s->info.taken_ms || (s->cfg.refresh_ms && age >= s->cfg.refresh_ms);
+	return !s->info.taken_ms || (s->cfg->refresh_ms && age >= s->cfg->refresh_ms);
 }
 
 /* Once, when it is reached: a source that cannot be is told of in one line. */
@@ -441,7 +442,7 @@ static void warn_unpriced(const struct source *s)
 		log_warning(
 			"source=%s no price is known in %s: what costs something is refused; "
 			"`thaw prices update %s` fetches its list",
-			s->cfg.backend.name, source_price_region(s),
+			s->cfg->backend.name, source_price_region(s),
 			source_price_region(s));
 }
 
@@ -461,9 +462,9 @@ static void check_done(struct backend_call *c)
 	board_source(s, s->info.taken_ms ? SOURCE_READY : SOURCE_WAITING, NULL);
 	if (catalog_is_due(s))
 		source_refresh(s);
-	else if (s->cfg.refresh_ms)
+	else if (s->cfg->refresh_ms)
 		timers_arm(&e->service, &s->refresh,
-			   s->info.taken_ms + s->cfg.refresh_ms);
+			   s->info.taken_ms + s->cfg->refresh_ms);
 }
 
 static void source_check(struct source *s)

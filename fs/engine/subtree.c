@@ -23,7 +23,7 @@ void subtree_path(struct engine *e, uint64_t ino, char ret[SUBTREE_PATH_MAX])
 		const char *name = is_root ? entry.source : entry.name;
 		size_t len = strlen(name);
 
-		if ((is_root && e->cfg.is_single) || len + 1 > at)
+		if ((is_root && e->cfg->is_single) || len + 1 > at)
 			break;
 		at -= len;
 		memcpy(&ret[at], name, len);
@@ -38,12 +38,12 @@ void subtree_settings(struct engine *e, uint64_t ino, struct subtree_settings *r
 	char path[SUBTREE_PATH_MAX];
 	size_t ahead_len = 0, tier_len = 0, days_len = 0;
 
-	*ret = (struct subtree_settings){ .ahead = e->cfg.ahead };
-	if (!e->cfg.n_subtrees)
+	*ret = (struct subtree_settings){ .ahead = e->cfg->ahead };
+	if (!e->cfg->n_subtrees)
 		return;
 	subtree_path(e, ino, path);
-	for (size_t i = 0; i < e->cfg.n_subtrees; i++) {
-		const struct subtree_cfg *s = &e->cfg.subtrees[i];
+	for (size_t i = 0; i < e->cfg->n_subtrees; i++) {
+		const struct subtree_cfg *s = &e->cfg->subtrees[i];
 		size_t len = strlen(s->path);
 
 		if (!subtree_holds(s->path, path))

@@ -16,7 +16,7 @@ _Static_assert(sizeof(struct origin) ==
 void restore_record(const struct restore *r, struct request *ret)
 {
 	*ret = (struct request){ .numbers = r->rec };
-	snprintf(ret->source, sizeof(ret->source), "%s", r->source->cfg.backend.name);
+	snprintf(ret->source, sizeof(ret->source), "%s", r->source->cfg->backend.name);
 	snprintf(ret->token, sizeof(ret->token), "%s", restore_token(r));
 	snprintf(ret->error, sizeof(ret->error), "%s", restore_why(r));
 	ret->origin = *restore_origin(r);

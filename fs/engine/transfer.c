@@ -26,9 +26,9 @@ static size_t transfers_room(uint64_t chunk_bytes)
 
 int transfers_init(struct engine *e)
 {
-	for (size_t i = 0; i < transfers_room(e->cfg.chunk_bytes); i++) {
+	for (size_t i = 0; i < transfers_room(e->cfg->chunk_bytes); i++) {
 		e->transfers[i].engine = e;
-		e->transfers[i].buffer = malloc(e->cfg.chunk_bytes);
+		e->transfers[i].buffer = malloc(e->cfg->chunk_bytes);
 		if (!e->transfers[i].buffer)
 			return -ENOMEM;
 	}

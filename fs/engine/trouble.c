@@ -57,7 +57,7 @@ void restore_retry(struct restore *r, const struct fault *fault, bool has_limit,
 
 	if (!r->failures)
 		r->first_failure_ms = now;
-	if (has_limit && now - r->first_failure_ms > e->cfg.retry_ms) {
+	if (has_limit && now - r->first_failure_ms > e->cfg->retry_ms) {
 		restore_fails(r, EIO, "%s: %s (%s); given up after %u tries",
 			      fault_word(fault->kind), fault->text, fault->code,
 			      r->failures);

@@ -42,7 +42,7 @@ static int64_t wait_limit_ms(const struct engine *e, enum wait_how how)
 {
 	if (how == WAIT_FAULT)
 		return FAULT_WAIT_MS;
-	return how == WAIT_POLL ? 0 : e->cfg.max_wait_ms;
+	return how == WAIT_POLL ? 0 : e->cfg->max_wait_ms;
 }
 
 void waiter_park(struct engine *e, struct waiter_list *list, struct waiter *w)
@@ -314,7 +314,7 @@ static void restore_sweep(struct restore *r, int64_t now_ms)
 /* Of those whose process has ended without the kernel telling: a part each time. */
 static void gone_sweep(struct engine *e)
 {
-	if (!e->cfg.is_gone)
+	if (!e->cfg->is_gone)
 		return;
 	for (int i = 0; i < GONE_BUCKETS; i++) {
 		struct waiter *next;
@@ -323,7 +323,7 @@ static void gone_sweep(struct engine *e)
 		for (struct waiter *w = LIST_FIRST(&e->by_id[e->gone_at]); w; w = next) {
 			next = LIST_NEXT(w, by_id);
 			if (w->how != WAIT_PARK || !w->pid || !w->started ||
-			    !e->cfg.is_gone(w->pid, w->started))
+			    !e->cfg->is_gone(w->pid, w->started))
 				continue;
 			log_notice("pid=%u uid=%u ino=%llu waited for is gone: let go of",
 				   w->pid, w->uid, (unsigned long long)w->ino);

@@ -328,7 +328,7 @@ static void batch_hold(struct waves *w, struct batch *b)
 
 	LIST_INSERT_HEAD(&w->held, b, link);
 	if (!w->hold.slot && !w->n)
-		timers_arm(&e->real, &w->hold, engine_real_ms(e) + e->cfg.wave_hold_ms);
+		timers_arm(&e->real, &w->hold, engine_real_ms(e) + e->cfg->wave_hold_ms);
 }
 
 static void uid_over(struct batch_list *list, uint32_t uid)
@@ -512,7 +512,7 @@ int waves_init(struct engine *e)
 	w->next.fire = next_fires;
 	TAILQ_INIT(&w->readers);
 	e->waves = w;
-	e->has_ahead = is_configured(&e->cfg);
+	e->has_ahead = is_configured(e->cfg);
 	return 0;
 }
 

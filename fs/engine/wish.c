@@ -72,7 +72,7 @@ static int wish_tier(const struct wish *wish, const struct source *s,
 		     const struct storage_class *c, const struct policy_verdict *v,
 		     const struct subtree_settings *here, enum tier *ret)
 {
-	enum tier wanted = here->tier != TIER_NONE ? here->tier : s->cfg.tier;
+	enum tier wanted = here->tier != TIER_NONE ? here->tier : s->cfg->tier;
 
 	if (!c->is_archive)
 		*ret = TIER_NONE;
@@ -162,7 +162,7 @@ static void wish_note(struct restore *r, const struct wish *wish)
 
 	rec->kind = REQUEST_RESTORE;
 	rec->is_asked = wish->is_asked;
-	rec->days = wish->days ? wish->days : r->source->cfg.days;
+	rec->days = wish->days ? wish->days : r->source->cfg->days;
 	rec->tier_asked = wish->tier;
 	rec->size_bytes = r->brief->size_bytes;
 	rec->uid = wish->uid;
@@ -173,7 +173,7 @@ static void wish_note(struct restore *r, const struct wish *wish)
 
 		if (!origin.project[0])
 			snprintf(origin.project, sizeof(origin.project), "%s",
-				 chargeback_of(&r->engine->cfg, wish));
+				 chargeback_of(r->engine->cfg, wish));
 		restore_origin_set(r, &origin);
 	}
 	if (wish->is_approved) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notices.h"
+#include "grace.h"
 #include "json.h"
 #include "log.h"
 #include "mail.h"
@@ -384,7 +385,10 @@ static void *notices_main(void *arg)
 	while (!notices_are_ending(n)) {
 		struct timespec until;
 
-		if (round_of(n))
+		unsigned int side = grace_enter();
+		bool has_more = round_of(n);
+		grace_leave(side);
+		if (has_more)
 			continue;
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_nsec += LOOK_MS * 1000000L;

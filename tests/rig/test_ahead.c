@@ -190,7 +190,7 @@ static void bytes_bound_how_far_it_goes(void **state)
 	struct rig_reader reader;
 	(void)state;
 
-	rig->engine->cfg.ahead.bytes = (uint64_t)4 * SIZE;
+	rig->engine->first_cfg.ahead.bytes = (uint64_t)4 * SIZE;
 	read_whole(rig, inos[0], 0);
 	rig_read(rig, &reader, inos[1], 0, 100);
 	pass(rig, 10);
@@ -209,8 +209,8 @@ static void a_subtree_has_its_own_say(void **state)
 	struct rig_reader reader;
 	(void)state;
 
-	rig->engine->cfg.subtrees = subtrees;
-	rig->engine->cfg.n_subtrees = ARRAY_SIZE(subtrees);
+	rig->engine->first_cfg.subtrees = subtrees;
+	rig->engine->first_cfg.n_subtrees = ARRAY_SIZE(subtrees);
 	rig->engine->has_ahead = true;
 	read_whole(rig, inos[0], 0);
 	rig_read(rig, &reader, inos[1], 0, 100);

@@ -203,7 +203,7 @@ static void a_look_that_ends_in_a_refusal_is_in_the_ledger(void **state)
 	uint64_t before = looks(), heads = heads_charged(rig);
 
 	store->has_no_checksums = true;
-	engine_source(rig->engine, "bucket")->cfg.require_proof = true;
+	engine_source(rig->engine, "bucket")->first_cfg.require_proof = true;
 	for (int i = 0; i < 3; i++)
 		read_whole(rig, ino, -EOPNOTSUPP);
 	assert_int_equal(object->restores, 0);
@@ -278,7 +278,8 @@ static void two_that_fit_only_alone_are_not_both_paid(void **state)
 	struct rig *rig = *state;
 	struct rig_reader first, second;
 
-	rig->engine->cfg.cache_bytes = store_used_bytes(rig->state->store) + BIG + MIB;
+	rig->engine->first_cfg.cache_bytes =
+		store_used_bytes(rig->state->store) + BIG + MIB;
 	rig_read(rig, &first, rig_ino(rig, "bucket", "object"), 0, 100);
 	rig_settle(rig);
 	rig_read(rig, &second, rig_ino(rig, "bucket", "other"), 0, 100);
@@ -300,7 +301,7 @@ static void what_is_here_in_part_is_not_counted_twice(void **state)
 	struct rig_reader reader;
 
 	restored_by_somebody(object);
-	rig->engine->cfg.cache_bytes = BIG + MIB / 2;
+	rig->engine->first_cfg.cache_bytes = BIG + MIB / 2;
 	rig_read(rig, &reader, ino, 0, 100);
 	rig_go_to(rig, ino, PHASE_FETCHING);
 	while (store_used_bytes(rig->state->store) == 0) {

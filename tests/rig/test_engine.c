@@ -280,7 +280,7 @@ static void an_unknown_price_is_refused(void **state)
 	s->backend->region = "nowhere-1";
 	read_whole(rig, rig_ino(rig, "vault", "archive"), -EDQUOT);
 	assert_int_equal(archive->restores, 0);
-	s->cfg.prices =
+	s->first_cfg.prices =
 		"us-east-1"; /* the owner takes another region's for good enough */
 	read_whole(rig, rig_ino(rig, "vault", "archive"), 0);
 	assert_int_equal(archive->restores, 1);
@@ -381,10 +381,10 @@ static void without_a_checksum_it_is_transport_or_refused(void **state)
 	struct fill fill;
 
 	store->has_no_checksums = true;
-	s->cfg.require_proof = true;
+	s->first_cfg.require_proof = true;
 	read_whole(rig, ino, -EOPNOTSUPP);
 	assert_int_equal(object->restores, 0);
-	s->cfg.require_proof = false;
+	s->first_cfg.require_proof = false;
 	read_whole(rig, ino, 0);
 	assert_int_equal(store_fill(rig->state->store, ino, &fill), 0);
 	assert_int_equal(fill.proof, PROOF_TRANSPORT);
@@ -430,11 +430,11 @@ static void max_wait_ends_a_wait_but_not_the_restore(void **state)
 	uint64_t ino = rig_ino(rig, "vault", "archive");
 	struct rig_reader reader;
 
-	rig->engine->cfg.max_wait_ms = 60000;
+	rig->engine->first_cfg.max_wait_ms = 60000;
 	rig_read(rig, &reader, ino, 0, 100);
 	assert_true(rig_run(rig, rig_is_answered, &reader, HOURS));
 	assert_int_equal(reader.result, -ETIMEDOUT);
-	rig->engine->cfg.max_wait_ms = 0;
+	rig->engine->first_cfg.max_wait_ms = 0;
 	read_whole(rig, ino, 0);
 	assert_int_equal(archive->restores, 1);
 }

@@ -261,7 +261,7 @@ static void a_second_paid_call_goes_at_the_pace_of_the_first(void **state)
 		struct source *bucket = rig->engine->sources[1];
 		struct service *service = bucket->service;
 
-		rig->engine->sources[1]->cfg.tier = TIER_BULK;
+		rig->engine->sources[1]->first_cfg.tier = TIER_BULK;
 		restore_slowly(rig, n);
 		bucket_init(&bucket->requests, rows[row].pace.requests,
 			    rows[row].pace.requests, clock_real_ms(rig->clock));
@@ -296,7 +296,7 @@ static void one_who_hurries_few_does_not_wait_for_one_who_hurries_many(void **st
 	struct source *bucket = rig->engine->sources[1];
 	(void)state;
 
-	bucket->cfg.tier = TIER_BULK;
+	bucket->first_cfg.tier = TIER_BULK;
 	restore_slowly(rig, N);
 	bucket_init(&bucket->requests, 8, 8, clock_real_ms(rig->clock));
 	hurry(rig, 0, N - FEW, ALICE);
@@ -322,7 +322,7 @@ static void who_waits_and_is_gone_is_let_go_of(void **state)
 	struct rig_reader gone, other;
 	(void)state;
 
-	rig->engine->cfg.is_gone = everybody_is_gone;
+	rig->engine->first_cfg.is_gone = everybody_is_gone;
 	rig_read(rig, &gone, inos[0], 0, 100);
 	gone.waiter.pid = 77;
 	gone.waiter.started = 5;

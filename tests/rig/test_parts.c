@@ -135,7 +135,7 @@ static void without_the_option_a_read_brings_all(void **state)
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "vault", "large");
 
-	rig->engine->cfg.has_ranges = false;
+	rig->engine->first_cfg.has_ranges = false;
 	read_now(rig, ino, 0, 65536, 0);
 	assert_paid(rig, 1, LONG);
 }
@@ -146,7 +146,7 @@ static void a_part_is_asked_for_by_a_request_whatever_the_option(void **state)
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "vault", "large");
 
-	rig->engine->cfg.has_ranges = false;
+	rig->engine->first_cfg.has_ranges = false;
 	get_now(rig, ino, 9 * MIB, MIB + 1, 0);
 	let_it_end(rig);
 	assert_paid(rig, 1, 4 * MIB);
@@ -338,7 +338,7 @@ static void only_what_is_missing_is_asked_for_after_a_lapse(void **state)
 	uint64_t ino = rig_ino(rig, "vault", "large");
 	struct rig_reader reader;
 
-	rig->engine->cfg.has_ranges = false;
+	rig->engine->first_cfg.has_ranges = false;
 	rig_read(rig, &reader, ino, 0, LONG);
 	go_to_fetching(rig, ino);
 	while (!is_here(rig, ino, 0, 8 * MIB)) {
@@ -375,7 +375,7 @@ static void a_part_fits_a_cache_that_is_too_small_for_the_whole(void **state)
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "vault", "large");
 
-	rig->engine->cfg.cache_bytes = 8 * MIB;
+	rig->engine->first_cfg.cache_bytes = 8 * MIB;
 	read_now(rig, ino, 0, 10, 0);
 	read_now(rig, ino, 5 * MIB, 10, -ENOSPC);
 	assert_paid(rig, 1, MIB);
@@ -414,7 +414,7 @@ static void what_is_held_but_not_proved_is_proved_and_not_paid_again(void **stat
 	struct fill fill = { .held_bytes = 0 };
 
 	store->has_no_chunk_hashes = true;
-	rig->engine->cfg.has_ranges = false;
+	rig->engine->first_cfg.has_ranges = false;
 	rig_read(rig, &reader, ino, 0, 10);
 	go_to_fetching(rig, ino);
 	while (fill.held_bytes < LONG) {

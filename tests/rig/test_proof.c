@@ -103,7 +103,7 @@ static void an_etag_of_parts_proves_the_whole_and_nothing_before(void **state)
 	uint64_t ino = rig_ino(rig, "bucket", "large");
 
 	large->has_part_sums = false;
-	engine_source(rig->engine, "bucket")->cfg.require_proof = true;
+	engine_source(rig->engine, "bucket")->first_cfg.require_proof = true;
 	assert_true(is_read(rig, ino, 0, 100));
 	assert_true(fill_of(rig, ino).is_whole);
 	let_it_end(rig);

@@ -290,11 +290,6 @@ static void *mount_target(void *cfg, const char *x)
 	return &((struct config *)cfg)->mount;
 }
 
-static void *source_target(void *cfg, const char *x)
-{
-	return config_source(cfg, x);
-}
-
 static void *cache_target(void *cfg, const char *x)
 {
 	return &((struct config *)cfg)->cache;
@@ -305,16 +300,17 @@ static void *restore_target(void *cfg, const char *x)
 	return &((struct config *)cfg)->restore;
 }
 
-static void *owner_target(void *arg, const char *path);
-static void *subtree_target(void *arg, const char *path);
-static void *budget_target(void *arg, const char *name);
+/* Below, with the sections they make. */
+static void *source_target(void *cfg, const char *name);
+static void *owner_target(void *cfg, const char *path);
+static void *subtree_target(void *cfg, const char *path);
+static void *budget_target(void *cfg, const char *name);
+static void *policy_path_target(void *cfg, const char *name);
 
 static void *policy_target(void *cfg, const char *x)
 {
 	return &((struct config *)cfg)->policy;
 }
-
-static void *policy_path_target(void *arg, const char *name);
 
 static void *prices_target(void *cfg, const char *x)
 {
@@ -343,7 +339,13 @@ static void *debug_target(void *cfg, const char *x)
 		name, is_named, rows, ARRAY_SIZE(rows), target \
 	}
 
-enum { SECTION_SOURCE, SECTION_OWNER, SECTION_SUBTREE, SECTION_BUDGET, SECTION_POLICY };
+enum named_section {
+	SECTION_SOURCE,
+	SECTION_OWNER,
+	SECTION_SUBTREE,
+	SECTION_BUDGET,
+	SECTION_POLICY
+};
 static const struct option_section sections[] = {
 	[SECTION_SOURCE] = SECTION("source", true, source_rows, source_target),
 	[SECTION_OWNER] = SECTION("mount", true, owner_rows, owner_target),
@@ -370,98 +372,102 @@ static bool is_good_name(const char *name)
 	return len > 0 && len < 64 && name[0] != '.' && !strpbrk(name, "/\"\\\n ");
 }
 
-struct source_section *config_source(struct config *cfg, const char *name)
-{
-	for (size_t i = 0; i < cfg->n_sources; i++)
-		if (streq(cfg->sources[i].name, name))
-			return &cfg->sources[i];
-	if (!is_good_name(name) || cfg->n_sources == SOURCES_MAX)
-		return NULL;
-	struct source_section *s = &cfg->sources[cfg->n_sources];
-	if (option_defaults(&sections[SECTION_SOURCE], s) < 0)
-		return NULL;
-	snprintf(s->name, sizeof(s->name), "%s", name);
-	cfg->n_sources++;
-	return s;
-}
-
 /* From the mount's root, without a slash at its end. */
 static bool is_good_path(const char *path)
 {
 	size_t len = strlen(path);
 
-	return *path == '/' && len < sizeof(((struct subtree_section *)0)->path) &&
+	return *path == '/' && len < sizeof(((struct subtree_section *)0)->name) &&
 	       (len == 1 || path[len - 1] != '/') && !strstr(path, "//");
 }
 
-static void *owner_target(void *arg, const char *path)
+/* What stands behind the path tells two of them apart. */
+static bool is_good_policy(const char *name)
 {
-	struct config *cfg = arg;
-
-	for (size_t i = 0; i < cfg->n_owner_sections; i++)
-		if (streq(cfg->owner_sections[i].path, path))
-			return &cfg->owner_sections[i];
-	if (!is_good_path(path) || cfg->n_owner_sections == SECTIONS_MAX)
-		return NULL;
-	struct owner_section *s = &cfg->owner_sections[cfg->n_owner_sections];
-	if (option_defaults(&sections[SECTION_OWNER], s) < 0)
-		return NULL;
-	snprintf(s->path, sizeof(s->path), "%s", path);
-	cfg->n_owner_sections++;
-	return s;
+	return *name == '/' && strlen(name) < sizeof(((struct policy_section *)0)->name);
 }
 
-static void *subtree_target(void *arg, const char *path)
-{
-	struct config *cfg = arg;
+/* The sections of one kind: what each begins with is its name. */
+struct kind {
+	size_t at, n_at; /* the array and its count, in struct config */
+	size_t size, max;
+	size_t name_bytes;
+	bool (*is_good)(const char *name);
+};
 
-	for (size_t i = 0; i < cfg->n_subtree_sections; i++)
-		if (streq(cfg->subtree_sections[i].path, path))
-			return &cfg->subtree_sections[i];
-	if (!is_good_path(path) || cfg->n_subtree_sections == SECTIONS_MAX)
-		return NULL;
-	struct subtree_section *s = &cfg->subtree_sections[cfg->n_subtree_sections];
-	if (option_defaults(&sections[SECTION_SUBTREE], s) < 0)
-		return NULL;
-	snprintf(s->path, sizeof(s->path), "%s", path);
-	cfg->n_subtree_sections++;
-	return s;
+#define KIND(array, count, is_good)                                             \
+	{                                                                       \
+		offsetof(struct config, array), offsetof(struct config, count), \
+			sizeof(((struct config *)0)->array[0]),                 \
+			ARRAY_SIZE(((struct config *)0)->array),                \
+			sizeof(((struct config *)0)->array[0].name), is_good    \
+	}
+
+static const struct kind kinds[] = {
+	[SECTION_SOURCE] = KIND(sources, n_sources, is_good_name),
+	[SECTION_OWNER] = KIND(owner_sections, n_owner_sections, is_good_path),
+	[SECTION_SUBTREE] = KIND(subtree_sections, n_subtree_sections, is_good_path),
+	[SECTION_BUDGET] = KIND(budget_sections, n_budget_sections, is_good_name),
+	[SECTION_POLICY] = KIND(policy_sections, n_policy_sections, is_good_policy),
+};
+
+static void *kind_get(const struct config *cfg, const struct kind *k, size_t i)
+{
+	return (char *)(uintptr_t)cfg + k->at + i * k->size;
 }
 
-static void *budget_target(void *arg, const char *name)
+static size_t *kind_count(const struct config *cfg, const struct kind *k)
 {
-	struct config *cfg = arg;
-
-	for (size_t i = 0; i < cfg->n_budget_sections; i++)
-		if (streq(cfg->budget_sections[i].name, name))
-			return &cfg->budget_sections[i];
-	if (!is_good_name(name) || cfg->n_budget_sections == SECTIONS_MAX)
-		return NULL;
-	struct budget_section *b = &cfg->budget_sections[cfg->n_budget_sections];
-	if (option_defaults(&sections[SECTION_BUDGET], b) < 0)
-		return NULL;
-	snprintf(b->name, sizeof(b->name), "%s", name);
-	cfg->n_budget_sections++;
-	return b;
+	return (size_t *)((char *)(uintptr_t)cfg + k->n_at);
 }
 
-static void *policy_path_target(void *arg, const char *name)
+/* The section of this name, made with its defaults at first use; NULL: bad name or too many. */
+static void *named_target(struct config *cfg, enum named_section which, const char *name)
 {
-	struct config *cfg = arg;
+	const struct kind *k = &kinds[which];
+	size_t *n = kind_count(cfg, k);
 
-	for (size_t i = 0; i < cfg->n_policy_sections; i++)
-		if (streq(cfg->policy_sections[i].name, name))
-			return &cfg->policy_sections[i];
-	if (*name != '/' || cfg->n_policy_sections == SECTIONS_MAX)
+	for (size_t i = 0; i < *n; i++)
+		if (streq(kind_get(cfg, k, i), name))
+			return kind_get(cfg, k, i);
+	if (!k->is_good(name) || *n == k->max)
 		return NULL;
-	struct policy_section *p = &cfg->policy_sections[cfg->n_policy_sections];
-	if (option_defaults(&sections[SECTION_POLICY], p) < 0)
+	char *made = kind_get(cfg, k, *n);
+	if (option_defaults(&sections[which], made) < 0)
 		return NULL;
-	p->name = strdup(name);
-	if (!p->name)
-		return NULL;
-	cfg->n_policy_sections++;
-	return p;
+	snprintf(made, k->name_bytes, "%s", name);
+	++*n;
+	return made;
+}
+
+struct source_section *config_source(struct config *cfg, const char *name)
+{
+	return named_target(cfg, SECTION_SOURCE, name);
+}
+
+static void *source_target(void *cfg, const char *name)
+{
+	return named_target(cfg, SECTION_SOURCE, name);
+}
+
+static void *owner_target(void *cfg, const char *path)
+{
+	return named_target(cfg, SECTION_OWNER, path);
+}
+
+static void *subtree_target(void *cfg, const char *path)
+{
+	return named_target(cfg, SECTION_SUBTREE, path);
+}
+
+static void *budget_target(void *cfg, const char *name)
+{
+	return named_target(cfg, SECTION_BUDGET, name);
+}
+
+static void *policy_path_target(void *cfg, const char *name)
+{
+	return named_target(cfg, SECTION_POLICY, name);
 }
 
 /* Calls for every section there is, the named ones once for each name. */
@@ -474,21 +480,10 @@ static void each_section(const struct config *cfg,
 		if (!sections[i].is_named)
 			each(&sections[i], NULL,
 			     sections[i].target((void *)(uintptr_t)cfg, NULL), arg);
-	for (size_t i = 0; i < cfg->n_sources; i++)
-		each(&sections[SECTION_SOURCE], cfg->sources[i].name, &cfg->sources[i],
-		     arg);
-	for (size_t i = 0; i < cfg->n_owner_sections; i++)
-		each(&sections[SECTION_OWNER], cfg->owner_sections[i].path,
-		     &cfg->owner_sections[i], arg);
-	for (size_t i = 0; i < cfg->n_subtree_sections; i++)
-		each(&sections[SECTION_SUBTREE], cfg->subtree_sections[i].path,
-		     &cfg->subtree_sections[i], arg);
-	for (size_t i = 0; i < cfg->n_budget_sections; i++)
-		each(&sections[SECTION_BUDGET], cfg->budget_sections[i].name,
-		     &cfg->budget_sections[i], arg);
-	for (size_t i = 0; i < cfg->n_policy_sections; i++)
-		each(&sections[SECTION_POLICY], cfg->policy_sections[i].name,
-		     &cfg->policy_sections[i], arg);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+		for (size_t i = 0; i < *kind_count(cfg, &kinds[k]); i++)
+			each(&sections[k], kind_get(cfg, &kinds[k], i),
+			     kind_get(cfg, &kinds[k], i), arg);
 }
 
 static void clear_one(const struct option_section *s, const char *x, const void *target,
@@ -527,8 +522,6 @@ void config_free(struct config *cfg)
 	if (!cfg)
 		return;
 	each_section(cfg, clear_one, NULL);
-	for (size_t i = 0; i < cfg->n_policy_sections; i++)
-		free(cfg->policy_sections[i].name);
 	for (size_t i = 0; i < cfg->n_owned; i++)
 		free(cfg->owned[i]);
 	free(cfg->owned);

@@ -37,9 +37,11 @@ struct mount_section {
 	char *owners; /* a file of rules (config_access.c); absolute */
 };
 
+/* Sections that have a name begin with it: config.c finds them by it. */
+
 /* [mount PATH], and what [source NAME] says of the same */
 struct owner_section {
-	char path[512]; /* [source NAME]: none */
+	char name[512]; /* PATH; [source NAME]: none */
 	char *uid, *gid;
 	uint32_t mode, dir_mode; /* OPTION_MODE_UNSAID: as above it */
 };
@@ -90,7 +92,7 @@ struct restore_section {
 
 /* [restore PATH] */
 struct subtree_section {
-	char path[512];
+	char name[512];              /* PATH */
 	char *recall_ahead;          /* NULL: as above it */
 	uint64_t recall_ahead_bytes; /* 0: as in [restore] */
 	int tier;                    /* enum tier; TIER_NONE: as above it */
@@ -108,7 +110,7 @@ struct budget_section {
 
 /* [policy] and [policy PATH]; NULL: as the next one says */
 struct policy_section {
-	char *name; /* PATH, and a label behind a blank; NULL: [policy] */
+	char name[512]; /* PATH, and a label behind a blank; "": [policy] */
 	int recall, over, root;
 	char *users, *groups, *programs, *tiers;
 	char *storm_files, *storm_bytes, *storm_heads, *storm_window, *storm_pause;

@@ -104,10 +104,10 @@ static int take_sections(const struct config *cfg, struct rules *rules, struct b
 		const struct owner_section *s = &cfg->owner_sections[i];
 		char where[560];
 
-		snprintf(where, sizeof(where), "[mount %s]", s->path);
-		r = config_check_path(cfg, where, s->path, err);
+		snprintf(where, sizeof(where), "[mount %s]", s->name);
+		r = config_check_path(cfg, where, s->name, err);
 		if (!r)
-			r = take_section(rules, where, s->path, s, err);
+			r = take_section(rules, where, s->name, s, err);
 	}
 	return r;
 }

@@ -43,17 +43,17 @@ static int finish_subtree(struct config *cfg, const struct subtree_section *s,
 {
 	struct subtree_cfg *to = &cfg->subtrees[cfg->n_subtrees++];
 
-	*to = (struct subtree_cfg){ .path = s->path,
+	*to = (struct subtree_cfg){ .path = s->name,
 				    .tier = (enum tier)s->tier,
 				    .days = (uint32_t)s->days };
 	if (s->days > 36500)
-		return config_refuse(err, "[restore %s] days: at most 36500", s->path);
+		return config_refuse(err, "[restore %s] days: at most 36500", s->name);
 	if (!s->recall_ahead)
 		return 0;
 	to->has_ahead = true;
 	to->ahead.bytes = s->recall_ahead_bytes ? s->recall_ahead_bytes
 						: cfg->restore.recall_ahead_bytes;
-	return finish_ahead(s->path, s->recall_ahead, &to->ahead.files, err);
+	return finish_ahead(s->name, s->recall_ahead, &to->ahead.files, err);
 }
 
 /* One word: "20/s" or "1T/day". */

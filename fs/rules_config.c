@@ -326,9 +326,8 @@ static int finish_policy(struct config *cfg, const struct policy_section *s,
 	char where[256], key[280];
 	int r = 0;
 
-	snprintf(where, sizeof(where), "[policy%s%.200s]", s->name ? " " : "",
-		 s->name ? s->name : "");
-	if (s->name) {
+	snprintf(where, sizeof(where), "[policy%s%.200s]", *s->name ? " " : "", s->name);
+	if (*s->name) {
 		/* What stands behind a blank only tells two of one path apart. */
 		char *path = own(cfg, strndup(s->name, strcspn(s->name, " ")));
 		if (!path)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar.h"
+#include "budgets.h"
 #include "cache_text.h"
 #include "facts.h"
 #include "failed.h"
@@ -170,6 +171,8 @@ static const struct sidecar sidecars[] = {
 	{ NODE_CONFIG, SIDECAR_OF_ROOT, "config", false, true, sources_config, NULL,
 	  NULL },
 	{ NODE_SOURCES, SIDECAR_OF_ROOT, "sources", false, true, sources_text, NULL,
+	  NULL },
+	{ NODE_BUDGETS, SIDECAR_OF_ROOT, "budgets", false, true, budgets_text, NULL,
 	  NULL },
 	{ NODE_CACHE, SIDECAR_OF_ROOT, "cache", false, false, cache_text, NULL, NULL },
 	{ NODE_METRICS, SIDECAR_OF_ROOT, "metrics", false, false, metrics_text, NULL,

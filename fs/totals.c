@@ -25,6 +25,8 @@ struct totals {
 	uint64_t done[ARRAY_SIZE(tier_words)], cancelled, budgets, storms;
 	uint64_t bytes[ARRAY_SIZE(tier_words)];
 	uint64_t failed[ARRAY_SIZE(reasons) + 1];
+	uint32_t day; /* the last that was charged on, and what */
+	money_t of_day;
 };
 
 /* What is open now. */
@@ -62,6 +64,13 @@ static int charge_sum(void *arg, const struct charge *c)
 	       !streq(component_words[i], c->component))
 		i++;
 	t->charged[i] += c->amount;
+	uint32_t day = time_day(c->time_ms);
+	if (day > t->day) {
+		t->day = day;
+		t->of_day = 0;
+	}
+	if (day == t->day && !streq(c->component, "correction"))
+		t->of_day += c->amount;
 	t->last_charge = c->seq;
 	return 0;
 }
@@ -202,6 +211,16 @@ static void open_put(const struct open_sums *s, int64_t now_ms, struct buf *out)
 	head_put(out, "thawfs_reserved_usd", "gauge", "What is reserved for these.");
 	buf_puts(out, "thawfs_reserved_usd");
 	money_put(out, s->reserved);
+}
+
+int totals_today(struct totals *t, struct journal *j, int64_t now_ms, money_t *ret)
+{
+	pthread_mutex_lock(&t->mu);
+	int r = journal_each_charge(j, t->last_charge, charge_sum, t);
+	if (r == 0)
+		*ret = t->day == time_day(now_ms) ? t->of_day : 0;
+	pthread_mutex_unlock(&t->mu);
+	return r;
 }
 
 int totals_text(struct totals *t, struct journal *j, int64_t now_ms, struct buf *out)

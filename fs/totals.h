@@ -14,5 +14,8 @@ struct totals; /* opaque */
 struct totals *totals_new(void);
 void totals_free(struct totals *t);
 
+/* What the ledger has of the UTC day of `now_ms`, corrections apart. 0 or -errno of the journal. */
+int totals_today(struct totals *t, struct journal *j, int64_t now_ms, money_t *ret);
+
 /* Appends them as Prometheus text, with what is open now. 0 or -errno of the journal. */
 int totals_text(struct totals *t, struct journal *j, int64_t now_ms, struct buf *out);

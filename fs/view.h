@@ -38,6 +38,7 @@ enum node_kind {
 	NODE_CONFIG = 18,
 	NODE_SOURCES = 19,
 	NODE_CACHE = 20,
+	NODE_BUDGETS = 21,
 	NODE_KINDS,
 };
 

@@ -38,29 +38,29 @@ static bool budget_applies(const struct budget *b, const struct guard_ask *ask)
 	return false;
 }
 
-/* The period that holds `now`, as it stands in the key. */
-static void period_text(enum budget_period period, int64_t now_ms, char ret[32])
+void guard_period_text(enum budget_period period, int64_t now_ms,
+		       char ret[GUARD_PERIOD_MAX])
 {
 	char day[32];
 
 	switch (period) {
 	case BUDGET_DAY:
 		time_rfc3339(now_ms, day);
-		snprintf(ret, 32, "%.10s", day);
+		snprintf(ret, GUARD_PERIOD_MAX, "%.10s", day);
 		return;
 	case BUDGET_WEEK: {
 		/* 1970-01-01 was a Thursday: day 4 of a week that begins on Monday. */
 		int64_t days = now_ms / DAY_MS;
 		time_rfc3339((days - (days + 3) % 7) * DAY_MS, day);
-		snprintf(ret, 32, "week-%.10s", day);
+		snprintf(ret, GUARD_PERIOD_MAX, "week-%.10s", day);
 		return;
 	}
 	case BUDGET_MONTH:
 		time_rfc3339(now_ms, day);
-		snprintf(ret, 32, "%.7s", day);
+		snprintf(ret, GUARD_PERIOD_MAX, "%.7s", day);
 		return;
 	case BUDGET_TOTAL:
-		snprintf(ret, 32, "total");
+		snprintf(ret, GUARD_PERIOD_MAX, "total");
 		return;
 	}
 }
@@ -87,7 +87,7 @@ int guard_draws(const struct budget *budgets, size_t n, const struct guard_ask *
 
 	for (size_t i = 0; i < n; i++) {
 		const struct budget *b = &budgets[i];
-		char period[32];
+		char period[GUARD_PERIOD_MAX];
 		char who[32] = "";
 
 		if (!budget_applies(b, ask))
@@ -96,7 +96,7 @@ int guard_draws(const struct budget *budgets, size_t n, const struct guard_ask *
 			return -E2BIG;
 		if (b->is_each)
 			snprintf(who, sizeof(who), "/uid=%u", ask->uid);
-		period_text(b->period, ask->now_ms, period);
+		guard_period_text(b->period, ask->now_ms, period);
 		snprintf(ret[n_draws].key, sizeof(ret[n_draws].key), "%.64s%s/%s",
 			 b->name, who, period);
 		ret[n_draws].limit = b->money;

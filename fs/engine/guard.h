@@ -18,6 +18,11 @@ struct guard_ask {
 	int64_t now_ms;   /* service time */
 };
 
+/* The period that holds `now`, as a key ends with it. */
+#define GUARD_PERIOD_MAX 32
+void guard_period_text(enum budget_period period, int64_t now_ms,
+		       char ret[GUARD_PERIOD_MAX]);
+
 /* Fills `ret` with one draw for each budget that applies. Gives their number, or -E2BIG. */
 int guard_draws(const struct budget *budgets, size_t n, const struct guard_ask *ask,
 		struct budget_draw ret[BUDGETS_MAX]);

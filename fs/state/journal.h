@@ -248,3 +248,9 @@ int journal_each_charge(struct journal *j, uint64_t after,
 int journal_last_charge(struct journal *j, uint64_t *ret);
 /* What a budget key has spent and reserved. Absent: zeros. */
 int journal_budget(struct journal *j, const char *key, struct budget_use *ret);
+/* Calls for every key that begins with `prefix`, in order; stops at an answer that is not 0 and gives it
+ * back. */
+int journal_each_budget(struct journal *j, const char *prefix,
+			int (*each)(void *arg, const char *key,
+				    const struct budget_use *use),
+			void *arg);

@@ -77,6 +77,24 @@ static MDB_val budget_key(const char *key)
 	return db_val(key, strnlen(key, sizeof(((struct budget_draw *)0)->key)));
 }
 
+static int budget_decode(struct record *rec, struct budget_use *ret)
+{
+	struct budget_use use = { 0 };
+
+	use.spent = record_get_i128(rec);
+	use.reserved = record_get_i128(rec);
+	if (rec->at != rec->end) {
+		use.spent_bytes = record_get_i64(rec);
+		use.reserved_bytes = record_get_i64(rec);
+		use.spent_files = record_get_i64(rec);
+		use.reserved_files = record_get_i64(rec);
+	}
+	if (rec->err)
+		return rec->err;
+	*ret = use;
+	return 0;
+}
+
 int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget_use *ret)
 {
 	struct record rec;
@@ -85,21 +103,7 @@ int budget_get(struct journal *j, MDB_txn *txn, const char *key, struct budget_u
 		*ret = (struct budget_use){ 0 };
 		return 0;
 	}
-	if (r < 0)
-		return r;
-	struct budget_use use = { 0 };
-	use.spent = record_get_i128(&rec);
-	use.reserved = record_get_i128(&rec);
-	if (rec.at != rec.end) {
-		use.spent_bytes = record_get_i64(&rec);
-		use.reserved_bytes = record_get_i64(&rec);
-		use.spent_files = record_get_i64(&rec);
-		use.reserved_files = record_get_i64(&rec);
-	}
-	if (rec.err)
-		return rec.err;
-	*ret = use;
-	return 0;
+	return r < 0 ? r : budget_decode(&rec, ret);
 }
 
 int budget_add(struct journal *j, MDB_txn *txn, const char *key,
@@ -142,4 +146,42 @@ int journal_budget(struct journal *j, const char *key, struct budget_use *ret)
 	_db_read_ MDB_txn *txn = NULL;
 	int r = db_read(&j->db, &txn);
 	return r < 0 ? r : budget_get(j, txn, key, ret);
+}
+
+int journal_each_budget(struct journal *j, const char *prefix,
+			int (*each)(void *arg, const char *key,
+				    const struct budget_use *use),
+			void *arg)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *c = NULL;
+	MDB_val key = budget_key(prefix), val = { 0 };
+	size_t len = key.mv_size;
+
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, j->budget, &c);
+	if (r < 0)
+		return r;
+	r = db_move(c, &key, &val, MDB_SET_RANGE);
+	for (; r == 0; r = db_move(c, &key, &val, MDB_NEXT)) {
+		char name[sizeof(((struct budget_draw *)0)->key)];
+		struct budget_use use;
+		struct record rec;
+
+		if (key.mv_size < len || memcmp(key.mv_data, prefix, len) != 0)
+			return 0;
+		if (key.mv_size >= sizeof(name))
+			return -EBADMSG;
+		memcpy(name, key.mv_data, key.mv_size);
+		name[key.mv_size] = '\0';
+		r = record_open(&rec, val.mv_data, val.mv_size, KIND_BUDGET, DB_VERSION);
+		if (r == 0)
+			r = budget_decode(&rec, &use);
+		if (r == 0)
+			r = each(arg, name, &use);
+		if (r != 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
 }

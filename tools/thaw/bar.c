@@ -20,13 +20,6 @@ static unsigned int permille(const struct bar *b)
 	return (unsigned int)((unsigned __int128)here * 1000 / b->bytes);
 }
 
-static bool has_colour(void)
-{
-	const char *no = getenv("NO_COLOR");
-
-	return !no || !*no;
-}
-
 static void cells_print(size_t columns, unsigned int filled_permille)
 {
 	const char *full = is_utf8() ? "\u2588" : "#",

@@ -168,11 +168,14 @@ static const struct verb verbs[] = {
 		top_run,
 		"what is under way, who waits for it, what it will cost",
 		"j",
-		"DIR",
-		"On a terminal it is drawn anew every second, until Ctrl-C; else printed once.\n"
-		"First what somebody waits for; PID is who has waited longest. For root, for who\n"
-		"runs the daemon and for the administrators of the mount.\n\n"
+		"[DIR]",
+		"On a terminal it is drawn anew every second, with keys to sort (s), filter (/),\n"
+		"cancel (c) and approve (a); h lists them, q ends. Else it is printed once. First\n"
+		"what somebody waits for; PID is who has waited longest. For root, for who runs\n"
+		"the daemon and for the administrators of the mount. DIR is any directory of it,\n"
+		"the current one if it is left out.\n\n"
 		"example: thaw top /mnt/archive\n",
+		true,
 		true,
 	},
 	{
@@ -185,6 +188,7 @@ static const struct verb verbs[] = {
 		"file, which needs nothing else and can be mailed or printed. Of others' lines\n"
 		"administrators see all, managers those of their budgets.\n\n"
 		"example: thaw report --month 2026-10 --html october.html /mnt/archive\n",
+		true,
 		true,
 	},
 	{

@@ -98,6 +98,15 @@ char *text_fit(const char *s, size_t columns)
 	return out;
 }
 
+char *text_cut(const char *s, size_t columns)
+{
+	char *safe = text_safe(s);
+
+	if (safe)
+		safe[head_len(safe, columns)] = '\0';
+	return safe;
+}
+
 void text_pad(const char *s, size_t columns, const char *gap)
 {
 	size_t used = text_columns(s);
@@ -141,6 +150,13 @@ size_t terminal_columns(int fd)
 	if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
 		return 80;
 	return size.ws_col;
+}
+
+bool has_colour(void)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return !no || !*no;
 }
 
 bool is_utf8(void)

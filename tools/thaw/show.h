@@ -13,6 +13,8 @@ char *text_safe(const char *s);
 size_t text_columns(const char *s);
 /* A safe copy of at most `columns`: what is too long loses its middle. NULL when out of memory. */
 char *text_fit(const char *s, size_t columns);
+/* Likewise: what is too long loses its end. */
+char *text_cut(const char *s, size_t columns);
 /* Prints `s`, blanks up to `columns`, and `gap`. */
 void text_pad(const char *s, size_t columns, const char *gap);
 
@@ -23,6 +25,8 @@ bool is_terminal(int fd);
 /* Width of the terminal on `fd`, 80 where it does not say. */
 size_t terminal_columns(int fd);
 bool is_utf8(void);
+/* Unless NO_COLOR says otherwise. */
+bool has_colour(void);
 
 /* "in 3 h 20 min", "overdue" once `ms` has passed. Service times. */
 void time_until(int64_t ms, int64_t now_ms, char ret[40]);

@@ -23,6 +23,9 @@ struct asker {
 	pid_t pid;
 	const gid_t *groups;
 	size_t n_groups;
+	char server
+		[16]; /* the file server he comes through (reexport.h), as in /proc/PID/comm;
+			    "" none */
 };
 
 struct access {

@@ -4,6 +4,7 @@
 #include "notices.h"
 #include "open.h"
 #include "open_as.h"
+#include "reexport.h"
 #include "sidecar.h"
 #include "str.h"
 #include "subtree.h"
@@ -364,8 +365,8 @@ static int check_ask(const struct asking *a)
 /* Takes `a`: who asks is known as well as he will be. */
 static void asking_begin(struct asking *a)
 {
-	a->who.n_groups = who_groups(a->mount, a->req, a->groups);
-	who_origin(a->mount, a->who.uid, a->who.gid, (uint32_t)a->who.pid, &a->origin);
+	a->who.n_groups = who_groups(a->mount, a->req, &a->who, a->groups);
+	who_origin(a->mount, &a->who, &a->origin);
 	snprintf(a->origin.project, sizeof(a->origin.project), "%s", a->line.project);
 	int r = check_ask(a);
 	if (r < 0) {
@@ -404,6 +405,7 @@ static int asking_new(struct mount *m, fuse_req_t req, struct node node, const c
 	a->who = (struct asker){
 		.uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid, .groups = a->groups
 	};
+	reexport_see_through(m->cfg->mount.reexport, &a->who);
 	a->saved_fd = -1;
 	a->is_tree = node.kind == NODE_DIR_REQUEST && a->line.verb != ASK_REFRESH &&
 		     a->line.verb != ASK_CORRECT && !a->line.request_id &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attribute - user.thaw.*: the facts of a file by name.
+/* attribute - user.thaw.*: the facts of a file by name; and what Samba asks for.
  *
  * Thread: any, without waiting.
  */
@@ -10,6 +10,8 @@
 #define ATTRIBUTE_PREFIX "user.thaw."
 /* The one that is written: the same words as the request file. */
 #define ATTRIBUTE_REQUEST "user.thaw.request"
+/* What Samba shows Windows by: OFFLINE where a read would not be answered from here. */
+#define ATTRIBUTE_DOS "user.DOSATTRIB"
 
 /* 0, -ENODATA, or -EOPNOTSUPP outside of `user`: there are no labels, capabilities and access lists
  * here. The kernel keeps no answer, but programs do that one: `ls -l` (coreutils 9.1, src/ls.c:

@@ -51,6 +51,10 @@ static const struct option_row mount_rows[] = {
 	    "users who see and steer everything, besides root"),
 	ROW(mount_section, "owners", OPTION_STR, owners, NULL,
 	    "file of owners, lines of: path, user, group, mode, dir-mode"),
+	ROW(mount_section, "reexport", OPTION_STR, reexport,
+	    "nfsd, ganesha.nfsd, unfsd, smbd",
+	    "file servers that hand the mount on, named as in /proc/PID/comm: their reads of what "
+	    "is not here ask for it and never wait (docs/CLUSTERS.md); none: nobody"),
 };
 
 /* Of [mount PATH], and of [source NAME]. */

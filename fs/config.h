@@ -33,8 +33,9 @@ struct mount_section {
 	bool passthrough;
 	char *clock; /* URL of a simulator's clock; NULL: the machine's */
 	bool allow_other;
-	char *admins; /* a comma list of users */
-	char *owners; /* a file of rules (config_access.c); absolute */
+	char *admins;   /* a comma list of users */
+	char *owners;   /* a file of rules (config_access.c); absolute */
+	char *reexport; /* a comma list of programs (reexport.h) */
 };
 
 /* Sections that have a name begin with it: config.c finds them by it. */

@@ -11,6 +11,7 @@
 #include "passthrough.h"
 #include "poller.h"
 #include "read.h"
+#include "reexport.h"
 #include "sidecar.h"
 #include "str.h"
 #include "who.h"
@@ -34,6 +35,20 @@ static struct asker asker_of(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	return (struct asker){ .uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid };
+}
+
+/* Likewise, of what shows each what is his. */
+static struct asker person_of(fuse_req_t req)
+{
+	struct asker who = asker_of(req);
+
+	reexport_see_through(mount_of(req)->cfg->mount.reexport, &who);
+	return who;
+}
+
+static struct asker asker_at(fuse_req_t req, struct node node)
+{
+	return node.kind == NODE_PLAIN ? asker_of(req) : person_of(req);
 }
 
 static void reply_err(fuse_req_t req, int r)
@@ -82,11 +97,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *m = mount_of(req);
-	struct asker who = asker_of(req);
+	struct node dir = node_of(m, parent);
+	struct asker who = asker_at(req, dir);
 	struct fuse_entry_param e = { .entry_timeout = NEGATIVE_S };
 	struct view v;
 
-	int r = view_lookup(m, node_of(m, parent), name, &who, &v);
+	int r = view_lookup(m, dir, name, &who, &v);
 	if (r < 0 && r != -ENOENT) {
 		reply_err(req, r);
 		return;
@@ -113,10 +129,11 @@ static void op_forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *w
 static void op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
-	struct asker who = asker_of(req);
+	struct node node = node_of(m, id);
+	struct asker who = asker_at(req, node);
 	struct view v;
 
-	int r = view_get(m, node_of(m, id), &who, &v);
+	int r = view_get(m, node, &who, &v);
 	if (r < 0)
 		reply_err(req, r);
 	else
@@ -165,10 +182,11 @@ static void op_statfs(fuse_req_t req, fuse_ino_t id)
 static void list(fuse_req_t req, fuse_ino_t id, size_t size, off_t off, bool is_plus)
 {
 	struct mount *m = mount_of(req);
-	struct asker who = asker_of(req);
+	struct node node = node_of(m, id);
+	struct asker who = asker_at(req, node);
 	_free_ char *out = malloc(size);
 	struct dir_page page = { req, out, size, 0, is_plus };
-	int r = out ? dir_list(m, node_of(m, id), &who, off, &page) : -ENOMEM;
+	int r = out ? dir_list(m, node, &who, off, &page) : -ENOMEM;
 	if (r < 0)
 		reply_err(req, r);
 	else
@@ -253,7 +271,7 @@ static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
 	struct node node = node_of(m, id);
-	struct asker who = asker_of(req);
+	struct asker who = asker_at(req, node);
 
 	int r = node.kind == NODE_PLAIN ? read_open(m, node.ino, fi)
 					: open_sidecar(m, node, &who, fi);
@@ -327,7 +345,7 @@ static void slow_read_run(struct msg *msg)
 	if (!shot->is_made) {
 		who_look_up(s->mount, s->who.uid, s->who.gid, (uint32_t)s->who.pid);
 		s->who.groups = groups;
-		s->who.n_groups = who_groups(s->mount, s->req, groups);
+		s->who.n_groups = who_groups(s->mount, s->req, &s->who, groups);
 		struct sidecar_walk how = {
 			.who = &s->who,
 			.query = open_snapshot_query(s->mount->opens, shot),
@@ -374,9 +392,8 @@ static void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t off,
 		reply_err(req, -ENOMEM);
 		return;
 	}
-	*s = (struct slow_read){
-		{ NULL, slow_read_run }, m, req, node, shot, size, off, asker_of(req)
-	};
+	*s = (struct slow_read){ { NULL, slow_read_run }, m, req, node, shot, size, off,
+				 person_of(req) };
 	worker_post(m->walker, &s->msg);
 }
 
@@ -447,7 +464,8 @@ static void reply_xattr(fuse_req_t req, int r, const struct buf *value, size_t s
 static void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
 {
 	struct mount *m = mount_of(req);
-	struct asker who = asker_of(req);
+	/* Others are told at once that there is none: the kernel asks for some of each file. */
+	struct asker who = str_after(name, "user.") ? person_of(req) : asker_of(req);
 	_buf_ struct buf value;
 
 	buf_init(&value, BUF_TEXT_MAX);

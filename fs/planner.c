@@ -264,7 +264,7 @@ int planner_walk(struct mount *m, uint64_t ino, const struct sidecar_walk *how,
 	int r = query_read(how->query, &q);
 	if (r < 0)
 		return r;
-	who_origin(m, how->who->uid, how->who->gid, (uint32_t)how->who->pid, &origin);
+	who_origin(m, how->who, &origin);
 	p.plan = plan_new(m->engine, &q.ask);
 	if (!p.plan)
 		return -ENOMEM;

@@ -61,6 +61,17 @@ struct process process_of(uint32_t tid)
 	return p;
 }
 
+bool process_name(uint32_t tid, char ret[PROCESS_NAME_MAX])
+{
+	char text[PROCESS_NAME_MAX + 1]; /* a newline ends it */
+
+	if (!tid || !proc_read(group_of(tid), "comm", text, sizeof(text)))
+		return false;
+	text[strcspn(text, "\n")] = '\0';
+	memcpy(ret, text, PROCESS_NAME_MAX);
+	return true;
+}
+
 bool process_is_gone(uint32_t pid, uint64_t started)
 {
 	char text[1024];

@@ -17,5 +17,8 @@ struct process {
 /* `tid` 0 is of no process here (a re-export, another pid namespace): zeros. So is one that has
  * gone, but for the pid, which is `tid` then. */
 struct process process_of(uint32_t tid);
+/* The program's name as /proc/PID/comm has it, of any of its threads; false: there is none. */
+#define PROCESS_NAME_MAX 16
+bool process_name(uint32_t tid, char ret[PROCESS_NAME_MAX]);
 /* It has ended: there is none of that number, or another one began later. Not known: false. */
 bool process_is_gone(uint32_t pid, uint64_t started);

@@ -7,6 +7,7 @@
 #include "passthrough.h"
 #include "poller.h"
 #include "process.h"
+#include "reexport.h"
 #include "store.h"
 #include "who.h"
 #include <fcntl.h>
@@ -78,6 +79,7 @@ struct parked {
 	fuse_req_t req;
 	int flags; /* of the handle's file, at this read */
 	bool is_fault;
+	struct asker who;      /* of him no groups */
 	bool was_checked;      /* its data file could not be read, and was checked */
 	struct handle *handle; /* the kernel keeps it until the read is answered */
 };
@@ -206,12 +208,12 @@ static void park(struct parked *p)
 	atomic_store(&p->handle->has_waited, true);
 	p->waiter.ops = &waiter_ops;
 	p->waiter.id = id;
-	p->waiter.how = (p->flags & O_NONBLOCK) ? WAIT_NEVER
-			: p->is_fault           ? WAIT_FAULT
-						: WAIT_PARK;
+	p->waiter.how = (p->flags & O_NONBLOCK) || p->who.server[0] ? WAIT_NEVER
+			: p->is_fault                               ? WAIT_FAULT
+								    : WAIT_PARK;
 	if (p->waiter.how == WAIT_PARK)
 		whose(&p->waiter);
-	who_origin(m, p->waiter.uid, p->waiter.gid, p->waiter.pid, &p->waiter.origin);
+	who_origin(m, &p->who, &p->waiter.origin);
 	fuse_req_interrupt_func(p->req, on_interrupt, (void *)(uintptr_t)id);
 	engine_wait(m->engine, &p->waiter);
 }
@@ -221,14 +223,18 @@ static void park_named(struct msg *msg)
 {
 	struct parked *p = container_of(msg, struct parked, waiter.msg);
 
-	who_look_up(p->mount, p->waiter.uid, p->waiter.gid, p->waiter.pid);
+	who_look_up(p->mount, p->who.uid, p->who.gid, (uint32_t)p->who.pid);
 	park(p);
 }
 
 /* Takes `p`. The first time a user asks for something his name is looked up before. */
 static void park_known(struct parked *p)
 {
-	if (who_is_known(p->mount, p->waiter.uid, p->waiter.gid, p->waiter.pid)) {
+	reexport_see_through(p->mount->cfg->mount.reexport, &p->who);
+	p->waiter.uid = p->who.uid;
+	p->waiter.gid = p->who.gid;
+	p->waiter.pid = (uint32_t)p->who.pid;
+	if (who_is_known(p->mount, p->who.uid, p->who.gid, (uint32_t)p->who.pid)) {
 		park(p);
 		return;
 	}
@@ -300,9 +306,7 @@ void read_file(struct mount *m, fuse_req_t req, uint64_t ino, size_t size, off_t
 	p->waiter.ino = ino;
 	p->waiter.off = (uint64_t)off;
 	p->waiter.len = size;
-	p->waiter.uid = ctx->uid;
-	p->waiter.gid = ctx->gid;
-	p->waiter.pid = (uint32_t)ctx->pid;
+	p->who = (struct asker){ .uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid };
 
 	if (atomic_fetch_add(&m->preads, 1) < PREADS_MAX) {
 		read_now(p);

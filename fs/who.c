@@ -32,21 +32,22 @@ static void add_groups(const struct mount *m, uint32_t uid, struct origin *ret)
 				ret->groups[ret->n_groups++] = gids[i];
 }
 
-void who_origin(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pid,
-		struct origin *ret)
+void who_origin(const struct mount *m, const struct asker *who, struct origin *ret)
 {
-	whence(m->cfg, (pid_t)pid, ret);
-	if (!pid)
-		add_groups(m, uid, ret);
-	(void)known_names(m->known, uid, gid, ret);
+	whence(m->cfg, who->pid, ret);
+	if (!who->pid)
+		add_groups(m, who->uid, ret);
+	if (who->server[0])
+		memcpy(ret->program, who->server, sizeof(ret->program));
+	(void)known_names(m->known, who->uid, who->gid, ret);
 }
 
-size_t who_groups(const struct mount *m, fuse_req_t req, gid_t ret[WHO_GROUPS_MAX])
+size_t who_groups(const struct mount *m, fuse_req_t req, const struct asker *who,
+		  gid_t ret[WHO_GROUPS_MAX])
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	int n = ctx->pid > 0
+	int n = who->pid > 0
 			? fuse_req_getgroups(req, WHO_GROUPS_MAX, ret)
-			: known_groups(m->known, ctx->uid, clock_real_ms(m->clock), ret);
+			: known_groups(m->known, who->uid, clock_real_ms(m->clock), ret);
 
 	return n < 0 ? 0 : n > WHO_GROUPS_MAX ? WHO_GROUPS_MAX : (size_t)n;
 }

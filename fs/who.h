@@ -2,8 +2,8 @@
 /* who - what is known of who asks: names, groups, program.
  *
  * A process that is here shows its groups and its program itself (/proc). Where there is none (a
- * re-export, another PID namespace) the system's lists of users say the groups, and of the program
- * nothing is known. Those who keep the lists may be far away: they are asked on a thread that may
+ * file server that hands the mount on, another PID namespace) the system's lists of users say the
+ * groups, and of the program nothing is known but the server's name. Those who keep the lists may be far away: they are asked on a thread that may
  * wait, and what they said is remembered (known.h).
  */
 #pragma once
@@ -20,7 +20,7 @@ bool who_is_known(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pi
 void who_look_up(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pid);
 
 /* Both: any thread, at once; what is not known is left out. */
-void who_origin(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pid,
-		struct origin *ret);
-/* The groups of the request's sender besides his first; gives their number. */
-size_t who_groups(const struct mount *m, fuse_req_t req, gid_t ret[WHO_GROUPS_MAX]);
+void who_origin(const struct mount *m, const struct asker *who, struct origin *ret);
+/* The groups of the request's sender, who is `who`, besides his first; gives their number. */
+size_t who_groups(const struct mount *m, fuse_req_t req, const struct asker *who,
+		  gid_t ret[WHO_GROUPS_MAX]);

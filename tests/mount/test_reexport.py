@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a file server's process may and gets. Here it is one by its name; real ones: tests/reexport."""
+import errno
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import listed, until
+from users import login, people, run_as, tmp_path  # noqa: F401
+
+FILES = {"a": 3000, "b": 3000, "c": 3000, "d": 3000}
+CONF = """
+[mount]
+allow-other = yes
+[source lab]
+url = s3://lab
+endpoint = {url}
+refresh = 0
+[restore]
+days = 100
+[budget all]
+money = 1000
+[budget guests]
+who = user:nobody
+files = 1
+per = total
+"""
+
+# A program of this name that reads, or writes, as whoever starts it. Its threads have other names.
+SERVER = """
+import ctypes, errno, os, sys, threading
+ctypes.CDLL(None).prctl(15, b"ganesha.nfsd")
+def work():
+    ctypes.CDLL(None).prctl(15, b"svc_1")
+    try:
+        fd = os.open(sys.argv[2], os.O_RDONLY if sys.argv[1] == "read" else os.O_WRONLY)
+        print(len(os.read(fd, 9000)) if sys.argv[1] == "read" else os.write(fd, b"%s\\n" % sys.argv[3].encode()))
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+t = threading.Thread(target=work)
+t.start()
+t.join()
+"""
+
+
+def serve(user, *words):
+    done = run_as(user, "/usr/bin/python3", "-c", SERVER, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def mount(start_sim, start_mount, tmp_path, people):
+    bucket = {"name": "lab", "objects": [
+        {"key": name, "size": size, "fill": name, "storage-class": "DEEP_ARCHIVE"}
+        for name, size in FILES.items()]}
+    (tmp_path / "seed.json").write_text(json.dumps({"buckets": [bucket]}))
+    sim = start_sim("--speed", 36000, "--seed", tmp_path / "seed.json")
+    mount = start_mount(sim, CONF.format(url=sim.url))
+    until(lambda: listed(mount.path / "lab"), 30, "catalog")
+    return mount
+
+
+def test_a_file_server_never_waits_and_asks_for_whom_it_serves(mount):
+    """S190"""
+    lab = mount.path / "lab"
+    assert serve("thawalice", "read", lab / "a") == "EAGAIN"
+    mount.wait_state(lab / "a", "cached")
+    assert serve("thawalice", "read", lab / "a") == "3000"
+    # As root it acts for nobody, whose budget is one file.
+    assert serve("root", "read", lab / "b") == "EAGAIN"
+    mount.wait_state(lab / "b", "cached")
+    assert serve("root", "read", lab / "c") == "EDQUOT"
+    assert mount.attribute(lab / "c", "state") == "denied"
+    until(lambda: {w["resource"] for w in mount.ledger()} >= {"lab/a", "lab/b"})
+    asked = {w["resource"]: (w["user"], w["program"]) for w in mount.ledger()
+             if w["operation"] == "RestoreObject"}
+    assert asked == {"lab/a": ("thawalice", "ganesha.nfsd"), "lab/b": ("nobody", "ganesha.nfsd")}
+
+
+def test_root_in_a_file_server_is_no_administrator(mount):
+    """S190"""
+    root = mount.path / ".thaw/request"
+    assert serve("root", "write", root, "correct amount=0.01 note=x") == "EACCES"
+    assert run_as("root", "sh", "-c", f"echo correct amount=0.01 note=x >{root}").returncode == 0
+    assert serve("root", "read", mount.path / ".thaw/queue") == "EACCES"
+    lines = serve("root", "read", mount.path / ".thaw/ledger.csv")
+    assert int(lines) < os.stat(mount.path / ".thaw/ledger.csv").st_size
+    request = mount.path / "lab/.thaw/d.request"
+    assert serve("root", "write", request, "get") == "4"
+    mount.wait_state(mount.path / "lab/d", "cached")
+    assert serve("root", "write", request, "evict") == "6", "what nobody asked for nobody may evict"
+
+
+def test_what_is_not_here_is_shown_offline(mount):
+    """S191"""
+    path = mount.path / "lab/a"
+    assert os.getxattr(path, "user.DOSATTRIB") == b"0x1020"
+    assert "user.DOSATTRIB" not in os.listxattr(path)
+    assert len(run_as("root", "cat", path).stdout)
+    for here in (path, mount.path / "lab"):
+        with pytest.raises(OSError) as e:
+            os.getxattr(here, "user.DOSATTRIB")
+        assert e.value.errno == errno.ENODATA

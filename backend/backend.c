@@ -188,6 +188,12 @@ int backend_namespace(const struct backend *b, struct buf *out)
 	return out->err;
 }
 
+int backend_presign(struct backend *b, const struct object *o, int64_t life_ms,
+		    struct presigned *ret, struct buf *err)
+{
+	return b->ops->presign ? b->ops->presign(b, o, life_ms, ret, err) : -EOPNOTSUPP;
+}
+
 void backend_start(struct backend *b, struct backend_call *c)
 {
 	c->result = 0;

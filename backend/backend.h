@@ -244,6 +244,12 @@ struct backend_cfg {
 	bool has_versions; /* S3: the catalog has older versions, too */
 };
 
+/* An address that needs no key. */
+struct presigned {
+	struct buf url;
+	int64_t life_ms; /* from now on, real */
+};
+
 /* const singleton per store. */
 struct backend_ops {
 	const char *scheme;  /* "glacier", "s3" */
@@ -256,6 +262,9 @@ struct backend_ops {
 	void (*cancel)(struct backend *b, struct backend_call *c);
 	/* Where its requests go; NULL: not over HTTP. */
 	struct site *(*site)(const struct backend *b);
+	/* NULL: what it has cannot be reached without a key. */
+	int (*presign)(struct backend *b, const struct object *o, int64_t life_ms,
+		       struct presigned *ret, struct buf *err);
 };
 
 struct backends;
@@ -302,6 +311,13 @@ void backend_look(const struct backend *b, struct backend_seen *ret);
 /* The stable name of what a URL points at, for identities: "glacier://us-east-1/photos",
  * "s3://bucket" (no prefix), with "@HOST" (no port) behind it for an endpoint of its own. */
 int backend_namespace(const struct backend *b, struct buf *out);
+
+/* Appends the address by which anybody can GET the object (of a versioned bucket: this version), signed
+ * with the source's credentials, for `life_ms` or as long as they last, a week at most. Nothing is asked of
+ * the service; what the download costs the account pays, and no caller learns of it. 0; -EAGAIN: the
+ * credentials are on their way; -EOPNOTSUPP: not of this store; -ENOKEY with a line in `err`. */
+int backend_presign(struct backend *b, const struct object *o, int64_t life_ms,
+		    struct presigned *ret, struct buf *err);
 
 /* Starts a call / takes it back (`done` will not run). Not from the call's own `data` or `entry`:
  * their answer ends it there. */

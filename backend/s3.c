@@ -7,17 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int s3_path_set(struct op *op, const char *key)
+int s3_path_put(const struct s3 *s, const char *key, struct buf *out)
 {
-	const struct s3 *s = s3_of(op);
-
-	buf_reset(&op->x.path);
 	if (s->is_path_style)
-		buf_printf(&op->x.path, "/%s", s->bucket);
+		buf_printf(out, "/%s", s->bucket);
 	/* A bucket's own path-style path is "/BUCKET", a key's begins behind one more slash. */
 	if (!s->is_path_style || *key)
-		buf_putc(&op->x.path, '/');
-	int r = percent_encode(&op->x.path, key, strlen(key), "/");
+		buf_putc(out, '/');
+	return percent_encode(out, key, strlen(key), "/");
+}
+
+int s3_path_set(struct op *op, const char *key)
+{
+	buf_reset(&op->x.path);
+	int r = s3_path_put(s3_of(op), key, &op->x.path);
 	if (r == 0 && op->backend->cfg.requester_pays)
 		r = exchange_header(&op->x, "x-amz-request-payer", "requester");
 	return r;
@@ -457,4 +460,5 @@ const struct backend_ops s3_ops = {
 	.call = s3_call,
 	.cancel = s3_cancel,
 	.site = s3_site,
+	.presign = s3_presign,
 };

@@ -25,6 +25,8 @@ static inline struct s3 *s3_of(const struct op *op)
 /* All verbs but BACKEND_LIST. */
 extern const struct op_verb s3_verbs[];
 
+/* Path of a key ("": the bucket), as it is sent. 0 or -errno. */
+int s3_path_put(const struct s3 *s, const char *key, struct buf *out);
 /* Path of a key ("": the bucket), and who pays. 0 or -errno. */
 int s3_path_set(struct op *op, const char *key);
 /* Path, and the version behind what the query has, of the call's object; with If-Match, since an
@@ -42,6 +44,10 @@ int s3_parts_begin(struct op *op, bool is_etag_digest);
 bool s3_parts_is_asked(const struct op *op);
 int s3_parts_answered(struct op *op);
 int s3_parts_refused(struct op *op, int r);
+
+/* ---- s3_presign.c: backend_presign() ---- */
+int s3_presign(struct backend *b, const struct object *o, int64_t life_ms,
+	       struct presigned *ret, struct buf *err);
 
 /* ---- s3_list.c ---- */
 int s3_check_ask(struct op *op);

@@ -198,7 +198,7 @@ static const struct option_row budget_rows[] = {
 
 /* Of [policy] and of [policy PATH], which says nothing where it is not asked. */
 #define POLICY_ROWS(recall_word, over_word, root_word, files, bytes, heads, window,        \
-		    pause)                                                                 \
+		    pause, life)                                                           \
 	ROW_WORD(                                                                          \
 		policy_section, "recall", recall, recall_word, recall_words,               \
 		"auto: reading restores; explicit: `thaw get` alone does; deny: nothing"), \
@@ -224,15 +224,18 @@ static const struct option_row budget_rows[] = {
 		ROW(policy_section, "storm-window", OPTION_STR, storm_window, window,      \
 		    "how long that is"),                                                   \
 		ROW(policy_section, "storm-pause", OPTION_STR, storm_pause, pause,         \
-		    "how long who did it is refused")
+		    "how long who did it is refused"),                                     \
+		ROW(policy_section, "links", OPTION_STR, links, life,                      \
+		    "how long links by `thaw presign` may last, 7d at most; 0: none are "  \
+		    "made")
 
 static const struct option_row policy_rows[] = {
-	POLICY_ROWS("auto", "refuse", "no", "250", "2T", "40", "10m", "1h"),
+	POLICY_ROWS("auto", "refuse", "no", "250", "2T", "40", "10m", "1h", "7d"),
 	ROW(policy_section, "chargeback", OPTION_STR, chargeback, NULL,
 	    "file of who is charged: lines of user:NAME PROJECT or group:NAME PROJECT"),
 };
 static const struct option_row policy_path_rows[] = {
-	POLICY_ROWS("default", "default", "default", NULL, NULL, NULL, NULL, NULL),
+	POLICY_ROWS("default", "default", "default", NULL, NULL, NULL, NULL, NULL, NULL),
 };
 
 static const struct option_row prices_rows[] = {
@@ -269,6 +272,8 @@ static const struct option_row notice_rows[] = {
 	    "users may have mail sent to these domains only; a comma list; default: any"),
 	ROW(notice_section, "settle", OPTION_DURATION, settle_ms, "5s",
 	    "a set of requests is whole when nothing was added for so long"),
+	ROW(notice_section, "link", OPTION_DURATION, link_ms, "0",
+	    "the mail that files are ready has links to download them, for so long; 0: none"),
 	ROW(notice_section, "templates", OPTION_STR, templates, NULL,
 	    "directory of own words: asked.txt, ended.txt, alert.txt, and .html"),
 	ROW(notice_section, "hook", OPTION_STR, hook, NULL,

@@ -115,6 +115,7 @@ struct policy_section {
 	int recall, over, root;
 	char *users, *groups, *programs, *tiers;
 	char *storm_files, *storm_bytes, *storm_heads, *storm_window, *storm_pause;
+	char *links;
 	char *chargeback;
 };
 
@@ -132,7 +133,7 @@ struct notice_section {
 	char *smtp, *smtp_user, *smtp_password_file, *smtp_ca;
 	int smtp_tls; /* enum send_tls */
 	char *sendmail, *from, *admins, *domains, *templates, *hook, *webhook;
-	int64_t settle_ms;
+	int64_t settle_ms, link_ms;
 };
 
 /* [state] */

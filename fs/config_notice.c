@@ -113,6 +113,8 @@ int config_finish_notice(struct config *cfg, struct buf *err)
 	if (r == -E2BIG)
 		return config_refuse(err, "[notice] admins and domains: at most %d each",
 				     ADDRESSES_MAX);
+	if (!r && (s->link_ms < 0 || s->link_ms > (int64_t)7 * 24 * 3600 * 1000))
+		r = config_refuse(err, "[notice] link: a link lasts 7d at most");
 	if (!r && s->smtp && s->sendmail)
 		r = config_refuse(err, "[notice] smtp, or sendmail: not both");
 	if (!r && s->smtp_user && s->smtp_tls == SEND_TLS_NEVER)
@@ -154,6 +156,7 @@ void config_for_notice(const struct config *cfg, struct notice_cfg *ret)
 			     .tls = SEND_TLS_TRY,
 			     .ca_file = s->smtp_ca },
 		.settle_ms = s->settle_ms,
+		.link_ms = s->link_ms,
 		.mountpoint = cfg->mountpoint,
 	};
 }

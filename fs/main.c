@@ -11,6 +11,7 @@
 #include "confine.h"
 #include "daemon.h"
 #include "fatal.h"
+#include "links.h"
 #include "log.h"
 #include "loop.h"
 #include "manager.h"
@@ -166,6 +167,8 @@ static int start_notices(struct program *p)
 	struct notice_cfg cfg;
 
 	config_for_notice(p->cfg, &cfg);
+	cfg.link = links_for_mail;
+	cfg.link_arg = p->mount;
 	if (!notice_is_wanted(&cfg))
 		return 0;
 	p->notices = notices_new(&cfg, p->engine, p->state->journal, p->state->instance,

@@ -424,10 +424,11 @@ static void op_write(fuse_req_t req, fuse_ino_t id, const char *text, size_t len
 		     off_t off, struct fuse_file_info *fi)
 {
 	struct node node = node_of(mount_of(req), id);
+	const struct sidecar *s = sidecar_of(node.kind);
 
 	if (node.kind == NODE_REQUEST || node.kind == NODE_DIR_REQUEST)
 		ask_write(mount_of(req), req, node, text, len, reply_written);
-	else if (node.kind == NODE_PLAN)
+	else if (s && s->is_channel && s->walk)
 		write_query(req, text, len, fi);
 	else
 		reply_err(req, -EROFS);

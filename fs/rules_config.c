@@ -316,6 +316,22 @@ static int parse_storm(const char *where, const struct policy_section *s,
 	return 0;
 }
 
+static int parse_links(const char *where, const char *text, int64_t *ret, struct buf *err)
+{
+	static const int64_t most_ms = (int64_t)7 * 24 * 3600 * 1000;
+
+	*ret = LINKS_INHERIT_MS;
+	if (!text)
+		return 0;
+	if (str_to_duration_ms(text, ret) < 0 || *ret < 0 || *ret > most_ms)
+		return config_refuse(
+			err,
+			"%s links: \"%s\" is no time of 7d or less: like 1d, "
+			"or 0 for none",
+			where, text);
+	return 0;
+}
+
 static int finish_policy(struct config *cfg, const struct policy_section *s,
 			 struct buf *err)
 {
@@ -349,6 +365,8 @@ static int finish_policy(struct config *cfg, const struct policy_section *s,
 		r = parse_tiers(where, s->tiers, &p.tiers, err);
 	if (!r)
 		r = parse_storm(where, s, &p.storm, err);
+	if (!r)
+		r = parse_links(where, s->links, &p.links_ms, err);
 	cfg->policies[cfg->n_policies++] = p;
 	return r;
 }

@@ -7,6 +7,7 @@
 #include "guard.h"
 #include "history.h"
 #include "ledger.h"
+#include "links.h"
 #include "metrics.h"
 #include "planner.h"
 #include "sources.h"
@@ -147,6 +148,8 @@ static const struct sidecar sidecars[] = {
 	{ NODE_COST, SIDECAR_OF_FILE, ".cost", false, false, cost_sidecar, NULL, NULL },
 	{ NODE_JSON, SIDECAR_OF_FILE, ".json", false, false, json_sidecar, NULL, NULL },
 	{ NODE_REQUEST, SIDECAR_OF_FILE, ".request", true, false, request_help, NULL,
+	  NULL },
+	{ NODE_LINK, SIDECAR_OF_FILE, ".link", true, false, links_blank, links_walk,
 	  NULL },
 	{ NODE_SUMMARY, SIDECAR_OF_DIR, "summary", false, false, summary_blank,
 	  summary_walk, NULL },

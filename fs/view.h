@@ -39,6 +39,7 @@ enum node_kind {
 	NODE_SOURCES = 19,
 	NODE_CACHE = 20,
 	NODE_BUDGETS = 21,
+	NODE_LINK = 22,
 	NODE_KINDS,
 };
 

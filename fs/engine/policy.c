@@ -105,6 +105,7 @@ static void fill(struct policy *v, const struct policy *p)
 	fill_limit(&v->storm.heads, p->storm.heads);
 	fill_time(&v->storm.window_ms, p->storm.window_ms);
 	fill_time(&v->storm.pause_ms, p->storm.pause_ms);
+	fill_time(&v->links_ms, p->links_ms);
 }
 
 static const struct policy built_in = {
@@ -113,6 +114,7 @@ static const struct policy built_in = {
 	.over = OVER_REFUSE,
 	.root = ROOT_HELD,
 	.tiers = ~0u,
+	.links_ms = (int64_t)7 * 24 * 3600 * 1000,
 };
 
 void policy_decide(const struct policy *policies, size_t n, const struct policy_ask *ask,
@@ -121,6 +123,7 @@ void policy_decide(const struct policy *policies, size_t n, const struct policy_
 	struct policy v = {
 		.storm = { STORM_INHERIT, STORM_INHERIT, STORM_INHERIT, STORM_INHERIT_MS,
 			   STORM_INHERIT_MS },
+		.links_ms = LINKS_INHERIT_MS,
 	};
 	size_t below = SIZE_MAX;
 	bool is_more = true;
@@ -151,6 +154,7 @@ void policy_decide(const struct policy *policies, size_t n, const struct policy_
 		.is_exempt = ask->uid == 0 && v.root == ROOT_EXEMPT,
 		.tiers = v.tiers,
 		.storm = v.storm,
+		.links_ms = v.links_ms,
 	};
 	if (ret->is_exempt) {
 		ret->recall = RECALL_AUTO;

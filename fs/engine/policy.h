@@ -4,7 +4,7 @@
  * Of the policies that concern him and hold the file's path the one with the longest path comes
  * first; of one path the one that names people or programs, then the one that was written first.
  * What a policy leaves open the next one says, and in the end the built-in default: auto, every
- * tier, over the budget is refused, root like anybody.
+ * tier, over the budget is refused, root like anybody, links for a week.
  */
 #pragma once
 
@@ -25,6 +25,7 @@ struct policy_verdict {
 	bool is_exempt; /* root, where it is said: auto, and no limit of a storm */
 	unsigned int tiers;
 	struct storm_limits storm;
+	int64_t links_ms; /* longest life of a link; 0: none */
 };
 
 void policy_decide(const struct policy *policies, size_t n, const struct policy_ask *ask,

@@ -89,7 +89,9 @@ struct policy {
 	enum root_exempt root;
 	unsigned int tiers; /* bits of enum tier; 0: as the next one says */
 	struct storm_limits storm;
+	int64_t links_ms; /* longest life of a link; 0: none; negative: as the next one says */
 };
+#define LINKS_INHERIT_MS (-1)
 
 /* Who a restore is charged to, where the request does not say: one line of the mapping. */
 struct chargeback {

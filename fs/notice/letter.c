@@ -30,6 +30,7 @@ static const struct {
 		   "Took: ${took}\n"
 		   "Kept: ${kept}\n\n"
 		   "${list}\n\n"
+		   "${links}\n"
 		   "${advice}\n" },
 	{ "alert", "Subject: thawfs: ${what}\n\n"
 		   "${text}\n\n"

@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "engine.h"
+#include "presign.h"
 #include "send.h"
 
 /* Strings are borrowed; NULL: none. */
@@ -30,6 +31,11 @@ struct notice_cfg {
 	struct send_server webhook;
 	int64_t settle_ms; /* real: a set is whole when nothing was added for so long */
 	const char *mountpoint;
+	int64_t link_ms; /* how long links in mails last; 0: they have none */
+	/* Makes one for a user, checking what he may. May wait for the engine. */
+	int (*link)(void *arg, uint32_t uid, uint64_t ino, int64_t life_ms,
+		    struct link *ret);
+	void *link_arg;
 };
 
 struct notices; /* opaque */

@@ -12,6 +12,8 @@
 #define LISTED_MAX 50
 /* Files whose expected end is looked at. */
 #define LOOKED_MAX 1000
+/* Files that a mail has links of. */
+#define LINKS_MAX 20
 /* Sets told of in one go. */
 #define DUE_MAX 64
 
@@ -19,7 +21,8 @@ struct telling {
 	struct notices *notices;
 	const struct set *set;
 	struct buf list;
-	size_t listed, looked;
+	size_t listed, looked, links;
+	int64_t links_end_ms;     /* real UTC: the last of them */
 	int64_t eta_ms, ready_ms; /* service time: the last */
 	enum tier tier;
 	bool is_mixed; /* several tiers */
@@ -70,6 +73,28 @@ static void file_look(struct telling *t, const struct set_file *f)
 		t->eta_ms = facts.eta_ms;
 }
 
+/* A line below the file's. What has none, or may have none, has no line. */
+static void link_add(struct telling *t, const struct set_file *f)
+{
+	const struct notice_cfg *cfg = &t->notices->cfg;
+	_link_ struct link l;
+
+	if (!cfg->link_ms || t->links >= LINKS_MAX)
+		return;
+	link_init(&l);
+	int r = cfg->link(cfg->link_arg, t->set->uid, f->ino, cfg->link_ms, &l);
+	if (r == 0) {
+		int64_t ends_ms = real_utc_ms() + l.address.life_ms;
+
+		buf_printf(&t->list, "\n    %s", l.address.url.data);
+		t->links++;
+		t->links_end_ms = ends_ms > t->links_end_ms ? ends_ms : t->links_end_ms;
+	} else if (r != -EOPNOTSUPP && r != -EACCES) {
+		buf_printf(&t->list, "\n    no link: %s",
+			   *l.why ? l.why : strerrordesc_np(-r));
+	}
+}
+
 static int file_add(void *arg, const struct set_file *f)
 {
 	struct telling *t = arg;
@@ -90,6 +115,8 @@ static int file_add(void *arg, const struct set_file *f)
 	buf_printf(&t->list, "  %s%s", t->notices->cfg.mountpoint, f->path);
 	if (t->is_end)
 		ended_words(f, &q, &t->list);
+	if (t->is_end && f->state == SET_FILE_HERE)
+		link_add(t, f);
 	return buf_putc(&t->list, '\n');
 }
 
@@ -188,10 +215,26 @@ static void result_say(const struct set *s, char ret[128])
 			 (unsigned long long)gone);
 }
 
+static void links_say(const struct telling *t, char ret[160])
+{
+	char ends[32];
+
+	*ret = '\0';
+	if (!t->links)
+		return;
+	time_rfc3339(t->links_end_ms, ends);
+	snprintf(
+		ret, 160,
+		"Links end %s, or before. Whoever has one can download by it, at the account's "
+		"cost.",
+		ends);
+}
+
 static int ended_tell(struct telling *t)
 {
 	const struct set *s = t->set;
 	char result[128], charged[96], estimate[64], took[32] = "", kept[160] = "";
+	char links[160];
 
 	result_say(s, result);
 	money_say(s->charged, charged);
@@ -206,6 +249,7 @@ static int ended_tell(struct telling *t)
 	if (s->files[SET_FILE_HERE])
 		snprintf(kept, sizeof(kept),
 			 "in the mount's cache, until it needs the room for others");
+	links_say(t, links);
 	const struct letter_value values[] = {
 		{ "result", result },
 		{ "mount", t->notices->cfg.mountpoint },
@@ -214,6 +258,7 @@ static int ended_tell(struct telling *t)
 		{ "took", took },
 		{ "kept", kept },
 		{ "list", t->list.data },
+		{ "links", links },
 		{ "advice",
 		  s->files[SET_FILE_FAILED]
 			  ? "What has failed is asked for again by `thaw get --retry`; "

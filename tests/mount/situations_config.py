@@ -108,6 +108,16 @@ def _(s):
     s.configure(CONFIG + "[policy]\ntiers = bulk, quick\n")
 
 
+@situation("links for longer than there can be")
+def _(s):
+    s.configure(CONFIG + "[policy]\nlinks = 8d\n")
+
+
+@situation("mails with links for longer")
+def _(s):
+    s.configure(CONFIG + "[notice]\nlink = 8d\n")
+
+
 @situation("a storm limit that is no number")
 def _(s):
     s.configure(CONFIG + "[policy]\nstorm-files = many\n")

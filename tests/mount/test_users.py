@@ -106,6 +106,7 @@ TABLE = [
      "y y n n y"),
     ("state of klein's", lambda m: ("cat", m / "lab/team/klein/.thaw/a.status"), "y n n n y"),
     ("cost in team",    lambda m: ("cat", m / "lab/team/.thaw/a.cost"), "y y n n y"),
+    ("link in team",    lambda m: ("cat", m / "lab/team/.thaw/a.link"), "y y n n y"),
     ("summary of seen", lambda m: ("cat", m / "lab/seen/.thaw/summary"), "y n n n y"),
     ("renames",         lambda m: ("cat", m / "lab/.thaw/renames"), "y n n y n"),
     ("queue",           lambda m: ("cat", m / ".thaw/queue"),       "y n n y n"),

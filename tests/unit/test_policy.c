@@ -130,6 +130,28 @@ static void without_a_policy_reading_recalls(void **state)
 	assert_true(v.tiers & (1u << TIER_EXPEDITED));
 }
 
+/* S190 */
+static void links_last_as_long_as_the_longest_path_lets_them(void **state)
+{
+	static const struct policy rows[] = {
+		{ .path = "/", .storm = OPEN, .links_ms = 3600000 },
+		{ .path = "/lab", .storm = OPEN, .links_ms = LINKS_INHERIT_MS },
+		{ .path = "/lab/raw", .storm = OPEN, .links_ms = 0 },
+	};
+	const struct origin o = { 0 };
+	struct policy_ask ask = { "/lab/raw/x", 1, 1, &o };
+	struct policy_verdict v;
+
+	(void)state;
+	policy_decide(rows, ARRAY_SIZE(rows), &ask, &v);
+	assert_int_equal(v.links_ms, 0);
+	ask.path = "/lab/x";
+	policy_decide(rows, ARRAY_SIZE(rows), &ask, &v);
+	assert_int_equal(v.links_ms, 3600000);
+	policy_decide(NULL, 0, &ask, &v);
+	assert_int_equal(v.links_ms, 7 * 24 * 3600000);
+}
+
 static void a_tier_that_is_not_allowed_gives_way_to_a_cheaper_one(void **state)
 {
 	const unsigned int x = 1u << TIER_EXPEDITED, s = 1u << TIER_STANDARD,
@@ -161,6 +183,7 @@ int main(void)
 		cmocka_unit_test(what_one_leaves_open_the_next_one_says),
 		cmocka_unit_test(root_is_like_anybody_unless_it_is_said),
 		cmocka_unit_test(without_a_policy_reading_recalls),
+		cmocka_unit_test(links_last_as_long_as_the_longest_path_lets_them),
 		cmocka_unit_test(a_tier_that_is_not_allowed_gives_way_to_a_cheaper_one),
 		cmocka_unit_test(indexers_are_known_by_the_name_the_kernel_keeps),
 	};

@@ -53,6 +53,7 @@ static const struct cli_flag flags[] = {
 	  "only what was not checked for so long: goes on where a run ended" },
 	{ 'W', "repair", NULL,
 	  "ask again for what was wrong, also where that costs something" },
+	{ 'X', "expires", "TIME", "how long it lasts (30m, 12h, 7d); else 1h" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -94,8 +95,8 @@ static int value_refuse(const struct verb *verb, const struct cli_flag *f,
 			const char *value)
 {
 	fprintf(stderr, "thaw %s: --%s: \"%s\" is not %s\n", verb->name, f->name, value,
-		strchr("ToO", f->letter) ? "a time (30s, 5m, 12h, 3d)"
-					 : "a number of days");
+		strchr("ToOX", f->letter) ? "a time (30s, 5m, 12h, 3d)"
+					  : "a number of days");
 	return -EINVAL;
 }
 
@@ -221,6 +222,7 @@ static int flag_apply(const struct verb *verb, const struct cli_flag *f,
 	case 'o':
 	case 'O':
 	case 'T':
+	case 'X':
 		if (str_to_duration_ms(value, &set->limit_ms) < 0 || set->limit_ms == 0)
 			return value_refuse(verb, f, value);
 		return 0;

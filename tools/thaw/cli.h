@@ -91,6 +91,7 @@ int verify_run(const struct settings *set, char **paths, size_t n);
 int evict_run(const struct settings *set, char **paths, size_t n);
 int top_run(const struct settings *set, char **paths, size_t n);
 int refresh_run(const struct settings *set, char **paths, size_t n);
+int presign_run(const struct settings *set, char **paths, size_t n);
 int plan_run(const struct settings *set, char **paths, size_t n);
 int report_run(const struct settings *set, char **paths, size_t n);
 int doctor_run(const struct settings *set, char **paths, size_t n);

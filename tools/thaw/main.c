@@ -164,6 +164,20 @@ static const struct verb verbs[] = {
 		false,
 	},
 	{
+		"presign",
+		presign_run,
+		"a link by which anybody can download a restored object, for a time",
+		"Xj",
+		"PATH...",
+		"Only of what a bucket's archive has restored already, or holds online: asks for\n"
+		"nothing. The link ends with the service's copy, and in a week at the latest; the\n"
+		"mount's policy may say sooner, or none. Whoever has it can download, as often as\n"
+		"he likes: that transfer is on the account's bill, and in no budget or ledger here.\n"
+		"Status 75: not restored yet. 77: the policy gives none.\n\n"
+		"example: curl -o run-07.tar \"$(thaw presign --expires 1d run-07.tar)\"\n",
+		false,
+	},
+	{
 		"top",
 		top_run,
 		"what is under way, who waits for it, what it will cost",

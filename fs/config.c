@@ -43,6 +43,8 @@ static const struct option_row mount_rows[] = {
 	ROW(mount_section, "passthrough", OPTION_BOOL, passthrough, "yes",
 	    "the kernel reads cached files itself, where it and libfuse can and the daemon "
 	    "may (CAP_SYS_ADMIN)"),
+	ROW(mount_section, "inotify", OPTION_BOOL, inotify, "yes",
+	    "who watches a file (inotifywait -e attrib) is told when its state changes"),
 	ROW(mount_section, "clock", OPTION_STR, clock, NULL,
 	    "URL of a simulator's clock to follow"),
 	ROW(mount_section, "allow-other", OPTION_BOOL, allow_other, "no",

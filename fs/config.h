@@ -30,7 +30,7 @@ struct mount_section {
 	char *uid, *gid; /* a name or a number; NULL: who mounts */
 	uint32_t mode, dir_mode;
 	int readdirplus; /* enum readdirplus */
-	bool passthrough;
+	bool passthrough, inotify;
 	char *clock; /* URL of a simulator's clock; NULL: the machine's */
 	bool allow_other;
 	char *admins;   /* a comma list of users */

@@ -17,6 +17,7 @@
 #include "manager.h"
 #include "mount.h"
 #include "notices.h"
+#include "nudge.h"
 #include "place.h"
 #include "session.h"
 #include "tables.h"
@@ -49,6 +50,7 @@ struct program {
 	struct notices *notices; /* NULL: nobody is told */
 	struct fuse_session *session;
 	struct loop *loop;
+	struct nudge *nudge; /* NULL: watchers are not told */
 	int signal_fd, end_fd;
 	int ready_fd; /* of daemon_begin(), or -1 */
 };
@@ -176,6 +178,15 @@ static int start_notices(struct program *p)
 	return p->notices ? 0 : -ENOMEM;
 }
 
+/* A mount that was handed over has no path that we know. */
+static int start_nudge(struct program *p)
+{
+	if (!p->cfg->mount.inotify || p->cfg->is_handed)
+		return 0;
+	p->nudge = nudge_new(p->mount, p->session);
+	return p->nudge ? 0 : -ENOMEM;
+}
+
 static int start(struct program *p, struct buf *err)
 {
 	const struct config *cfg = p->cfg;
@@ -211,6 +222,8 @@ static int start(struct program *p, struct buf *err)
 		r = session_new(p->mount, &p->session, err);
 	if (!r)
 		r = loop_start(p->session, p->end_fd, p->mount->requests, &p->loop);
+	if (!r)
+		r = start_nudge(p);
 	return r;
 }
 
@@ -220,6 +233,7 @@ static void stop(struct program *p)
 {
 	if (p->mount)
 		atomic_store(&p->mount->is_stopping, true);
+	nudge_free(p->nudge); /* while requests are served: it makes some */
 	loop_stop(p->loop);
 	notices_free(p->notices);
 	if (p->mount)

@@ -56,6 +56,7 @@ struct mount {
 		has_passthrough; /* the kernel offers it, and has not refused it yet */
 	_Atomic uint64_t next_waiter;
 	atomic_int preads;       /* FUSE workers inside a pread() now */
+	_Atomic pid_t nudger;    /* the thread that tells watchers (nudge.h); 0: none */
 	atomic_bool is_stopping; /* nothing may be posted to the engine any more */
 };
 

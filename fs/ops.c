@@ -7,6 +7,7 @@
 #include "dir.h"
 #include "dir_cache.h"
 #include "log.h"
+#include "nudge.h"
 #include "open.h"
 #include "passthrough.h"
 #include "poller.h"
@@ -491,11 +492,15 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 	struct node node = node_of(m, id);
 	struct view v;
 
+	struct asker who = asker_of(req);
+	if (nudge_is_ours(m, name, who.pid)) {
+		reply_err(req, 0);
+		return;
+	}
 	if (node.kind != NODE_PLAIN || !streq(name, ATTRIBUTE_REQUEST)) {
 		reply_err(req, -EROFS);
 		return;
 	}
-	struct asker who = asker_of(req);
 	int r = view_get(m, node, &who, &v);
 	if (r < 0) {
 		reply_err(req, r);

@@ -8,6 +8,7 @@
  *	f  plainly		d  direct_io handles	k  keep_cache handles
  *	p  reads are parked	s  reads are answered short, with 5000 bytes
  *	l  its look-up is parked
+ * Any extended attribute can be set, and is forgotten.
  * A parked request is answered EINTR when interrupted, EAGAIN at once on an O_NONBLOCK handle.
  * The directory `many` lists f.0 to f.1999.
  *
@@ -263,6 +264,16 @@ static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	fuse_reply_poll(req, revents);
 }
 
+static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+			const char *value, size_t size, int flags)
+{
+	(void)value;
+	(void)size;
+	(void)flags;
+	printf("setxattr ino=%lu name=%s\n", ino, name);
+	fuse_reply_err(req, 0);
+}
+
 /* The entry at `off` of a directory; false behind the last. */
 static bool entry_at(fuse_ino_t dir, off_t off, char *ret_name, size_t room)
 {
@@ -321,6 +332,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.read = op_read,
 	.release = op_release,
 	.poll = op_poll,
+	.setxattr = op_setxattr,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
 };

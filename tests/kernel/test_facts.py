@@ -2,7 +2,10 @@
 """The facts about FUSE that decide thawfs's design, each held both ways: that what we avoid is
 still harmful, and that what we do instead is still harmless. A test that fails here says that a
 kernel or libfuse has changed and a decision in docs/ARCHITECTURE.md may be made anew."""
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -284,3 +287,45 @@ def test_a_poll_on_a_regular_file_sleeps_until_it_is_notified(mount, waiter):
     assert probe.gets("poll", waits=1) and not reader.ends(0.5)
     probe.say("ready")
     assert reader.output() == "0\n1\n"
+
+
+# Fact 11: inotify.
+
+WATCH = """
+import ctypes, os, select, struct, sys
+libc = ctypes.CDLL(None)
+fd = libc.inotify_init()
+for path in sys.argv[1:]:
+    assert libc.inotify_add_watch(fd, path.encode(), 0x4) > 0  # IN_ATTRIB
+print("watching", flush=True)
+for line in sys.stdin:
+    print(len(os.read(fd, 4096)) if select.select([fd], [], [], 0.5)[0] else 0, flush=True)
+"""
+
+
+def test_watchers_hear_of_a_setxattr_by_anybody_and_not_of_an_invalidation(mount):
+    probe = mount("-o", "default_permissions,allow_other")
+    path = probe.path("f.1")
+    os.stat(path)
+    watch = subprocess.Popen([sys.executable, "-c", WATCH, path, probe.mountpoint],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert watch.stdout.readline() == "watching\n"
+
+        def heard():
+            watch.stdin.write("\n")
+            watch.stdin.flush()
+            return int(watch.stdout.readline())
+
+        probe.say("inval f.1")
+        assert heard() == 0
+        # Of the namespace `system` a stranger may set one on what he may not write; not of `user`.
+        code = ("import os, sys; os.chdir(sys.argv[1]); os.setuid(65534);"
+                "os.setxattr('f.1', sys.argv[2], b'')")
+        assert "PermissionError" in probe.python(code, probe.mountpoint, "user.probe").output()
+        assert probe.python(code, probe.mountpoint, "system.probe").output() == ""
+        assert probe.count("setxattr", name="system.probe") == 1
+        assert heard() > 16  # the file's, and the directory's with the name
+    finally:
+        watch.terminate()
+        watch.wait()

@@ -39,7 +39,7 @@ class Watch:
         os.close(self.fd)
 
 
-def test_watchers_of_a_file_and_of_its_directory_hear_of_each_change(mount):  # S191
+def test_watchers_of_a_file_and_of_its_directory_hear_of_each_change(mount):  # S197
     path = mount.path / THESIS
     before = path.stat()
     watch = Watch(path, path.parent)
@@ -56,7 +56,7 @@ def test_watchers_of_a_file_and_of_its_directory_hear_of_each_change(mount):  # 
     watch.close()
 
 
-def test_a_failure_and_a_cancel_are_heard_too(mount):  # S191
+def test_a_failure_and_a_cancel_are_heard_too(mount):  # S197
     path = mount.path / "photos/holiday/mountain.jpg"
     os.stat(path)
     watch = Watch(path)
@@ -68,7 +68,7 @@ def test_a_failure_and_a_cancel_are_heard_too(mount):  # S191
     watch.close()
 
 
-def test_one_can_ask_for_silence_and_a_busy_watcher_holds_up_no_unmount(start_mount, sim):  # S191
+def test_one_can_ask_for_silence_and_a_busy_watcher_holds_up_no_unmount(start_mount, sim):  # S197
     mount = start_mount(sim, CONFIG.format(url=sim.url), "mount.inotify=no")
     until(lambda: listed(mount.path / "photos"), 30, "catalog")
     watch = Watch(mount.path / THESIS)

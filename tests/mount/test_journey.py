@@ -28,7 +28,7 @@ def booked(mount, resource):
 
 
 @pytest.mark.timeout(180)
-def test_request_mails_link_bill_and_report_are_of_one_story(start, trap, sim):  # noqa: F811  S190, S132, S131
+def test_request_mails_link_bill_and_report_are_of_one_story(start, trap, sim):  # noqa: F811  S196, S132, S131
     mount = start("link = 24h\nadmins = root@example.test\n")
     path = mount.path / "lab" / KEY
     group = grp.getgrgid(os.getgid()).gr_name

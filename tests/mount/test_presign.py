@@ -43,7 +43,7 @@ def restored(mount, days=36500):
     return path
 
 
-def test_a_link_of_a_restored_object_gives_its_bytes_to_plain_curl(start, sim):  # S190
+def test_a_link_of_a_restored_object_gives_its_bytes_to_plain_curl(start, sim):  # S196
     mount = start()
     path = restored(mount)
     before = mount.ledger()
@@ -69,7 +69,7 @@ def test_a_link_of_a_restored_object_gives_its_bytes_to_plain_curl(start, sim): 
     assert life_s(json.loads(mount.of(path, "link"))["link"]) == 3600
 
 
-def test_what_is_not_restored_has_no_link_and_says_what_to_do(start, sim):  # S190
+def test_what_is_not_restored_has_no_link_and_says_what_to_do(start, sim):  # S196
     mount = start()
     path = mount.path / "lab" / KEY
     said = presign(path)
@@ -97,7 +97,7 @@ def when(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def test_a_link_ends_with_the_copy_and_the_policy_s_time(start, sim):  # S190
+def test_a_link_ends_with_the_copy_and_the_policy_s_time(start, sim):  # S196
     mount = start("[policy /lab/runs/2024]\nlinks = 3h\n")
     # A hundred days of the simulator's are some 800 seconds of a link's.
     path = restored(mount, days=100)
@@ -114,14 +114,14 @@ def test_a_link_ends_with_the_copy_and_the_policy_s_time(start, sim):  # S190
     assert life_s(presign("--expires", "30d", far).stdout.strip()) == 3 * 3600
 
 
-def test_the_policy_gives_none_where_it_says_so(start, sim):  # S190
+def test_the_policy_gives_none_where_it_says_so(start, sim):  # S196
     mount = start("[policy /lab/runs]\nlinks = 0\n")
     path = restored(mount)
     said = presign(path)
     assert said.returncode == 77 and "[policy] links" in said.stderr and not said.stdout
 
 
-def test_an_object_of_a_versioned_bucket_is_linked_by_its_version(start, sim):  # S190
+def test_an_object_of_a_versioned_bucket_is_linked_by_its_version(start, sim):  # S196
     assert sim.s3("PUT", "/lab?versioning=", b"<VersioningConfiguration><Status>Enabled</Status>"
                   b"</VersioningConfiguration>").status == 200
     data = b"first of two " * 1000

@@ -130,7 +130,7 @@ static void without_a_policy_reading_recalls(void **state)
 	assert_true(v.tiers & (1u << TIER_EXPEDITED));
 }
 
-/* S190 */
+/* S196 */
 static void links_last_as_long_as_the_longest_path_lets_them(void **state)
 {
 	static const struct policy rows[] = {

@@ -202,10 +202,11 @@ struct backend_call {
 	enum remote_state state; /* FIND, PROBE, RESTORE */
 	/* FIND, PROBE of S3: the class it has now, where Intelligent-Tiering keeps it included. */
 	char storage_class[OBJECT_CLASS_MAX];
-	bool is_ours;             /* FIND: the restore carries `tag` */
-	bool is_new;              /* RESTORE: this call was accepted and is paid (202) */
-	int64_t ready_ms;         /* when it became ready, 0 unknown (service time) */
-	int64_t expires_ms;       /* until when it can be fetched, 0 unknown or never */
+	bool is_ours;     /* FIND: the restore carries `tag` */
+	bool is_new;      /* RESTORE: this call was accepted and is paid (202) */
+	int64_t ready_ms; /* when it became ready, 0 unknown (service time) */
+	/* Until when it can be fetched, 0 unknown or never; COLD: until when it could. */
+	int64_t expires_ms;
 	struct proof_offer proof; /* FIND, PROBE of S3 objects */
 	/* FIND, PROBE, RESTORE of vaults: what of the archive the job brings; a length of 0 is
 	 * not known. */

@@ -92,13 +92,12 @@ static int state_read(struct op *op)
 	if (!s3_restore_parse(restore, &is_ongoing, &expires_ms))
 		return exchange_fail(&op->x, FAULT_PROTOCOL, "BadAnswer",
 				     "x-amz-restore is not understood");
-	if (is_ongoing) {
+	c->expires_ms = is_ongoing ? 0 : expires_ms;
+	if (is_ongoing)
 		c->state = REMOTE_RESTORING;
-	} else if (expires_ms == 0 ||
-		   expires_ms > clock_service_ms(op->backend->all->clock)) {
+	else if (expires_ms == 0 ||
+		 expires_ms > clock_service_ms(op->backend->all->clock))
 		c->state = REMOTE_READY;
-		c->expires_ms = expires_ms;
-	}
 	return 0;
 }
 

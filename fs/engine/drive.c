@@ -7,6 +7,7 @@
 #include "json.h"
 #include "log.h"
 #include "notes.h"
+#include "pace.h"
 #include "private.h"
 #include "sources.h"
 #include "steps.h"
@@ -45,35 +46,52 @@ const struct storage_class *restore_class(const struct restore *r)
 
 /* ---- note ---- */
 
-/* Whether a line of the estimate is what the paid call has cost. A copy that came between look and
- * call is kept longer (AWS protocol reference 2.5, 2026-09): request and days are paid, the bytes are
- * not. When it would have lapsed nobody tells: the days are counted in full. */
-static bool is_charged(const struct restore *r, const struct cost_line *line)
+/* What is paid of a line of the estimate; false: nothing. A copy that came between look and call is
+ * kept longer by the call: the request and the days that are added are paid, the bytes are not (AWS
+ * protocol reference 2.5, 2026-09). Until when others have paid nobody tells: at least until
+ * `paid_until_ms`, so the days are counted at their upper end. */
+static bool is_charged(const struct restore *r, unsigned int actions, struct cost_line *l)
 {
-	if (r->is_kept && line->component == COST_RETRIEVAL)
+	int64_t now = engine_service_ms(r->engine);
+
+	if (!(actions & DO_CHARGE_DAYS) || l->component == COST_REQUEST)
+		return actions & (DO_CHARGE | DO_CHARGE_DAYS);
+	if (l->component != COST_STORAGE)
 		return false;
-	return streq(line->operation, r->source->backend->ops->restore_operation);
+	uint32_t days = pace_days_added(now, r->rec.days, r->paid_until_ms);
+	*l = cost_line_make(l->operation, l->component, l->quantity, days, l->price);
+	return days > 0;
 }
 
-static void do_note(struct restore *r, bool has_charges)
+/* What the paid call has cost; the rest is charged as it flows. Of what was foreseen for the call
+ * and is not paid the budgets hold nothing any more, once it has been answered. */
+static void do_note(struct restore *r, unsigned int actions)
 {
 	struct cost_line lines[COST_LINES_MAX];
 	size_t n = 0;
+	money_t saved = 0;
+	struct estimate estimate;
 	int64_t now = engine_service_ms(r->engine);
+	bool is_answer = !r->rec.accepted_ms;
 
 	r->rec.state = r->phase == PHASE_RESTORING ? REQUEST_RESTORING : REQUEST_READY;
 	if (!r->rec.accepted_ms)
 		r->rec.accepted_ms = now;
 	if (r->phase == PHASE_FETCHING && !r->rec.ready_ms)
 		r->rec.ready_ms = now;
-	/* Charged now: what the restore itself costs. The rest is charged as it flows. */
-	struct estimate estimate;
 	restore_estimate(r, r->rec.kind != REQUEST_FETCH, &estimate);
-	for (size_t i = 0; (has_charges || r->is_kept) && i < estimate.n; i++)
-		if (is_charged(r, &estimate.lines[i]))
-			lines[n++] = estimate.lines[i];
-	r->is_kept = false;
-	note_step(r, lines, n, call_request_id(r));
+	for (size_t i = 0; i < estimate.n; i++) {
+		struct cost_line l = estimate.lines[i];
+
+		if (!streq(l.operation, r->source->backend->ops->restore_operation))
+			continue;
+		saved += l.amount;
+		if (!is_charged(r, actions, &l))
+			continue;
+		saved -= l.amount;
+		lines[n++] = l;
+	}
+	note_answer(r, lines, n, is_answer ? saved : 0);
 }
 
 /* ---- end ---- */
@@ -164,7 +182,7 @@ static void restore_act(struct restore *r, unsigned int actions)
 	/* The order matters only for DO_NOTE: progress is posted before what follows from it.
 	 * The last action of a set may end the restore: nothing is read from `r` after it. */
 	if (actions & DO_NOTE)
-		do_note(r, actions & DO_CHARGE);
+		do_note(r, actions);
 	if (actions & DO_FIND)
 		look_begin(r);
 	else if (actions & DO_RESERVE)

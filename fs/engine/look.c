@@ -47,6 +47,9 @@ static void find_cold(struct restore *r)
 			r->lost);
 		return;
 	}
+	/* One whose date has passed may linger: nobody pays for it any more. */
+	r->paid_until_ms =
+		r->call->expires_ms ? 0 : pace_copy_paid_ms(engine_service_ms(r->engine));
 	restore_happens(r, EV_COLD);
 }
 
@@ -152,10 +155,10 @@ static void send_answered(struct restore *r)
 	if (c->token[0])
 		restore_token_set(r, c->token);
 	r->rec.expires_ms = c->expires_ms;
-	r->is_kept = !c->is_new && c->state == REMOTE_READY &&
-		     !r->source->backend->ops->catalog_is_job;
 	if (c->is_new)
 		restore_happens(r, EV_ACCEPTED);
+	else if (c->state == REMOTE_READY)
+		restore_happens(r, EV_KEPT);
 	else
 		restore_happens(r, c->state == REMOTE_RESTORING ? EV_RUNNING : EV_READY);
 }

@@ -196,8 +196,9 @@ static char *path_of(const struct restore *r)
 	return strdup(path);
 }
 
-static void note(struct restore *r, const struct cost_line *lines, size_t n,
-		 const char *remote_id, bool is_end)
+/* To be posted: what is said of the restore now, `lines` and what was metered. */
+static struct note *note_new(struct restore *r, const struct cost_line *lines, size_t n,
+			     const char *remote_id)
 {
 	struct note *note = must_alloc(1, sizeof(*note));
 	struct cost_line metered[METERED_MAX];
@@ -205,8 +206,6 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 
 	note->engine = r->engine;
 	note->restore = r;
-	note->is_end = is_end;
-	note->step.path = is_end ? path_of(r) : NULL;
 	note->again.fire = note_again;
 	restore_record(r, &note->step.rec);
 	struct charge *charges = must_alloc(n + METERED_MAX, sizeof(*charges));
@@ -219,13 +218,22 @@ static void note(struct restore *r, const struct cost_line *lines, size_t n,
 	note->step.n_charges = n + n_metered;
 	free_use_note(r->source, lines, n, &note->step.of_free);
 	r->n_notes++;
-	note_post(note);
+	return note;
 }
 
 void note_step(struct restore *r, const struct cost_line *lines, size_t n,
 	       const char *remote_id)
 {
-	note(r, lines, n, remote_id, false);
+	note_post(note_new(r, lines, n, remote_id));
+}
+
+void note_answer(struct restore *r, const struct cost_line *lines, size_t n,
+		 money_t saved)
+{
+	struct note *note = note_new(r, lines, n, call_request_id(r));
+
+	note->step.released = saved;
+	note_post(note);
 }
 
 void note_metered(struct restore *r)
@@ -244,7 +252,11 @@ void note_metered(struct restore *r)
 
 void note_end(struct restore *r)
 {
-	note(r, NULL, 0, NULL, true);
+	struct note *note = note_new(r, NULL, 0, NULL);
+
+	note->is_end = true;
+	note->step.path = path_of(r);
+	note_post(note);
 }
 
 void notes_abandon(struct engine *e)

@@ -53,6 +53,9 @@ size_t transfer_lines(struct source *s, struct restore *r, const struct backend_
  * answer is EV_NOTED. */
 void note_step(struct restore *r, const struct cost_line *lines, size_t n,
 	       const char *remote_id);
+/* Likewise, of what the paid call was answered: `saved` of the reservation is not needed. */
+void note_answer(struct restore *r, const struct cost_line *lines, size_t n,
+		 money_t saved);
 /* Writes the outcome; the answer is EV_COMMITTED. */
 void note_end(struct restore *r);
 /* Writes what was metered since the last step, if it costs anything: into the request, or outside

@@ -63,6 +63,24 @@ uint32_t pace_days_wanted(int64_t began_ms, int64_t now_ms, uint64_t got,
 	return days > EXTEND_DAYS_MAX ? EXTEND_DAYS_MAX : (uint32_t)days;
 }
 
+static int64_t midnight_behind(int64_t ms)
+{
+	return (ms + DAY_MS - 1) / DAY_MS * DAY_MS;
+}
+
+int64_t pace_copy_paid_ms(int64_t looked_ms)
+{
+	return midnight_behind(looked_ms + DAY_MS);
+}
+
+uint32_t pace_days_added(int64_t now_ms, uint32_t days, int64_t paid_ms)
+{
+	int64_t from_ms = paid_ms > now_ms ? paid_ms : now_ms;
+	int64_t added_ms = midnight_behind(now_ms + days * DAY_MS) - from_ms;
+
+	return added_ms > 0 ? (uint32_t)((added_ms + DAY_MS - 1) / DAY_MS) : 0;
+}
+
 void pace_eta(const struct storage_class *c, enum tier tier, int64_t accepted_ms,
 	      int64_t *ret_least_ms, int64_t *ret_most_ms)
 {

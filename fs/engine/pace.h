@@ -31,5 +31,11 @@ void pace_eta(const struct storage_class *c, enum tier tier, int64_t accepted_ms
 uint32_t pace_days_wanted(int64_t began_ms, int64_t now_ms, uint64_t got,
 			  uint64_t missing, int64_t expires_ms);
 
+/* A copy that was not there at `looked_ms` and is now was asked for since, for a day at least: until
+ * when it is paid, at the least. Copies end at midnight, UTC (AWS protocol reference 2.5, 2026-09). */
+int64_t pace_copy_paid_ms(int64_t looked_ms);
+/* By how many days a copy that is paid until `paid_ms` grows when it is to last `days` from now. */
+uint32_t pace_days_added(int64_t now_ms, uint32_t days, int64_t paid_ms);
+
 /* What is sent when nothing was asked for: `wanted` if the class has it, else standard. */
 enum tier pace_tier_for(const struct storage_class *c, enum tier wanted);

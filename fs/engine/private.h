@@ -168,7 +168,8 @@ struct restore {
 	int64_t first_failure_ms; /* real */
 	unsigned int rechecks, corrupt;
 	unsigned int lost; /* answers to the paid call that never came */
-	bool is_kept; /* the paid call found a copy, and kept it longer: not charged yet */
+	/* A copy that the paid call finds has been paid by others until then, at the least. */
+	int64_t paid_until_ms;
 	unsigned int lapses;
 	struct extra *extra;     /* owned: a second paid call under way; NULL: none */
 	bool is_end_due;         /* it ends as soon as the extra has */

@@ -41,6 +41,7 @@ static const struct restore_edge edges[] = {
 
 	{ PHASE_SENDING, EV_NOTED, PHASE_SENDING, DO_NOTHING },
 	{ PHASE_SENDING, EV_ACCEPTED, PHASE_RESTORING, DO_NOTE | DO_CHARGE | DO_WATCH },
+	{ PHASE_SENDING, EV_KEPT, PHASE_RESTORING, DO_NOTE | DO_CHARGE_DAYS | DO_PROBE },
 	{ PHASE_SENDING, EV_RUNNING, PHASE_RESTORING, DO_NOTE | DO_WATCH },
 	{ PHASE_SENDING, EV_READY, PHASE_FETCHING, DO_NOTE | DO_FETCH },
 	{ PHASE_SENDING, EV_LOST, PHASE_RECHECKING, DO_FIND },
@@ -138,7 +139,7 @@ const char *restore_event_word(enum restore_event e)
 		[EV_PROVED] = "proved",       [EV_CORRUPT] = "corrupt",
 		[EV_FAILED] = "failed",       [EV_CANCELLED] = "cancelled",
 		[EV_HELD] = "held",           [EV_APPROVED] = "approved",
-		[EV_LAPSED] = "lapsed",
+		[EV_LAPSED] = "lapsed",       [EV_KEPT] = "kept",
 	};
 	return words[e];
 }

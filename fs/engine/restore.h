@@ -59,6 +59,7 @@ enum restore_event {
 	EV_HELD,      /* a budget said no, and the policy is to wait for an approval */
 	EV_APPROVED,  /* somebody lets it through */
 	EV_ACCEPTED,  /* the paid call was taken */
+	EV_KEPT,      /* the paid call found a copy, and keeps it longer */
 	EV_LOST,      /* the paid call left, no answer came */
 	EV_NOTED,     /* progress is durable */
 	EV_LAPSED,  /* the service does not have it any more, and not all of it is here */
@@ -85,6 +86,8 @@ enum restore_action {
 	DO_LEAVE = 1 << 10, /* answer everybody, forget it */
 	DO_HOLD = 1 << 11,  /* write the wish that must be approved */
 	DO_STAND = 1 << 12, /* it is held: say so, unless nobody wants it any more */
+	DO_CHARGE_DAYS =
+		1 << 13, /* the note carries what a copy costs that is kept longer */
 };
 
 struct restore_edge {

@@ -41,10 +41,11 @@ static int newest_put(struct journal *j, MDB_txn *txn, uint64_t ino, uint64_t id
 }
 
 /* What a step does to the money of a request, its bytes and files: pure. */
-static struct budget_use settle(const struct request *old, money_t total, bool is_counted,
-				bool is_final)
+static struct budget_use settle(const struct request *old, money_t total,
+				money_t released, bool is_counted, bool is_final)
 {
-	money_t from_reserved = total < old->reserved ? total : old->reserved;
+	money_t less = total + released;
+	money_t from_reserved = less < old->reserved ? less : old->reserved;
 	struct budget_use by = { .spent = total };
 
 	if (is_final)
@@ -71,7 +72,7 @@ static int replaced_end(struct journal *j, MDB_txn *txn, const struct reserve_op
 		return r;
 	if (row.rec.ino != op->rec.ino || request_is_final(row.rec.state))
 		return -EPROTO;
-	struct budget_use released = settle(&row.rec, 0, false, true);
+	struct budget_use released = settle(&row.rec, 0, 0, false, true);
 	for (size_t i = 0; r == 0 && i < row.n_draws; i++)
 		r = budget_add(j, txn, row.draws[i].key, &released);
 	row.rec.reserved = 0;
@@ -280,7 +281,8 @@ static int step_apply(void *target, MDB_txn *txn, struct state_op *base)
 	r = charges_add(j, txn, op, &row, &total);
 	if (r < 0)
 		return r;
-	struct budget_use moved = settle(&row.rec, total, op->is_counted, is_final);
+	struct budget_use moved =
+		settle(&row.rec, total, op->released, op->is_counted, is_final);
 	for (size_t i = 0; r == 0 && i < row.n_draws; i++)
 		r = budget_add(j, txn, row.draws[i].key, &moved);
 	if (r == 0)

@@ -202,8 +202,8 @@ void journal_reserve_post(struct journal *j, struct reserve_op *op);
 
 /* One step of a request, with the charges that came with it, in one commit. Charges move from
  * reserved to spent in the request's budgets (what exceeds the reservation is spent all the
- * same), and with `is_counted` so do its bytes and files; a final state (DONE, FAILED, CANCELLED)
- * releases what is still reserved. rec.estimate, rec.charged and rec.reserved* are kept by the
+ * same), and with `is_counted` so do its bytes and files; `released` of the reservation is given back
+ * besides, and a final state (DONE, FAILED, CANCELLED) releases what is still reserved. rec.estimate, rec.charged and rec.reserved* are kept by the
  * journal and given back updated. Result 0, -ENOENT,
  * or -EPROTO: what has ended cannot be opened again (late charges may still be added). */
 struct step_op {
@@ -211,7 +211,8 @@ struct step_op {
 	struct request rec;
 	struct charge *charges; /* owned: freed with the operation by step_op_free() */
 	size_t n_charges;
-	bool is_counted; /* something of the file itself is paid */
+	money_t released; /* it will not cost that */
+	bool is_counted;  /* something of the file itself is paid */
 	struct free_use of_free;
 	char *path; /* owned likewise; of the file, where the state is final: for the event that
 		       is written with it (journal_event.h); may be NULL */

@@ -222,3 +222,43 @@ money = 1000
     copies = {line["resource"]: int(line["days"]) for line in sim.bill()["lines"]
               if line["component"] == "storage"}
     assert copies == {"lab/a/deep/x": 8, "lab/a/y": 8, "lab/z": 4}
+
+
+def ask_by_hand(sim, key, days):
+    put = sim.s3("POST", f"/lab/{key}?restore=", f"""<RestoreRequest><Days>{days}</Days>
+<GlacierJobParameters><Tier>Expedited</Tier></GlacierJobParameters></RestoreRequest>""".encode())
+    assert put.status == 202, put.body
+
+
+# S73
+@pytest.mark.parametrize("days, others, gained", [(4, 1, 3), (2, 9, 0)])
+def test_a_copy_that_came_between_look_and_call_costs_the_days_it_gains_and_no_retrieval(
+        start_sim, start_mount, days, others, gained):
+    sim = start_sim("--speed", 60)
+    assert sim.s3("PUT", "/lab").status == 200
+    put = sim.s3("PUT", "/lab/big", BIG, {"x-amz-storage-class": "GLACIER"})
+    assert put.status == 200, put.body
+    mount = start_mount(sim, "s3://lab", "source.refresh=0", f"restore.days={days}")
+    until(lambda: listed(mount.path), 30, "catalog")
+    # The small hours, so that no midnight lies between what follows.
+    mount.advance(24 - stamp(sim.clock()["now"]).hour)
+    # The call is on its way until somebody else's restore is over.
+    sim.fault({"operation": "RestoreObject", "times": 1}, {"delay_ms": 6000})
+    reader = Reader(mount.path / "big")
+    until(lambda: sim.admin("GET", "faults")["rules"][0]["fired"], 30, "the paid call")
+    ask_by_hand(sim, "big", others)
+    theirs = billed(sim)
+    sim.advance("1h")
+    assert reader.got(60) == BIG
+    assert mount.attribute(mount.path / "big", "expires")
+    ours = dict(billed(sim))
+    for key, lines in theirs.items():
+        ours[key] = sorted(list(ours[key]))
+        for line in lines:
+            ours[key].remove(line)
+    ours = {key: lines for key, lines in ours.items() if lines}
+    assert sum(days for _, days in ours.get(("RestoreObject", "storage"), [])) == gained
+    if not gained:  # others have paid for more than a day: nobody tells, so it counts as one
+        ours["RestoreObject", "storage"] = [(len(BIG), days - 1)]
+    until(lambda: booked(mount) == ours, 10, f"{booked(mount)} being {ours}")
+    mount.stop()  # the other's restore is on the bill, and not in the ledger

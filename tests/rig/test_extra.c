@@ -3,6 +3,7 @@
  * cited by number (docs/SEMANTICS.md). */
 #include "cases.h"
 
+#include "admit.h"
 #include "extra.h"
 #include "facts.h"
 #include <errno.h>
@@ -216,32 +217,73 @@ static void stopped_at_any_turn_a_faster_tier_is_booked_as_paid(void **state)
 
 /* ---- more days ---- */
 
-/* Somebody else's copy is there once it has been looked for. */
+/* Somebody else's copy is there, for a day, once it has been looked for. */
 static void restored_after_the_look(void)
 {
 	if (object->is_restored || !store->calls[BACKEND_FIND])
 		return;
 	object->is_restored = true;
 	object->ready_ms = 1;
-	object->expires_ms = store->seen_ms + HOURS;
+	object->expires_ms = RIG_START_MS + 48 * HOURS; /* the midnight behind */
+}
+
+static int money_of_days(void *arg, const struct charge *c)
+{
+	if (streq(c->component, "storage"))
+		*(uint32_t *)arg += c->days;
+	return 0;
+}
+
+static void until_it_is_fetched(struct rig *rig, struct rig_reader *reader, uint64_t ino)
+{
+	store->calls[BACKEND_FIND] = 0;
+	memory_changed = restored_after_the_look;
+	rig_read(rig, reader, ino, 0, 100);
+	rig_go_to(rig, ino, PHASE_FETCHING);
+	while (restore_find(rig->engine, ino)->n_notes)
+		engine_turn(rig->engine, 1);
+	memory_changed = NULL;
 }
 
 /* S24, S73 */
-static void a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that(
-	void **state)
+static void a_copy_that_came_before_the_call_is_charged_by_the_days_it_gains(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_reader reader;
+	uint32_t days = 0;
 
-	store->calls[BACKEND_FIND] = 0;
-	memory_changed = restored_after_the_look;
-	read_whole(rig, ino, 0);
-	memory_changed = NULL;
+	until_it_is_fetched(rig, &reader, ino);
 	assert_int_equal(object->restores, 0);
 	assert_int_equal(object->extensions, 1);
+	assert_true(object->added_days > 0);
 	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 1);
 	assert_int_equal(rig_ledger(rig, "RestoreObject", "storage").lines, 1);
 	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 0);
+	journal_each_charge(rig->state->journal, 0, money_of_days, &days);
+	assert_int_equal(days, object->added_days);
+	read_whole(rig, ino, 0);
+}
+
+/* S73 */
+static void what_a_kept_copy_does_not_cost_is_not_reserved_any_more(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_reader reader;
+	struct budget_use use;
+	struct request rec;
+
+	until_it_is_fetched(rig, &reader, ino);
+	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
+	struct estimate all;
+	restore_estimate(restore_find(rig->engine, ino), true, &all);
+	assert_int_equal(all.lines[1].component, COST_RETRIEVAL);
+	assert_true(rec.reserved + rec.charged + all.lines[1].amount <= rec.estimate);
+	read_whole(rig, ino, 0);
+	assert_int_equal(journal_budget(rig->state->journal, "default/2026-01-01", &use),
+			 0);
+	assert_true(use.reserved == 0);
 }
 
 /* S73 */
@@ -315,7 +357,8 @@ int main(void)
 		TEST(a_faster_tier_that_is_refused_leaves_the_restore_as_it_is),
 		TEST(somebody_elses_restore_is_not_made_faster),
 		TEST(stopped_at_any_turn_a_faster_tier_is_booked_as_paid),
-		TEST(a_copy_that_came_before_the_call_is_kept_longer_and_charged_as_that),
+		TEST(a_copy_that_came_before_the_call_is_charged_by_the_days_it_gains),
+		TEST(what_a_kept_copy_does_not_cost_is_not_reserved_any_more),
 		TEST(a_copy_that_would_lapse_before_all_is_here_is_kept_longer),
 		TEST(more_days_whose_turn_comes_too_late_are_not_asked_for),
 	};

@@ -241,8 +241,10 @@ static const char *serve(struct sim_conn *c)
 		return NULL;
 	c->act = sim_faults_match(req->sim->faults, req);
 	const struct sim_fault *act = c->act;
-	if (act && act->delay_ms)
+	if (act && act->delay_ms) {
 		poll(NULL, 0, (int)act->delay_ms);
+		req->now_ms = sim_clock_now(req->sim->clock);
+	}
 	if (act && act->drop == DROP_BEFORE)
 		return "drop before";
 	if (act && act->status && !act->is_after) {

@@ -176,6 +176,7 @@ struct backend_call {
 	char token
 		[RESTORE_TOKEN_MAX]; /* PROBE, FETCH: job id (vaults); RESTORE, FIND give it */
 	bool is_fresh; /* PROBE: no answer that is older than the call will do */
+	bool is_first; /* FIND: nothing was ever asked for by us that it could be about */
 	/* FIND, PROBE of S3: parts are asked for too (FIND: always; PROBE: of what is ready, which has
 	 * to come with its proof). Without it `proof.parts` is NULL. */
 	bool is_proof_wanted;

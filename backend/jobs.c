@@ -14,6 +14,7 @@ enum rider_state {
 	RIDER_WAITING,  /* for the next walk */
 	RIDER_RIDING,   /* asked before the walk under way began */
 	RIDER_ANSWERED, /* to be told */
+	RIDER_STATES,
 };
 
 /* A question. */
@@ -21,15 +22,21 @@ struct rider {
 	TAILQ_ENTRY(rider) link;
 	struct backend_call *call;
 	enum rider_state state;
-	struct glacier_job best; /* FIND: the best answer so far, and how good it is */
+	LIST_ENTRY(rider) by_archive; /* FIND that is riding */
+	/* Likewise: the best answer so far, owned, and how good it is; NULL: none, 0. */
+	struct glacier_job *best;
 	int rank;
 };
 
 TAILQ_HEAD(rider_queue, rider);
+LIST_HEAD(rider_list, rider);
+
+#define ARCHIVE_BUCKETS 1024 /* a power of two */
 
 /* What is kept of a job. */
 struct seen {
-	char *id, *message; /* owned */
+	char *id;      /* owned */
+	char *message; /* likewise, of a failure; else NULL */
 	enum remote_state state;
 	int64_t completed_ms;
 	uint64_t off, len; /* of its output in the archive */
@@ -40,7 +47,8 @@ struct seen {
 struct jobs {
 	struct backend *backend;
 	const struct jobs_ops *ops;
-	struct rider_queue riders; /* in order of arrival */
+	struct rider_queue riders[RIDER_STATES]; /* each in order of arrival */
+	struct rider_list finds[ARCHIVE_BUCKETS];
 	struct timer gather;
 	struct backend_call walk;
 	bool is_walking;
@@ -48,8 +56,11 @@ struct jobs {
 	/* The snapshot: sorted by id once the walk has ended. */
 	struct seen *seen;
 	size_t n_seen, seen_room;
+	uint64_t *
+		archives; /* of which there are jobs: hashes, sorted likewise; room as `seen` */
 	bool is_whole;    /* there is one, and nothing is missing in it */
 	int64_t ended_ms; /* service time */
+	int64_t began_real_ms, ended_real_ms;
 };
 
 bool jobs_walk_pays(size_t finds, size_t probes, unsigned int pages)
@@ -82,6 +93,26 @@ static int64_t now_of(const struct jobs *j)
 	return clock_service_ms(j->backend->all->clock);
 }
 
+static int64_t real_of(const struct jobs *j)
+{
+	return clock_real_ms(j->backend->all->clock);
+}
+
+/* FNV-1a. */
+static uint64_t hash_of(const char *archive_id)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (const char *s = archive_id; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	return h;
+}
+
+static struct rider_list *finds_of(struct jobs *j, const char *archive_id)
+{
+	return &j->finds[hash_of(archive_id) % ARCHIVE_BUCKETS];
+}
+
 /* ---- the snapshot ---- */
 
 static void snapshot_drop(struct jobs *j)
@@ -99,21 +130,40 @@ static int seen_compare(const void *a, const void *b)
 	return strcmp(((const struct seen *)a)->id, ((const struct seen *)b)->id);
 }
 
+static int hash_compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* 0 or -ENOMEM. */
+static int snapshot_grow(struct jobs *j)
+{
+	size_t room = j->seen_room ? 2 * j->seen_room : 64;
+	struct seen *seen = reallocarray(j->seen, room, sizeof(*seen));
+
+	if (!seen)
+		return -ENOMEM;
+	j->seen = seen;
+	uint64_t *archives = reallocarray(j->archives, room, sizeof(*archives));
+	if (!archives)
+		return -ENOMEM;
+	j->archives = archives;
+	j->seen_room = room;
+	return 0;
+}
+
 /* 0 or -ENOMEM. */
 static int snapshot_add(struct jobs *j, const struct glacier_job *job)
 {
-	if (j->n_seen == j->seen_room) {
-		size_t room = j->seen_room ? 2 * j->seen_room : 64;
-		struct seen *grown = reallocarray(j->seen, room, sizeof(*grown));
+	bool has_failed = job->state == REMOTE_FAILED;
 
-		if (!grown)
-			return -ENOMEM;
-		j->seen = grown;
-		j->seen_room = room;
-	}
+	if (j->n_seen == j->seen_room && snapshot_grow(j) < 0)
+		return -ENOMEM;
 	struct seen s = {
 		.id = strdup(job->id),
-		.message = strdup(job->state == REMOTE_FAILED ? job->message : ""),
+		.message = has_failed ? strdup(job->message) : NULL,
 		.state = job->state,
 		.completed_ms = job->completed_ms,
 		.off = job->off,
@@ -121,13 +171,41 @@ static int snapshot_add(struct jobs *j, const struct glacier_job *job)
 		.has_tree_hash = job->has_tree_hash,
 		.tree_hash = job->tree_hash,
 	};
-	if (!s.id || !s.message) {
+	if (!s.id || (has_failed && !s.message)) {
 		free(s.id);
 		free(s.message);
 		return -ENOMEM;
 	}
+	j->archives[j->n_seen] = hash_of(job->archive_id);
 	j->seen[j->n_seen++] = s;
 	return 0;
+}
+
+static void snapshot_end(struct jobs *j)
+{
+	j->ended_ms = now_of(j);
+	j->ended_real_ms = real_of(j);
+	if (!j->n_seen)
+		return;
+	qsort(j->seen, j->n_seen, sizeof(*j->seen), seen_compare);
+	qsort(j->archives, j->n_seen, sizeof(*j->archives), hash_compare);
+}
+
+/* No older than what a walk would tell that began now: it would take as long as the last one. */
+static bool snapshot_is_as_new(const struct jobs *j)
+{
+	int64_t took_ms = j->ended_real_ms - j->began_real_ms;
+
+	return j->is_whole && real_of(j) - j->ended_real_ms < took_ms;
+}
+
+/* No job was about that archive. */
+static bool snapshot_lacks(const struct jobs *j, const char *archive_id)
+{
+	uint64_t hash = hash_of(archive_id);
+
+	return !j->n_seen ||
+	       !bsearch(&hash, j->archives, j->n_seen, sizeof(hash), hash_compare);
 }
 
 static bool snapshot_is_fresh(const struct jobs *j)
@@ -154,7 +232,7 @@ static bool snapshot_answers(const struct jobs *j, struct backend_call *c)
 				   .has_tree_hash = s->has_tree_hash,
 				   .tree_hash = s->tree_hash };
 	snprintf(job.id, sizeof(job.id), "%s", s->id);
-	snprintf(job.message, sizeof(job.message), "%s", s->message);
+	snprintf(job.message, sizeof(job.message), "%s", s->message ? s->message : "");
 	job_tell(c, &job, now_of(j));
 	return true;
 }
@@ -163,29 +241,52 @@ static bool snapshot_answers(const struct jobs *j, struct backend_call *c)
 
 static struct rider *rider_find(struct jobs *j, const struct backend_call *c)
 {
-	struct rider *r = TAILQ_FIRST(&j->riders);
+	for (int state = 0; state < RIDER_STATES; state++) {
+		struct rider *r = TAILQ_FIRST(&j->riders[state]);
 
-	while (r && r->call != c)
-		r = TAILQ_NEXT(r, link);
-	return r;
+		while (r && r->call != c)
+			r = TAILQ_NEXT(r, link);
+		if (r)
+			return r;
+	}
+	return NULL;
 }
 
 static struct rider *rider_in(struct jobs *j, enum rider_state state)
 {
-	struct rider *r = TAILQ_FIRST(&j->riders);
-
-	while (r && r->state != state)
-		r = TAILQ_NEXT(r, link);
-	return r;
+	return TAILQ_FIRST(&j->riders[state]);
 }
 
-/* Out of the list; gives its call. */
+static bool is_find_of_archive(const struct rider *r)
+{
+	return r->call->verb == BACKEND_FIND && r->call->object;
+}
+
+/* Out of its list. */
+static void rider_out(struct jobs *j, struct rider *r)
+{
+	TAILQ_REMOVE(&j->riders[r->state], r, link);
+	if (r->state == RIDER_RIDING && is_find_of_archive(r))
+		LIST_REMOVE(r, by_archive);
+}
+
+static void rider_put(struct jobs *j, struct rider *r, enum rider_state state)
+{
+	rider_out(j, r);
+	r->state = state;
+	TAILQ_INSERT_TAIL(&j->riders[state], r, link);
+	if (state == RIDER_RIDING && is_find_of_archive(r))
+		LIST_INSERT_HEAD(finds_of(j, r->call->object->id), r, by_archive);
+}
+
+/* Gives its call. */
 static struct backend_call *rider_leave(struct jobs *j, struct rider *r)
 {
 	struct backend_call *c = r->call;
 
-	TAILQ_REMOVE(&j->riders, r, link);
+	rider_out(j, r);
 	c->priv = NULL;
+	free(r->best);
 	free(r);
 	return c;
 }
@@ -214,9 +315,9 @@ static void count(struct jobs *j, size_t *ret_finds, size_t *ret_probes)
 {
 	size_t finds = 0, probes = 0;
 
-	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link)) {
-		if (r->state != RIDER_WAITING)
-			continue;
+	struct rider *r;
+
+	TAILQ_FOREACH (r, &j->riders[RIDER_WAITING], link) {
 		if (r->call->verb == BACKEND_FIND)
 			finds++;
 		else
@@ -228,24 +329,34 @@ static void count(struct jobs *j, size_t *ret_finds, size_t *ret_probes)
 
 static void walk_begin(struct jobs *j)
 {
-	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link))
-		if (r->state == RIDER_WAITING)
-			r->state = RIDER_RIDING;
+	for (struct rider *r; (r = rider_in(j, RIDER_WAITING));)
+		rider_put(j, r, RIDER_RIDING);
 	snapshot_drop(j);
+	j->began_real_ms = real_of(j);
 	j->is_whole = true;
 	j->is_walking = true;
 	j->pages = 0;
 	j->ops->walk(j->backend, &j->walk);
 }
 
+/* Answers what waits and need not wait for a walk. */
 static void snapshot_use(struct jobs *j)
 {
-	if (!snapshot_is_fresh(j))
-		return;
-	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link))
-		if (r->state == RIDER_WAITING && r->call->verb == BACKEND_PROBE &&
-		    snapshot_answers(j, r->call))
-			r->state = RIDER_ANSWERED;
+	bool is_fresh = snapshot_is_fresh(j), is_as_new = snapshot_is_as_new(j);
+	struct rider *next;
+
+	for (struct rider *r = rider_in(j, RIDER_WAITING); r; r = next) {
+		struct backend_call *c = r->call;
+
+		next = TAILQ_NEXT(r, link);
+		if (c->verb == BACKEND_PROBE && is_fresh && snapshot_answers(j, c)) {
+			rider_put(j, r, RIDER_ANSWERED);
+		} else if (is_find_of_archive(r) && c->is_first && is_as_new &&
+			   snapshot_lacks(j, c->object->id)) {
+			c->state = REMOTE_COLD;
+			rider_put(j, r, RIDER_ANSWERED);
+		}
+	}
 }
 
 static void gather_ends(struct timer *t)
@@ -267,20 +378,35 @@ static void gather_ends(struct timer *t)
 
 /* ---- the walk ---- */
 
+/* Dying is better than not to see what is paid. */
+static void rider_hear(struct rider *r, const struct glacier_job *job, int64_t now_ms)
+{
+	int rank = glacier_job_rank(job, r->call, now_ms);
+	bool is_better = rank > r->rank || (rank && rank == r->rank &&
+					    job->completed_ms > r->best->completed_ms);
+
+	if (!is_better)
+		return;
+	if (!r->best)
+		r->best = malloc(sizeof(*r->best));
+	if (!r->best)
+		abort();
+	r->rank = rank;
+	*r->best = *job;
+}
+
 void jobs_see(struct jobs *j, const struct glacier_job *job)
 {
 	int64_t now = now_of(j);
+	struct rider *r;
 
-	for (struct rider *r = TAILQ_FIRST(&j->riders); r; r = TAILQ_NEXT(r, link)) {
-		if (r->state != RIDER_RIDING || r->call->verb != BACKEND_FIND)
-			continue;
-		int rank = glacier_job_rank(job, r->call, now);
-		bool is_later =
-			rank == r->rank && job->completed_ms > r->best.completed_ms;
-		if (rank > r->rank || (rank > 0 && is_later)) {
-			r->rank = rank;
-			r->best = *job;
-		}
+	if (job->is_inventory) {
+		TAILQ_FOREACH (r, &j->riders[RIDER_RIDING], link)
+			if (r->call->verb == BACKEND_FIND && !r->call->object)
+				rider_hear(r, job, now);
+	} else {
+		LIST_FOREACH (r, finds_of(j, job->archive_id), by_archive)
+			rider_hear(r, job, now);
 	}
 	if (j->is_whole && snapshot_add(j, job) < 0)
 		snapshot_drop(j);
@@ -306,7 +432,7 @@ static bool rider_answer(struct jobs *j, struct rider *r)
 	if (c->verb == BACKEND_PROBE)
 		return snapshot_answers(j, c);
 	if (r->rank > 0)
-		job_tell(c, &r->best, now_of(j));
+		job_tell(c, r->best, now_of(j));
 	else
 		c->state = REMOTE_COLD;
 	return true;
@@ -322,9 +448,7 @@ static void walk_done(struct backend_call *walk)
 		snapshot_drop(j);
 	else
 		j->last_pages = j->pages;
-	j->ended_ms = now_of(j);
-	if (j->n_seen)
-		qsort(j->seen, j->n_seen, sizeof(*j->seen), seen_compare);
+	snapshot_end(j);
 	/* Requests are metered once, whoever shares them. */
 	if (first) {
 		first->call->requests = walk->requests;
@@ -332,7 +456,7 @@ static void walk_done(struct backend_call *walk)
 	}
 	for (struct rider *r; (r = rider_in(j, RIDER_RIDING));) {
 		if (rider_answer(j, r))
-			r->state = RIDER_ANSWERED;
+			rider_put(j, r, RIDER_ANSWERED);
 		else
 			j->ops->describe(j->backend, rider_leave(j, r));
 	}
@@ -358,7 +482,8 @@ struct jobs *jobs_new(struct backend *b, const struct jobs_ops *ops)
 		.done = walk_done,
 		.arg = j,
 	};
-	TAILQ_INIT(&j->riders);
+	for (int i = 0; i < RIDER_STATES; i++)
+		TAILQ_INIT(&j->riders[i]);
 	return j;
 }
 
@@ -369,10 +494,12 @@ void jobs_free(struct jobs *j)
 	backends_timer_disarm(j->backend->all, &j->gather);
 	if (j->is_walking)
 		op_cancel(j->backend, &j->walk);
-	while (!TAILQ_EMPTY(&j->riders))
-		rider_leave(j, TAILQ_FIRST(&j->riders));
+	for (enum rider_state i = 0; i < RIDER_STATES; i++)
+		for (struct rider *r; (r = rider_in(j, i));)
+			rider_leave(j, r);
 	snapshot_drop(j);
 	free(j->seen);
+	free(j->archives);
 	free(j);
 }
 
@@ -389,7 +516,7 @@ void jobs_ask(struct jobs *j, struct backend_call *c)
 	}
 	r->call = c;
 	c->operation = "ListJobs";
-	TAILQ_INSERT_TAIL(&j->riders, r, link);
+	TAILQ_INSERT_TAIL(&j->riders[RIDER_WAITING], r, link);
 	gather_begin(j);
 }
 

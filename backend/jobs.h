@@ -3,7 +3,9 @@
  *
  * What is asked within a short while goes together. A FIND is answered only from a walk that
  * began after it was asked: a job that was sent before the question is never missed by it, and
- * money depends on that. A PROBE may be answered from a walk that ended a few seconds (of service
+ * money depends on that. Only one of what we have never asked for (`is_first`) may be answered, and
+ * only by "no", from a walk that ended less time ago than it took: the answer of a new walk would
+ * be no newer, and a hundred thousand questions would be as many thousand pages. A PROBE may be answered from a walk that ended a few seconds (of service
  * time) ago, unless it is to be fresh; one whose job no walk has shown is asked about by itself.
  *
  * Thread: the engine's.

@@ -157,6 +157,7 @@ static void call_start(struct call *c, struct restore *r)
 		.tier = r->rec.tier,
 		.days = r->rec.days,
 		.is_fresh = r->is_fresh,
+		.is_first = r->is_first && r->phase == PHASE_LOOKING,
 		.off = r->rec.off,
 		.len = r->rec.len,
 		.is_proof_wanted = r->proof.kind == DIGEST_NONE,

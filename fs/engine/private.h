@@ -146,6 +146,7 @@ struct restore {
 	char *why;   /* owned: what is wrong, for people; NULL: nothing (restore_why) */
 	struct shared_origin *origin; /* NULL: nobody's in particular (restore_origin) */
 	bool is_ahead;                /* foreseen: nobody has asked for it yet */
+	bool is_first;                /* the journal knew no request for this file */
 	bool is_cancelled;            /* to be ended as soon as the phase allows */
 
 	struct waiter_list waiters;

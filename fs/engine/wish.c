@@ -220,8 +220,8 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	if (!s)
 		return -ENOENT;
 	/* An earlier run's, that nobody has taken up yet: never a second one beside it. */
-	if (journal_request_of(e->state->journal, wish->ino, &open) == 0 &&
-	    request_is_open(&open)) {
+	int known = journal_request_of(e->state->journal, wish->ino, &open);
+	if (known == 0 && request_is_open(&open)) {
 		result = restore_adopt(s, &open, &entry, &r);
 		return result < 0 ? result : wish_join(r, wish, ret);
 	}
@@ -240,6 +240,7 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	if (!wish->days && here.days)
 		r->rec.days = here.days;
 	r->is_ahead = wish->is_ahead;
+	r->is_first = known == -ENOENT;
 	/* What was only foreseen is nothing to ask an approver for. */
 	r->over = wish->is_ahead ? OVER_REFUSE : policy.over;
 	restore_price(r);

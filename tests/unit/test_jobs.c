@@ -140,6 +140,51 @@ static void a_find_is_answered_only_by_a_walk_that_began_after_it(void **state)
 	walk_ends(0);
 }
 
+static void find_first(struct backend_call *c, struct object *o, const char *id)
+{
+	find(c, o, id);
+	c->is_first = true;
+}
+
+/* S62 */
+static void of_what_was_never_asked_for_a_walk_says_no_for_as_long_as_it_took(
+	void **state)
+{
+	struct backend_call c[5];
+	struct object o[5];
+
+	(void)state;
+	find(&c[0], &o[0], "a");
+	gather();
+	find_first(&c[1], &o[1], "b"); /* while it is under way: it answers that too */
+	find_first(&c[2], &o[2], "c");
+	clock_advance(test_clock, 300);
+	see("c", REMOTE_RESTORING);
+	walk_ends(0);
+	assert_int_equal(walks, 1);
+	assert_int_equal(dones, 2);
+	assert_int_equal(c[1].state, REMOTE_COLD);
+
+	gather(); /* but a yes is a new walk's */
+	assert_int_equal(walks, 2);
+	see("c", REMOTE_RESTORING);
+	clock_advance(test_clock, 300);
+	walk_ends(0);
+	assert_int_equal(dones, 3);
+	assert_int_equal(c[2].state, REMOTE_RESTORING);
+
+	find_first(&c[3], &o[3], "d");
+	gather();
+	assert_int_equal(walks, 2);
+	assert_int_equal(dones, 4);
+	clock_advance(test_clock, 600);
+	find_first(&c[4], &o[4], "e");
+	gather();
+	assert_int_equal(walks, 3);
+	walk_ends(0);
+	assert_int_equal(dones, 5);
+}
+
 static void probes_are_answered_from_a_walk_for_five_seconds(void **state)
 {
 	struct backend_call f, p[3];
@@ -245,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ten_questions_are_one_walk_metered_once),
 		TEST(a_find_is_answered_only_by_a_walk_that_began_after_it),
+		TEST(of_what_was_never_asked_for_a_walk_says_no_for_as_long_as_it_took),
 		TEST(probes_are_answered_from_a_walk_for_five_seconds),
 		TEST(probes_are_walked_where_that_takes_fewer_requests),
 		TEST(a_walk_that_fails_fails_all_that_share_it),

@@ -49,6 +49,8 @@ class Campaign:
             leg = {"readers": world.draw_readers(rng, plan["files"], plan["faults"])}
             if "cancelled" in point:
                 leg["readers"].append([plan["files"][0], "cancel"])
+            if point.startswith("extra"):
+                leg["readers"].append([plan["files"][0], "upgrade"])
             if i or rng.random() < 0.25:
                 leg["ms"] = int(2000 * rng.random() ** 2)
             else:

@@ -3,27 +3,34 @@
 #include "str.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define TEXT_MAX ((size_t)4096)
 
-/* Written before threads start, only read after. */
+/* Written before threads start, only read after; but for the level. */
 static struct {
 	const char *program;
-	enum log_level max_level;
+	atomic_int max_level;
 	bool prefix;
 } setup = { .program = "thawfs", .max_level = LOG_NOTICE };
 
 void log_setup(const char *program, enum log_level max_level, bool prefix)
 {
 	setup.program = program;
-	setup.max_level = max_level;
 	setup.prefix = prefix;
+	log_level_set(max_level);
+}
+
+void log_level_set(enum log_level max_level)
+{
+	atomic_store_explicit(&setup.max_level, (int)max_level, memory_order_relaxed);
 }
 
 enum log_level log_level(void)
 {
-	return setup.max_level;
+	return (enum log_level)atomic_load_explicit(&setup.max_level,
+						    memory_order_relaxed);
 }
 
 /* Whether a UTF-8 sequence may stand in a line: no controls, neither C0 nor C1. */
@@ -59,7 +66,7 @@ static size_t text_escape(const char *text, char *ret)
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	if (level > setup.max_level)
+	if (level > log_level())
 		return;
 
 	int saved = errno;

@@ -22,6 +22,8 @@ enum log_level {
 
 /* Before threads start. `prefix`: true puts <N> in front (stderr is not a terminal). */
 void log_setup(const char *program, enum log_level max_level, bool prefix);
+/* Any time. */
+void log_level_set(enum log_level max_level);
 enum log_level log_level(void);
 void log_line(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 

@@ -126,6 +126,41 @@ void option_clear(const struct option_section *s, void *target)
 	}
 }
 
+/* Of what is kept in place, not behind a pointer. */
+static size_t field_bytes(enum option_type type)
+{
+	static const size_t bytes[] = {
+		[OPTION_STR] = sizeof(char *),       [OPTION_BOOL] = sizeof(bool),
+		[OPTION_U64] = sizeof(uint64_t),     [OPTION_SIZE] = sizeof(uint64_t),
+		[OPTION_DURATION] = sizeof(int64_t), [OPTION_MODE] = sizeof(uint32_t),
+		[OPTION_WORD] = sizeof(int),
+	};
+	return bytes[type];
+}
+
+bool option_is_same(const struct option_row *row, const void *a, const void *b)
+{
+	const void *x = field_of(row, (void *)(uintptr_t)a);
+	const void *y = field_of(row, (void *)(uintptr_t)b);
+
+	if (row->type != OPTION_STR)
+		return memcmp(x, y, field_bytes(row->type)) == 0;
+	const char *s = *(char *const *)x, *t = *(char *const *)y;
+	return streq(s ? s : "", t ? t : "");
+}
+
+int option_copy(const struct option_row *row, const void *from, void *to)
+{
+	const void *x = field_of(row, (void *)(uintptr_t)from);
+
+	if (row->type != OPTION_STR) {
+		memcpy(field_of(row, to), x, field_bytes(row->type));
+		return 0;
+	}
+	const char *s = *(char *const *)x;
+	return str_put(field_of(row, to), s ? s : "");
+}
+
 /* One source of settings: a file at a line, or a word of the command line. */
 struct context {
 	const struct option_schema *schema;

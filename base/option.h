@@ -57,6 +57,10 @@ int option_defaults(const struct option_section *s, void *target);
 /* Frees the strings. */
 void option_clear(const struct option_section *s, void *target);
 
+/* Of one key, in two structs of its section: have they the same value? Make it the same: 0 or -ENOMEM. */
+bool option_is_same(const struct option_row *row, const void *a, const void *b);
+int option_copy(const struct option_row *row, const void *from, void *to);
+
 /* Both: 0, -ENOENT (no file), -EINVAL; what reading gave. Always a line for people in `err`
  * ("thawfs.conf:12: unknown key \"tiers\" in [restore]; did you mean \"tier\"?"). */
 int option_load(const struct option_schema *schema, void *cfg, const char *path,

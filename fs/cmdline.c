@@ -185,8 +185,15 @@ static int take_source(struct config *cfg, const char *arg, struct buf *err)
 	cfg->source_arg = strdup(arg);
 	if (!cfg->source_arg)
 		return -ENOMEM;
-	if (!strstr(arg, "://"))
-		return config_load(cfg, arg, err);
+	if (!strstr(arg, "://")) {
+		_free_ char *path = NULL;
+
+		if (*arg == '/' || !cfg->base_dir)
+			return config_load(cfg, arg, err);
+		if (asprintf(&path, "%s/%s", cfg->base_dir, arg) < 0)
+			return -ENOMEM;
+		return config_load(cfg, path, err);
+	}
 	int r = source_name(arg, name, err);
 	if (r < 0)
 		return r;
@@ -284,6 +291,15 @@ static int print_defaults(struct config *cfg, struct buf *out, struct buf *err)
 	return r < 0 ? r : config_print(cfg, out);
 }
 
+static int take_all(struct config *cfg, const struct args *args, struct buf *err)
+{
+	int r = take_source(cfg, args->source, err);
+
+	for (size_t i = 0; !r && i < args->n_words; i++)
+		r = take_words(cfg, args->words[i], err);
+	return r;
+}
+
 int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *ret,
 		 struct buf *ret_text, struct buf *err)
 {
@@ -305,9 +321,7 @@ int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *r
 		return config_refuse(err,
 				     "SOURCE and MOUNTPOINT are needed; thawfs --help");
 
-	r = take_source(cfg, args.source, err);
-	for (size_t i = 0; !r && i < args.n_words; i++)
-		r = take_words(cfg, args.words[i], err);
+	r = take_all(cfg, &args, err);
 	if (!r)
 		r = config_finish(cfg, err);
 	if (!r && what == CMDLINE_MOUNT) {
@@ -316,5 +330,60 @@ int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *r
 	}
 	if (!r && what == CMDLINE_PRINT)
 		r = config_print(cfg, ret_text);
+	return r;
+}
+
+/* Without its end. */
+static int read_again(int argc, char **argv, const char *base_dir, struct config **ret,
+		      struct buf *err)
+{
+	_cleanup_(config_freep) struct config *cfg = config_new();
+	struct args args = { .n_words = 0 };
+	enum cmdline_what what;
+
+	if (!cfg)
+		return -ENOMEM;
+	cfg->base_dir = base_dir;
+	int r = take_args(argc, argv, cfg, &args, &what, err);
+	if (!r)
+		r = take_all(cfg, &args, err);
+	if (!r)
+		*ret = steal_ptr(cfg);
+	return r;
+}
+
+/* What is of the mount itself, and in no section. */
+static int carry_mount(struct config *cfg, const struct config *running)
+{
+	cfg->mountpoint = strdup(running->mountpoint);
+	cfg->is_handed = running->is_handed;
+	return cfg->mountpoint ? 0 : -ENOMEM;
+}
+
+int cmdline_again(int argc, char **argv, const struct config *running,
+		  struct config **ret, struct buf *told, struct buf *err)
+{
+	_cleanup_(config_freep) struct config *as_written = NULL;
+	_cleanup_(config_freep) struct config *cfg = NULL;
+	_buf_ struct buf unread;
+
+	buf_init(&unread, BUF_TEXT_MAX);
+	/* As it is written: whether a start would take it, and what of it needs one. */
+	int r = read_again(argc, argv, running->base_dir, &as_written, err);
+	if (!r)
+		r = config_finish(as_written, err);
+	if (!r)
+		r = config_carry(as_written, running, told);
+	/* As it can hold now. */
+	if (!r)
+		r = read_again(argc, argv, running->base_dir, &cfg, err);
+	if (!r)
+		r = config_carry(cfg, running, &unread);
+	if (!r)
+		r = config_finish(cfg, err);
+	if (!r)
+		r = carry_mount(cfg, running);
+	if (!r)
+		*ret = steal_ptr(cfg);
 	return r;
 }

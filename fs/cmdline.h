@@ -18,3 +18,9 @@ enum cmdline_what {
  * option), -ENOENT (no such file), -errno, with a line for people in `err`. */
 int cmdline_read(int argc, char **argv, struct config *cfg, enum cmdline_what *ret,
 		 struct buf *ret_text, struct buf *err);
+
+/* The same words once more, for what runs with `running`: the file is read again. Gives what may hold from
+ * now on, whole and checked, with what needs a restart as it was; that is named in `told`, a line each.
+ * 0, or -errno with a line for people in `err`. */
+int cmdline_again(int argc, char **argv, const struct config *running,
+		  struct config **ret, struct buf *told, struct buf *err);

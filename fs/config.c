@@ -11,6 +11,8 @@ static const char *const tier_words[] = { "default", "expedited", "standard", "b
 static const char *const ranges_words[] = { "off", "auto", NULL };
 static const char *const verify_words[] = { "best", "require", NULL };
 static const char *const plus_words[] = { "auto", "always", "never", NULL };
+/* From LOG_NOTICE on. */
+static const char *const level_words[] = { "notice", "info", "debug", NULL };
 /* In the order of enum recall, enum over, enum root_exempt. */
 static const char *const recall_words[] = { "default", "auto", "explicit", "deny", NULL };
 static const char *const over_words[] = { "default", "refuse", "hold", NULL };
@@ -51,6 +53,8 @@ static const struct option_row mount_rows[] = {
 	    "other users may use the mount"),
 	ROW(mount_section, "admins", OPTION_STR, admins, NULL,
 	    "users who see and steer everything, besides root"),
+	ROW_WORD(mount_section, "log-level", log_level, "notice", level_words,
+		 "notice, info (as -v) or debug (as -v -v)"),
 	ROW(mount_section, "owners", OPTION_STR, owners, NULL,
 	    "file of owners, lines of: path, user, group, mode, dir-mode"),
 	ROW(mount_section, "reexport", OPTION_STR, reexport,
@@ -482,10 +486,7 @@ static void *policy_path_target(void *cfg, const char *name)
 }
 
 /* Calls for every section there is, the named ones once for each name. */
-static void each_section(const struct config *cfg,
-			 void (*each)(const struct option_section *s, const char *x,
-				      const void *target, void *arg),
-			 void *arg)
+void config_each_section(const struct config *cfg, config_section_fn each, void *arg)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		if (!sections[i].is_named)
@@ -495,6 +496,60 @@ static void each_section(const struct config *cfg,
 		for (size_t i = 0; i < *kind_count(cfg, &kinds[k]); i++)
 			each(&sections[k], kind_get(cfg, &kinds[k], i),
 			     kind_get(cfg, &kinds[k], i), arg);
+}
+
+void *config_find(const struct config *cfg, const struct option_section *s, const char *x)
+{
+	size_t which = (size_t)(s - sections);
+
+	if (!x)
+		return s->target((void *)(uintptr_t)cfg, NULL);
+	for (size_t i = 0; i < *kind_count(cfg, &kinds[which]); i++)
+		if (streq(kind_get(cfg, &kinds[which], i), x))
+			return kind_get(cfg, &kinds[which], i);
+	return NULL;
+}
+
+int config_align(struct config *cfg, const struct config *running, const char *section,
+		 config_section_fn added, config_section_fn gone, void *arg)
+{
+	const struct option_section *s = sections;
+	while (!streq(s->name, section))
+		s++;
+	const struct kind *k = &kinds[s - sections];
+	size_t *n = kind_count(cfg, k), n_read = *n, bytes = k->max * k->size;
+	_free_ char *read = malloc(bytes);
+	int r = 0;
+
+	if (!read)
+		return -ENOMEM;
+	memcpy(read, kind_get(cfg, k, 0), bytes);
+	memset(kind_get(cfg, k, 0), 0, bytes);
+	*n = 0;
+	for (size_t i = 0; !r && i < *kind_count(running, k); i++) {
+		const char *was = kind_get(running, k, i);
+		char *at = read;
+
+		while (at < read + n_read * k->size && !streq(at, was))
+			at += k->size;
+		if (at < read + n_read * k->size) {
+			memcpy(kind_get(cfg, k, (*n)++), at, k->size);
+			*at = '\0';
+			continue;
+		}
+		char *made = s->target(cfg, was);
+		for (size_t row = 0; made && !r && row < s->n_rows; row++)
+			r = option_copy(&s->rows[row], was, made);
+		r = made ? r : -ENOMEM;
+		gone(s, was, made, arg);
+	}
+	for (char *at = read; at < read + n_read * k->size; at += k->size) {
+		if (!*at)
+			continue;
+		added(s, at, NULL, arg);
+		option_clear(s, at);
+	}
+	return r;
 }
 
 static void clear_one(const struct option_section *s, const char *x, const void *target,
@@ -532,7 +587,7 @@ void config_free(struct config *cfg)
 {
 	if (!cfg)
 		return;
-	each_section(cfg, clear_one, NULL);
+	config_each_section(cfg, clear_one, NULL);
 	for (size_t i = 0; i < cfg->n_owned; i++)
 		free(cfg->owned[i]);
 	free(cfg->owned);
@@ -563,6 +618,6 @@ int config_set(struct config *cfg, const char *word, struct buf *err)
 
 int config_print(const struct config *cfg, struct buf *out)
 {
-	each_section(cfg, print_one, out);
+	config_each_section(cfg, print_one, out);
 	return out->err;
 }

@@ -36,6 +36,7 @@ struct mount_section {
 	char *admins;   /* a comma list of users */
 	char *owners;   /* a file of rules (config_access.c); absolute */
 	char *reexport; /* a comma list of programs (reexport.h) */
+	int log_level;  /* above LOG_NOTICE */
 };
 
 /* Sections that have a name begin with it: config.c finds them by it. */
@@ -165,6 +166,9 @@ struct config {
 	struct state_section state;
 	struct debug_section debug;
 
+	/* What relative names begin at; NULL: where this process is. Borrowed. */
+	const char *base_dir;
+
 	/* The command line (cmdline.h). */
 	char *source_arg; /* SOURCE as given */
 	char *mountpoint; /* absolute; or "/dev/fd/N" */
@@ -235,6 +239,24 @@ int config_finish_notice(struct config *cfg, struct buf *err);
 void config_for_notice(const struct config *cfg, struct notice_cfg *ret);
 /* May mail be sent to this address at a user's word? */
 bool config_may_mail(const struct config *cfg, const char *address);
+
+/* ---- reading it again (config_reload.c) ---- */
+
+/* `x`: the section's name, or NULL; `target`: what rows write into. */
+typedef void (*config_section_fn)(const struct option_section *s, const char *x,
+				  const void *target, void *arg);
+/* config.c: calls for every section there is, the named ones once for each name. */
+void config_each_section(const struct config *cfg, config_section_fn each, void *arg);
+/* The section's struct, or NULL: there is none of that name. */
+void *config_find(const struct config *cfg, const struct option_section *s,
+		  const char *x);
+/* The sections [section X] become those of `running`, in their order: what is new is dropped
+ * (`added`), what is missing is as there (`gone`). 0 or -ENOMEM. */
+int config_align(struct config *cfg, const struct config *running, const char *section,
+		 config_section_fn added, config_section_fn gone, void *arg);
+/* What cannot change while it runs becomes as in `running`, and is named in `told`, a line each. What
+ * follows from it does not (config_finish). 0 or -ENOMEM. */
+int config_carry(struct config *cfg, const struct config *running, struct buf *told);
 
 /* For the layers below; borrows from `cfg`. */
 void config_for_engine(const struct config *cfg, struct engine_cfg *ret);

@@ -46,8 +46,8 @@ void config_own_home(void)
 }
 
 /* Absolute, since a daemon leaves the directory it was started in. */
-static int finish_dir(char **dir, const char *system, const char *xdg,
-		      const char *below_home)
+static int finish_dir(const struct config *cfg, char **dir, const char *system,
+		      const char *xdg, const char *below_home)
 {
 	char *path = NULL;
 	int n;
@@ -55,7 +55,8 @@ static int finish_dir(char **dir, const char *system, const char *xdg,
 	if (*dir && **dir == '/')
 		return 0;
 	if (*dir) {
-		_free_ char *cwd = getcwd(NULL, 0);
+		_free_ char *cwd =
+			cfg->base_dir ? strdup(cfg->base_dir) : getcwd(NULL, 0);
 		n = cwd ? asprintf(&path, "%s/%s", cwd, *dir) : -1;
 	} else if (geteuid() == 0) {
 		n = asprintf(&path, "%s", system);
@@ -81,23 +82,27 @@ bool config_is_file(const char *prices)
 }
 
 /* Likewise. */
-static int finish_file(char **path)
+static int finish_file(const struct config *cfg, char **path)
 {
-	return *path ? finish_dir(path, "", "", "") : 0;
+	return *path ? finish_dir(cfg, path, "", "", "") : 0;
 }
 
 static int finish_files(struct config *cfg)
 {
-	int r = finish_file(&cfg->prices.file);
-	if (!r)
-		r = finish_file(&cfg->mount.owners);
+	char **const files[] = { &cfg->prices.file,       &cfg->mount.owners,
+				 &cfg->policy.chargeback, &cfg->notice.smtp_password_file,
+				 &cfg->notice.smtp_ca,    &cfg->notice.templates };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(files); i++)
+		r = finish_file(cfg, files[i]);
 
 	for (size_t i = 0; !r && i < cfg->n_sources; i++) {
 		struct source_section *s = &cfg->sources[i];
 
-		r = finish_file(&s->names);
+		r = finish_file(cfg, &s->names);
 		if (!r && s->prices && config_is_file(s->prices))
-			r = finish_file(&s->prices);
+			r = finish_file(cfg, &s->prices);
 	}
 	return r;
 }
@@ -148,11 +153,11 @@ static int check_values(const struct config *cfg, struct buf *err)
 
 int config_finish_dirs(struct config *cfg)
 {
-	int r = finish_dir(&cfg->state.dir, "/var/lib/thawfs", "XDG_STATE_HOME",
+	int r = finish_dir(cfg, &cfg->state.dir, "/var/lib/thawfs", "XDG_STATE_HOME",
 			   ".local/state");
 	if (!r)
-		r = finish_dir(&cfg->cache.dir, "/var/cache/thawfs", "XDG_CACHE_HOME",
-			       ".cache");
+		r = finish_dir(cfg, &cfg->cache.dir, "/var/cache/thawfs",
+			       "XDG_CACHE_HOME", ".cache");
 	return r;
 }
 
@@ -161,6 +166,8 @@ int config_finish(struct config *cfg, struct buf *err)
 	int r = check_sources(cfg, err);
 	if (!r)
 		r = check_values(cfg, err);
+	if (!r)
+		r = finish_files(cfg);
 	if (!r)
 		r = tables_check(cfg, err);
 	if (!r)
@@ -171,8 +178,6 @@ int config_finish(struct config *cfg, struct buf *err)
 		r = rules_finish(cfg, err);
 	if (!r)
 		r = config_finish_notice(cfg, err);
-	if (!r)
-		r = finish_files(cfg);
 	if (!r)
 		r = config_finish_access(cfg, err);
 	return r < 0 ? r : config_finish_dirs(cfg);

@@ -19,6 +19,7 @@
 #include "notices.h"
 #include "nudge.h"
 #include "place.h"
+#include "running.h"
 #include "session.h"
 #include "tables.h"
 #include <poll.h>
@@ -39,11 +40,15 @@ enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
 
 /* Everything that is running, from the bottom up. */
 struct program {
-	struct config *cfg;
+	int argc;
+	char **argv;
+	struct config *cfg;    /* of the start; main()'s */
+	struct running *first; /* that, owned; NULL: not yet */
+	struct running *now;   /* owned, if it is another one */
+	struct running_status reload;
 	struct clock *clock;
 	struct backends *backends;
 	struct state *state;
-	struct tables tables;
 	struct engine *engine;
 	bool is_engine_running;
 	struct mount *mount;
@@ -52,10 +57,21 @@ struct program {
 	struct loop *loop;
 	struct nudge *nudge; /* NULL: watchers are not told */
 	int signal_fd, end_fd;
-	int ready_fd; /* of daemon_begin(), or -1 */
+	int ready_fd;         /* of daemon_begin(), or -1 */
+	bool is_reload_asked; /* while it started */
+	bool has_terminal;    /* in the foreground of one: its end is ours */
 };
 
 /* ---- start ---- */
+
+/* The higher one of -v and [mount] log-level. */
+static enum log_level level_of(const struct config *cfg)
+{
+	int more = cfg->verbosity > cfg->mount.log_level ? cfg->verbosity
+							 : cfg->mount.log_level;
+
+	return more > 1 ? LOG_DEBUG : more ? LOG_INFO : LOG_NOTICE;
+}
 
 static void raise_limits(void)
 {
@@ -115,19 +131,32 @@ static int open_signals(struct program *p)
 	return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* A signal, or whoever started us has gone: a start ends at once. */
-static int check_wanted(const struct program *p, struct buf *err)
+/* The signal that has come; 0: none. */
+static uint32_t take_signal(const struct program *p)
 {
 	struct pollfd fd = { .fd = p->signal_fd, .events = POLLIN };
+	struct signalfd_siginfo info = { 0 };
 
-	if (poll(&fd, 1, 0) <= 0 && !daemon_is_orphan(p->ready_fd))
+	if (poll(&fd, 1, 0) > 0)
+		(void)!read(p->signal_fd, &info, sizeof(info));
+	return info.ssi_signo;
+}
+
+/* A signal that ends, or whoever started us has gone: a start ends at once. */
+static int check_wanted(struct program *p, struct buf *err)
+{
+	uint32_t signal;
+
+	while ((signal = take_signal(p)) == SIGHUP)
+		p->is_reload_asked = true;
+	if (!signal && !daemon_is_orphan(p->ready_fd))
 		return 0;
 	buf_reset(err);
 	buf_puts(err, "stopped while starting: nothing is mounted");
 	return -EINTR;
 }
 
-static int first_contact(const struct program *p, struct buf *err)
+static int first_contact(struct program *p, struct buf *err)
 {
 	int r = -EAGAIN;
 
@@ -141,21 +170,14 @@ static int first_contact(const struct program *p, struct buf *err)
 
 static int start_engine(struct program *p, struct buf *err)
 {
-	struct engine_cfg cfg;
-
-	int r = tables_load(p->cfg, &p->tables, err);
+	int r = running_new(p->cfg, NULL, &p->first, err);
 	if (r < 0)
 		return r;
-	tables_tell(&p->tables);
-	config_for_engine(p->cfg, &cfg);
-	cfg.prices = p->tables.all;
-	r = engine_new(&cfg, p->state, p->backends, p->clock, &p->engine);
-	for (size_t i = 0; !r && i < p->cfg->n_sources; i++) {
-		struct source_cfg source;
-		config_for_source(p->cfg, &p->cfg->sources[i], &source);
-		source.own_prices = p->tables.own[i];
-		r = engine_add_source(p->engine, &source, err);
-	}
+	const struct running *now = p->now = p->first;
+	tables_tell(&now->tables);
+	r = engine_new(&now->engine, p->state, p->backends, p->clock, &p->engine);
+	for (size_t i = 0; !r && i < now->cfg->n_sources; i++)
+		r = engine_add_source(p->engine, &now->sources[i], err);
 	if (!r)
 		r = engine_start(p->engine);
 	if (r < 0)
@@ -168,7 +190,7 @@ static int start_notices(struct program *p)
 {
 	struct notice_cfg cfg;
 
-	config_for_notice(p->cfg, &cfg);
+	config_for_notice(p->now->cfg, &cfg);
 	cfg.link = links_for_mail;
 	cfg.link_arg = p->mount;
 	if (!notice_is_wanted(&cfg))
@@ -215,6 +237,8 @@ static int start(struct program *p, struct buf *err)
 	if (!r)
 		r = mount_new(cfg, p->clock, p->state, p->engine, &p->mount);
 	if (!r)
+		p->mount->reload = &p->reload;
+	if (!r)
 		r = start_notices(p);
 	if (!r)
 		r = check_wanted(p, err);
@@ -245,31 +269,149 @@ static void stop(struct program *p)
 	session_free(p->session);
 	mount_free(p->mount);
 	engine_free(p->engine);
-	tables_free(&p->tables);
 	state_close(p->state);
 	backends_free(p->backends);
 	clock_free(p->clock);
+	if (p->now != p->first)
+		running_free(p->now);
+	(void)grace_collect(); /* nobody is left to look */
+	running_free(p->first);
 	close(p->signal_fd);
 	close(p->end_fd);
 }
 
-/* Until a signal comes, or the kernel ends the session. */
-static void wait_for_end(const struct program *p)
+/* ---- reload ---- */
+
+static int64_t real_utc_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* `told` has a line for each; they are cut apart. */
+static void reload_tell(struct program *p, struct buf *told)
+{
+	struct running_status *s = &p->reload;
+	char *rest = told->data, *line;
+	size_t len = 0;
+
+	pthread_mutex_lock(&s->mu);
+	s->kept[0] = '\0';
+	while (rest && (line = strsep(&rest, "\n"))) {
+		if (!*line)
+			continue;
+		log_warning("configuration: %s", line);
+		if (len < sizeof(s->kept))
+			len += (size_t)snprintf(s->kept + len, sizeof(s->kept) - len,
+						"%s%s", len ? "; " : "", line);
+	}
+	s->read_ms = real_utc_now_ms();
+	s->refused_ms = 0;
+	pthread_mutex_unlock(&s->mu);
+}
+
+static void reload_refused(struct program *p, const char *why)
+{
+	struct running_status *s = &p->reload;
+
+	log_warning("configuration not read again, the one before holds: %s", why);
+	pthread_mutex_lock(&s->mu);
+	s->refused_ms = real_utc_now_ms();
+	snprintf(s->refused, sizeof(s->refused), "%s", why);
+	pthread_mutex_unlock(&s->mu);
+}
+
+/* What is whole and checked holds from now on; nothing of it can fail any more but the thread that
+ * tells people. */
+static void reload_put(struct program *p, struct running *next)
+{
+	bool is_told_anew = !running_tells_same(p->now, next);
+	struct running *old = p->now;
+
+	if (is_told_anew) {
+		notices_free(p->notices);
+		p->notices = NULL;
+	}
+	log_level_set(level_of(next->cfg));
+	running_put(next, p->engine, p->mount);
+	p->now = next;
+	if (is_told_anew && start_notices(p) < 0)
+		log_err("nobody is told of anything: out of memory or threads");
+	if (old != p->first)
+		running_retire(old);
+}
+
+static int reload(struct program *p, struct buf *told, struct buf *err)
+{
+	_cleanup_(config_freep) struct config *cfg = NULL;
+	struct running *next = NULL;
+
+	int r = cmdline_again(p->argc, p->argv, p->now->cfg, &cfg, told, err);
+	if (!r)
+		r = place_cache(cfg->cache.dir, cfg->cache.size_bytes,
+				cfg->cache.reserve_bytes, cfg->cache.chunk_bytes, err);
+	if (!r)
+		r = running_new(cfg, p->first, &next, err);
+	if (r < 0)
+		return r;
+	cfg = NULL; /* it is `next`'s */
+	reload_put(p, next);
+	return 0;
+}
+
+static void reload_now(struct program *p)
+{
+	_buf_ struct buf told, err;
+
+	buf_init(&told, BUF_TEXT_MAX);
+	buf_init(&err, BUF_TEXT_MAX);
+	manager_tell_reloading();
+	int r = reload(p, &told, &err);
+	if (r < 0) {
+		reload_refused(p, err.len ? err.data : strerrordesc_np(-r));
+		manager_tell(
+			"READY=1\nSTATUS=The configuration was refused, the one before "
+			"holds; the log says why");
+	} else {
+		reload_tell(p, &told);
+		tell_budgets(p->now->cfg);
+		log_notice("configuration read again from %s", p->cfg->source_arg);
+		manager_tell("READY=1\nSTATUS=The configuration was read again");
+	}
+	(void)grace_collect();
+}
+
+/* The terminal we were started on has been closed: its hang-up is no wish for another configuration. */
+static bool is_hung_up(const struct program *p)
+{
+	struct pollfd fd = { .fd = STDERR_FILENO };
+
+	return p->has_terminal && poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP);
+}
+
+/* Until a signal comes that ends, or the kernel ends the session. */
+static void wait_for_end(struct program *p)
 {
 	struct pollfd fds[] = {
 		{ .fd = p->signal_fd, .events = POLLIN },
 		{ .fd = p->end_fd, .events = POLLIN },
 	};
+	uint32_t signal = p->is_reload_asked ? SIGHUP : 0;
 
-	while (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
-		;
-	if (fds[0].revents) {
-		struct signalfd_siginfo info = { 0 };
-		(void)!read(p->signal_fd, &info, sizeof(info));
-		log_notice("stopping, signal=%u", info.ssi_signo);
-	} else {
-		log_notice("stopping: unmounted");
+	while (signal == 0 || (signal == SIGHUP && !is_hung_up(p))) {
+		if (signal)
+			reload_now(p);
+		while (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
+			;
+		if (fds[1].revents) {
+			log_notice("stopping: unmounted");
+			return;
+		}
+		signal = take_signal(p);
 	}
+	log_notice("stopping, signal=%u", signal);
 }
 
 /* Tells the failure, once, to whoever started us; gives the exit status. */
@@ -299,9 +441,17 @@ static int check_places(struct config *cfg, struct buf *err)
 	return r < 0 ? r : place_device(err);
 }
 
-static int run(struct config *cfg)
+static int run(struct config *cfg, int argc, char **argv)
 {
-	struct program p = { .cfg = cfg, .signal_fd = -1, .end_fd = -1, .ready_fd = -1 };
+	struct program p = { .argc = argc,
+			     .argv = argv,
+			     .cfg = cfg,
+			     .reload = { .mu = PTHREAD_MUTEX_INITIALIZER },
+			     .signal_fd = -1,
+			     .end_fd = -1,
+			     .ready_fd = -1,
+			     .has_terminal =
+				     cfg->is_foreground && isatty(STDERR_FILENO) };
 	_buf_ struct buf err;
 	_free_ char *log_path = NULL;
 
@@ -357,9 +507,8 @@ int main(int argc, char **argv)
 
 	umask(0077);
 	raise_limits();
-	enum log_level level = cfg->verbosity > 1 ? LOG_DEBUG
-			       : cfg->verbosity   ? LOG_INFO
-						  : LOG_NOTICE;
-	log_setup("thawfs", level, !isatty(STDERR_FILENO));
-	return run(cfg);
+	log_setup("thawfs", level_of(cfg), !isatty(STDERR_FILENO));
+	_free_ char *here = getcwd(NULL, 0);
+	cfg->base_dir = here;
+	return run(cfg, argc, argv);
 }

@@ -3,9 +3,11 @@
 #include "cleanup.h"
 #include "log.h"
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 void manager_tell(const char *state)
 {
@@ -24,4 +26,16 @@ void manager_tell(const char *state)
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
 		log_warning("socket=%s the service manager cannot be told (%m), going on",
 			    path);
+}
+
+void manager_tell_reloading(void)
+{
+	struct timespec now;
+	char text[96];
+
+	/* The time is what Type=notify-reload wants (sd_notify(3), systemd 253, 2026-11). */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+		 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	manager_tell(text);
 }

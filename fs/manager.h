@@ -8,3 +8,5 @@
 
 /* "READY=1", "STOPPING=1", "STATUS=words". Without a manager it does nothing. */
 void manager_tell(const char *state);
+/* That the configuration is being read again: READY=1 ends it. */
+void manager_tell_reloading(void);

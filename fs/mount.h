@@ -18,6 +18,7 @@ struct page_sizes;
 struct open_table;
 struct totals;
 struct requests;
+struct running_status;
 struct fuse_session;
 
 /* The directory of the sources, where there are several. A catalog's numbers begin above. */
@@ -29,7 +30,8 @@ struct source {
 };
 
 struct mount {
-	const struct config *cfg;
+	/* May be replaced (running.h): who looks does so within a grace_enter(). */
+	const struct config *_Atomic cfg;
 	struct clock *clock;
 	struct state *state;
 	struct engine *engine;
@@ -58,6 +60,8 @@ struct mount {
 	atomic_int preads;       /* FUSE workers inside a pread() now */
 	_Atomic pid_t nudger;    /* the thread that tells watchers (nudge.h); 0: none */
 	atomic_bool is_stopping; /* nothing may be posted to the engine any more */
+	struct running_status
+		*reload; /* how the configuration was read last; the program's */
 };
 
 /* Reads the sources' roots from the started engine, starts the pools. 0 or -errno. */

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "facts.h"
 #include "money.h"
+#include "running.h"
 #include "str.h"
 #include "tree.h"
 #include <stdio.h>
@@ -120,6 +121,8 @@ static int add_sources(struct mount *m, uint64_t ino, struct buf *out)
 		engine_stats(m->engine, &stats);
 		buf_printf(out, "storms: %6llu readers stopped (.thaw/storms)\n",
 			   (unsigned long long)stats.storms);
+		if (m->reload)
+			running_status_text(m->reload, out);
 	}
 	if (ino == MOUNT_ROOT_INO) {
 		for (size_t i = 0; i < m->n_sources; i++)

@@ -23,6 +23,15 @@ static const struct {
 	{ "glacier", 0, 100 },
 };
 
+void source_pace(struct source *s)
+{
+	const struct pace_cfg *p = &s->cfg->pace;
+
+	bucket_init(&s->requests, p->requests, p->requests, engine_real_ms(s->engine));
+	bucket_init(&s->bytes, p->bytes_a_day / 86400, p->bytes_a_day / 24,
+		    engine_service_ms(s->engine));
+}
+
 int service_join(struct source *s)
 {
 	struct engine *e = s->engine;
@@ -34,9 +43,7 @@ int service_join(struct source *s)
 	turns_init(&s->looks);
 	turns_init(&s->sends);
 	turns_init(&s->extras);
-	bucket_init(&s->requests, s->cfg->pace.requests, s->cfg->pace.requests, now);
-	bucket_init(&s->bytes, s->cfg->pace.bytes_a_day / 86400,
-		    s->cfg->pace.bytes_a_day / 24, engine_service_ms(e));
+	source_pace(s);
 	LIST_FOREACH (service, &e->services, link) {
 		s->service = service;
 		if (streq(service->scheme, scheme) &&

@@ -23,6 +23,8 @@ void extra_call_drop(struct extra *x);
 void calls_paced(struct timer *t);
 /* The service the source is of: how fast it is asked is a matter of all its sources. 0 or -ENOMEM. */
 int service_join(struct source *s);
+/* Its own buckets, full, as its pace says. */
+void source_pace(struct source *s);
 void services_free(struct engine *e);
 void call_drop(struct restore *r);
 /* Likewise, and the restore goes. */

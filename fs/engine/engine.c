@@ -207,6 +207,47 @@ void engine_stop(struct engine *e)
 	pthread_mutex_unlock(&e->board_mu);
 }
 
+struct configure_msg {
+	struct msg msg;
+	struct engine *engine;
+	const struct engine_cfg *cfg;
+	const struct source_cfg *sources;
+	bool is_taken; /* board_mu */
+};
+
+static void configure_taken(struct msg *m)
+{
+	struct configure_msg *c = container_of(m, struct configure_msg, msg);
+	struct engine *e = c->engine;
+
+	e->cfg = c->cfg;
+	for (size_t i = 0; i < e->n_sources; i++)
+		source_configure(e->sources[i], &c->sources[i]);
+	waves_configure(e);
+	/* Their amounts stay what was reserved; the words are of the tables of before. */
+	for (struct restore *r = restore_first(e); r; r = restore_next(r))
+		r->tariff.date = r->tariff.source = "";
+	pthread_mutex_lock(&e->board_mu);
+	c->is_taken = true;
+	pthread_cond_broadcast(&e->board_changed);
+	pthread_mutex_unlock(&e->board_mu);
+}
+
+void engine_configure(struct engine *e, const struct engine_cfg *cfg,
+		      const struct source_cfg *sources)
+{
+	struct configure_msg c = { .msg = { .run = configure_taken },
+				   .engine = e,
+				   .cfg = cfg,
+				   .sources = sources };
+
+	mailbox_post(e->box, &c.msg);
+	pthread_mutex_lock(&e->board_mu);
+	while (!c.is_taken)
+		pthread_cond_wait(&e->board_changed, &e->board_mu);
+	pthread_mutex_unlock(&e->board_mu);
+}
+
 int engine_new(const struct engine_cfg *cfg, struct state *state,
 	       struct backends *backends, struct clock *clock, struct engine **ret)
 {

@@ -105,6 +105,11 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	       struct backends *backends, struct clock *clock, struct engine **ret);
 /* Before engine_start(). 0 or -errno with a line for people in `err`. */
 int engine_add_source(struct engine *e, const struct source_cfg *cfg, struct buf *err);
+/* Any thread but the engine's, while it runs; waits until the engine has taken it over, between two of
+ * its turns. `sources` are in the order they were added. Of both, what backends and store were made
+ * of must be as at the start. Keeps them: until something else is there, and nobody looks (grace.h). */
+void engine_configure(struct engine *e, const struct engine_cfg *cfg,
+		      const struct source_cfg *sources);
 /* Starts the thread: reconciles open requests, checks the sources, refreshes old catalogs. */
 int engine_start(struct engine *e);
 /* Waits (at most `timeout_ms`) until every source has been reached or has a catalog, and, where

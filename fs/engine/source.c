@@ -500,3 +500,21 @@ void source_stop(struct source *s)
 	}
 	s->is_calling = false;
 }
+
+void source_configure(struct source *s, const struct source_cfg *cfg)
+{
+	const struct source_cfg *was = s->cfg;
+	struct engine *e = s->engine;
+	bool is_paced_anew = was->pace.requests != cfg->pace.requests ||
+			     was->pace.bytes_a_day != cfg->pace.bytes_a_day;
+	bool is_due_anew = was->refresh_ms != cfg->refresh_ms;
+
+	s->cfg = cfg;
+	if (is_paced_anew)
+		source_pace(s);
+	if (!is_due_anew || !s->info.taken_ms)
+		return; /* without a catalog the first one is on its way */
+	timers_disarm(&e->service, &s->refresh);
+	if (cfg->refresh_ms)
+		timers_arm(&e->service, &s->refresh, s->info.taken_ms + cfg->refresh_ms);
+}

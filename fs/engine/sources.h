@@ -12,6 +12,8 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	       struct buf *err);
 void source_free(struct source *s);
 DEFINE_CLEANUP(struct source, source_free)
+/* Another configuration of it holds; `cfg` is kept. */
+void source_configure(struct source *s, const struct source_cfg *cfg);
 void source_start(struct source *s);
 void source_stop(struct source *s);
 void source_refresh(struct source *s);

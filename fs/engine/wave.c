@@ -501,6 +501,11 @@ static bool is_configured(const struct engine_cfg *cfg)
 	return cfg->ahead.files > 0;
 }
 
+void waves_configure(struct engine *e)
+{
+	e->has_ahead = is_configured(e->cfg);
+}
+
 int waves_init(struct engine *e)
 {
 	struct waves *w = calloc(1, sizeof(*w));
@@ -512,7 +517,7 @@ int waves_init(struct engine *e)
 	w->next.fire = next_fires;
 	TAILQ_INIT(&w->readers);
 	e->waves = w;
-	e->has_ahead = is_configured(e->cfg);
+	waves_configure(e);
 	return 0;
 }
 

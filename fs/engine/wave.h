@@ -9,6 +9,8 @@
 
 /* ---- wave.c ---- */
 int waves_init(struct engine *e);
+/* Another configuration holds. */
+void waves_configure(struct engine *e);
 /* When the engine's thread is gone. */
 void waves_done(struct engine *e);
 /* A reader has to wait, and is one whose files may be foreseen. */

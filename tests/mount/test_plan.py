@@ -90,7 +90,7 @@ def test_thaw_plan_prints_a_table(mount, sim, tmp_path):
     said = thaw("plan", "-r", mount.path / "lab")
     assert said.returncode == 0, said.stderr
     for words in (f"{len(OBJECTS)} files", "cold", "expedited", "standard", "bulk", "retrieval",
-                  "storage", "transfer", "in all", "0-12 h", "budget test/", "2026-09",
+                  "storage", "transfer", "in all", "up to 12 h", "budget test/", "2026-09",
                   "nothing was asked"):
         assert words in said.stdout, (words, said.stdout)
     # Paths of several directories, relative ones, a list: one plan.

@@ -183,7 +183,8 @@ def test_status_of_a_directory_is_an_aligned_table_of_80_columns(mount):
 
     def columns(line):
         return len(line) + sum(line.count(wide) for wide in "数据")
-    assert {columns(line) for line in lines} == {80}
+    assert {columns(line) for line in lines[:-1]} == {80}
+    assert lines[-1] == "3 files, 9.0 MiB; 1 here, 3.0 MiB"
 
 
 def test_names_in_a_pipe_are_whole(mount):
@@ -213,7 +214,9 @@ def test_status_of_a_failed_file_says_why_in_the_words_of_the_mount(mount):
     path = mount.file("run.tar", state="failed", error=words + "\x1b[2J", errno="EIO")
     said = thaw("status", path).stdout
     assert " ".join(said.split()).count(words + "?[2J (EIO)") == 1
-    assert max(map(len, said.splitlines()[1:])) <= 80 and "\x1b" not in said
+    *lines, remedy = said.splitlines()[1:]
+    assert max(map(len, lines)) <= 80 and "\x1b" not in said
+    assert remedy == f"  to ask again: thaw get --retry {path}"
 
 
 def test_a_cold_file_says_how_long_it_would_take_and_a_cached_one_costs_nothing_more(mount):
@@ -222,6 +225,28 @@ def test_a_cold_file_says_how_long_it_would_take_and_a_cached_one_costs_nothing_
     assert "takes     3 h to 4 h from when it is asked for" in thaw("status", cold).stdout
     assert "estimated" not in thaw("status", here).stdout
     assert re.search(r"here\.dat .* 100%  -  +-$", thaw("status", mount.root).stdout, re.M)
+
+
+def test_below_a_table_stands_why_some_of_it_does_not_come_and_what_to_do(mount):
+    mount.file("a.dat", state="cached", here=3 << 20)
+    bad = mount.file("it's bad.dat", state="denied", error="budget lab says no")
+    mount.file("held.dat", state="held")
+    said = thaw("status", mount.root).stdout
+    assert "3 files, 9.0 MiB; 1 here, 3.0 MiB\n" in said
+    quoted = str(bad).replace("'", "'\\''")
+    assert f"{bad}\n  budget lab says no\n  thaw get --retry '{quoted}'\n" in said, said
+    assert f"thaw approve {mount.root}/held.dat\n" in said
+    both = thaw("status", bad, mount.root / "a.dat").stdout
+    assert both.startswith("NAME ") and "budget lab says no" in both
+    one = thaw("status", bad).stdout
+    assert "reason    budget lab says no" in one and "thaw get --retry '" in one
+
+
+def test_reasons_below_a_table_are_few(mount):
+    for i in range(30):
+        mount.file(f"{i:02}.dat", state="failed", error="gone wrong")
+    said = thaw("status", mount.root).stdout
+    assert said.count("gone wrong") == 10 and "and 20 more that cannot be had" in said
 
 
 def test_json_is_one_object_a_line_as_the_mount_wrote_it_with_the_path(mount):
@@ -257,6 +282,47 @@ def test_get_of_a_tree_asks_for_what_is_not_here_and_sums_up(mount):
     assert mount.asked("a.dat") == mount.asked("sub/b.dat") == "get\n"
     assert mount.asked("c.dat") == ""
     assert "2 asked for, 6.0 MiB, 0.02468 USD estimated; 1 already here" in said.stdout
+
+
+def test_get_on_a_terminal_asks_first_and_no_is_no(mount):
+    """S184"""
+    mount.file("a.dat")
+    mount.file("b.dat", state="cached")
+    for answer in (b"\n", b"n\n", b"\x04", b"yesterday\n"):
+        terminal = Terminal("get", "-r", mount.root)
+        terminal.read_until(r"ask for 1 file, 3.0 MiB, at most about 0.01234 USD\? \[y/N\] ")
+        os.write(terminal.fd, answer)
+        assert terminal.end() == 1 and "nothing was asked for" in terminal.text
+    terminal = Terminal("get", "-r", mount.root)
+    terminal.read_until(r"\[y/N\] ")
+    os.write(terminal.fd, b"\x03")
+    assert terminal.end() == -signal.SIGINT
+    assert mount.asked("a.dat") == ""
+    terminal = Terminal("get", "-r", mount.root)
+    terminal.read_until(r"\[y/N\] ")
+    os.write(terminal.fd, b"y\n")
+    assert terminal.end() == 0 and mount.asked("a.dat") == "get\n"
+
+
+def test_get_with_yes_or_for_nothing_asks_no_question(mount):
+    """S184"""
+    mount.file("a.dat")
+    terminal = Terminal("get", "--yes", mount.root)
+    assert terminal.end() == 0 and "[y/N]" not in terminal.text
+    assert mount.asked("a.dat") == "get\n"
+    mount.file("a.dat", state="cached")
+    terminal = Terminal("get", mount.root)
+    assert terminal.end() == 0 and "[y/N]" not in terminal.text
+
+
+def test_get_of_many_on_a_terminal_prints_the_sum_alone(mount):
+    for i in range(25):
+        mount.file(f"{i:02}.dat")
+    terminal = Terminal("get", "-y", "--email", "a@b.org", mount.root)
+    assert terminal.end() == 0
+    text = terminal.text.replace("\r", "")
+    assert text == ("25 asked for, 75.0 MiB, 0.3085 USD estimated; ready in 3 h to 4 h\n"
+                    "a@b.org is told when all of it is here, or has failed\n"), text
 
 
 # S71
@@ -347,6 +413,23 @@ def test_wait_for_a_file_that_fails_exits_1_with_the_reason(mount, state):
     assert said.returncode == 1 and f"{state}: the reason why" in said.stderr
 
 
+def test_wait_for_several_in_a_pipe_ends_with_the_sum(mount):
+    mount.file("a.dat", state="cached", here=3 << 20, cost_charged="0.500000000")
+    mount.file("b.dat", state="cached", here=3 << 20)
+    said = thaw("wait", mount.root)
+    assert said.stdout.endswith("2 of 2 files here, 6.0 MiB of 6.0 MiB, 0.50 USD\n"), said
+
+
+def test_wait_that_is_interrupted_says_that_the_restore_goes_on(mount):
+    path = mount.file("a.dat", state="restoring")
+    process = subprocess.Popen([THAW, "wait", path], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, env=ENV)
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=15)
+    assert process.returncode == 130 and "1 of 1 file still to come, and the restore goes on" in said
+
+
 def test_wait_notices_that_a_request_was_cancelled(mount):
     path = mount.file("a.dat", state="restoring")
     process = subprocess.Popen([THAW, "wait", path], stdout=subprocess.PIPE,
@@ -372,7 +455,7 @@ def test_get_wait_asks_then_waits(mount):
 def test_the_bar_is_redrawn_in_place_and_ends_full(mount):
     path = mount.file("a.dat", state="restoring")
     terminal = Terminal("wait", path)
-    first = terminal.read_until(r"restoring, in 4 h")
+    first = terminal.read_until(r"restoring, in 3 h to 4 h, 0\.01234 USD")
     assert "0/1 file " in first and "░" in first
     mount.file("a.dat", state="fetching", here=3 << 19)
     terminal.read_until(r"50%")

@@ -2,6 +2,7 @@
 #include "bar.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "show.h"
 #include "str.h"
 
@@ -32,28 +33,53 @@ static void cells_print(size_t columns, unsigned int filled_permille)
 	fputs(has_colour() ? "\033[0m " : " ", stdout);
 }
 
-static void words_make(const struct bar *b, char left[96], char right[96])
+/* "in 3 h to 5 h" */
+static void span_words(const struct bar *b, char ret[80])
 {
-	char here[24], all[24], until[40] = "";
+	char most[40], least[32];
+
+	*ret = '\0';
+	if (b->eta_ms <= 0)
+		return;
+	time_until(b->eta_ms, b->now_ms, most);
+	snprintf(ret, 80, "%s", most);
+	if (b->eta_least_ms <= b->now_ms || b->eta_least_ms >= b->eta_ms)
+		return;
+	duration_words(b->eta_least_ms - b->now_ms, least);
+	snprintf(ret, 80, "in %s to %s", least, most + strlen("in "));
+}
+
+static void words_make(const struct bar *b, char left[96], char right[160],
+		       char money[64])
+{
+	char here[24], all[24], until[80], usd[48];
 
 	size_words(b->bytes_here, here);
 	size_words(b->bytes, all);
 	snprintf(left, 96, "%zu/%zu file%s  %s of %s", b->files_here, b->files,
 		 b->files == 1 ? "" : "s", here, all);
-	if (b->eta_ms > 0)
-		time_until(b->eta_ms, b->now_ms, until);
-	snprintf(right, 96, "%3u%%  %s%s%s", permille(b) / 10, b->doing,
+	span_words(b, until);
+	snprintf(right, 160, "%3u%%  %s%s%s", permille(b) / 10, b->doing,
 		 *until ? ", " : "", until);
+	money_words(b->money, usd);
+	snprintf(money, 64, "%s%s%s", b->money ? ", " : "", b->money ? usd : "",
+		 b->money ? " USD" : "");
 }
 
+/* What does not fit gives way: the money, then the bar and what is left of it. */
 void bar_draw(const struct bar *b)
 {
-	char left[96], right[96];
+	char left[96], right[160], money[64];
 	/* The last column stays free: some terminals wrap as soon as it is written. */
-	size_t room = terminal_columns(STDOUT_FILENO) - 1;
+	size_t room = terminal_columns(STDOUT_FILENO);
 
-	words_make(b, left, right);
+	room = room > 1 ? room - 1 : 1;
+	words_make(b, left, right, money);
 	size_t words = strlen(left) + strlen(right) + 2;
+	if (words + strlen(money) + BAR_COLUMNS_LEAST <= room)
+		words += strlen(money);
+	else
+		*money = '\0';
 
 	fputc('\r', stdout);
 	if (words + BAR_COLUMNS_LEAST <= room) {
@@ -61,7 +87,7 @@ void bar_draw(const struct bar *b)
 		fputs(left, stdout);
 		cells_print(columns < BAR_COLUMNS_MOST ? columns : BAR_COLUMNS_MOST,
 			    permille(b));
-		fputs(right, stdout);
+		printf("%s%s", right, money);
 	} else {
 		printf("%.*s", (int)room, right);
 	}

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "money.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,8 +13,10 @@ struct bar {
 	size_t files_here, files;
 	uint64_t bytes_here, bytes;
 	const char *doing; /* "restoring" */
-	int64_t eta_ms;    /* service time when the last file is expected, 0 unknown */
-	int64_t now_ms;    /* service time */
+	/* Service time when the last file is expected, at the earliest and at the latest, 0 unknown. */
+	int64_t eta_least_ms, eta_ms;
+	int64_t now_ms; /* service time */
+	money_t money; /* charged, or estimated of what is not here; 0: nothing is shown */
 };
 
 void bar_draw(const struct bar *b);

@@ -23,7 +23,7 @@ static const struct cli_flag flags[] = {
 	{ 'f', "from", "FILE", "a vault's inventory, JSON or CSV, instead of a new one" },
 	{ 'u', "from", "FILE.csv",
 	  "an AWS cost export instead of an amount and a reason" },
-	{ 'y', "yes", NULL, "do it; else only show what would be done" },
+	{ 'y', "yes", NULL, "do it, without a question" },
 	{ 'F', "files-from", "LIST", "a file of paths, one a line; -: standard input" },
 	{ 'n', "name", "GLOB",
 	  "the name; with a / in it, the path below: '*.tar', '2019/*/raw'" },

@@ -76,6 +76,18 @@ bool dir_is_ours(const char *dir)
 	return access(path, F_OK) == 0;
 }
 
+const char *files_error(int r)
+{
+	switch (-r) {
+	case EAGAIN:
+		return "the first listing is not here yet: thaw status says when";
+	case ENOTCONN:
+		return "the mount's daemon has gone: unmount it (fusermount3 -u), mount it again";
+	default:
+		return strerror(-r);
+	}
+}
+
 static void not_a_mount_say(const char *path)
 {
 	_free_ char *safe = text_safe(path);
@@ -87,7 +99,7 @@ static void error_say(const char *path, int r)
 {
 	_free_ char *safe = text_safe(path);
 
-	fprintf(stderr, "thaw: %s: %s\n", safe ? safe : "?", strerror(-r));
+	fprintf(stderr, "thaw: %s: %s\n", safe ? safe : "?", files_error(r));
 }
 
 int files_dir(const char *path, char **ret)

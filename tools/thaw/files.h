@@ -53,6 +53,9 @@ bool dir_is_ours(const char *dir);
  * -errno. */
 int files_dir(const char *path, char **ret);
 
+/* What an answer of the mount means, for people: -errno in words, and what to do where that is known. */
+const char *files_error(int r);
+
 /* Cuts `dir` (a real path) where the mount begins: at the topmost directory above it that is of a
  * thawfs mount. */
 void files_root(char *dir);

@@ -183,8 +183,7 @@ static void dir_failed(struct find *f, const char *path, int r)
 {
 	_free_ char *safe = text_safe(path);
 
-	fprintf(stderr, "thaw: %s: %s\n", safe ? safe : "?",
-		r == -EAGAIN ? "the first listing is not here yet" : strerror(-r));
+	fprintf(stderr, "thaw: %s: %s\n", safe ? safe : "?", files_error(r));
 	f->status = status_worse(f->status, r == -EAGAIN ? EXIT_NOT_YET : EXIT_FAILED);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* thaw get - asks for cold files, says what was asked and what it is expected to cost. */
 #include "cli.h"
+#include "clock.h"
+#include "consent.h"
 #include "files.h"
 #include "item.h"
 #include "money.h"
@@ -15,13 +17,20 @@
 struct getting {
 	struct walk walk;
 	const struct settings *set;
-	char line[512];       /* what is written to each .request */
-	struct file_list met; /* to be asked for */
+	char line[512];           /* what is written to each .request */
+	struct file_list met;     /* to be asked for */
+	struct plan_sum may_cost; /* what of them may have to be paid */
 	struct file_list asked;
+	bool is_brief; /* no line for each */
 	uint64_t bytes;
 	money_t estimate;
 	size_t n_here, n_unpriced;
+	/* When they are expected: service time, 0 unknown. */
+	int64_t now_ms, first_ms, last_ms;
 };
+
+/* More than a person reads on a terminal: the sum says it. */
+#define LINES_MOST 20
 
 /* One word of a line. */
 static int word_add(struct buf *line, const char *key, const char *value)
@@ -98,10 +107,19 @@ static void asked_print(struct getting *g, const struct file *f, const struct it
 	} else {
 		g->n_unpriced++;
 	}
+	if (it->eta_ms) {
+		int64_t least = it->eta_least_ms ? it->eta_least_ms : it->eta_ms;
+
+		g->now_ms = it->now_ms;
+		g->first_ms = g->first_ms && g->first_ms < least ? g->first_ms : least;
+		g->last_ms = g->last_ms > it->eta_ms ? g->last_ms : it->eta_ms;
+	}
 	if (g->set->is_json) {
 		item_print_json(it, f->shown);
 		return;
 	}
+	if (g->is_brief)
+		return;
 	size_words(it->size, size);
 	printf("asked for %s: %s, %s%s%s%s", safe ? safe : "?", size, it->tier,
 	       *it->tier ? ", " : "", cost, it->eta_ms ? ", expected " : "");
@@ -127,7 +145,7 @@ static const char *refusal_words(const struct getting *g, int r)
 			       ? "this mount sends no mail"
 			       : "a part can be asked for of a vault's archive only";
 	default:
-		return strerror(-r);
+		return files_error(r);
 	}
 }
 
@@ -146,6 +164,25 @@ static void refusal_say(struct getting *g, const struct file *f, const struct it
 		status_worse(g->walk.status, is_refused ? EXIT_REFUSED : EXIT_FAILED);
 }
 
+static bool is_failed(const struct item *it)
+{
+	return streq(it->state, "failed") || streq(it->state, "denied");
+}
+
+static void may_cost_add(struct getting *g, const struct item *it)
+{
+	money_t m;
+
+	if (g->set->is_retry
+		    ? !is_failed(it)
+		    : item_outlook(it) == OUTLOOK_COMING || streq(it->state, "cached"))
+		return;
+	g->may_cost.files++;
+	g->may_cost.bytes += it->size;
+	if (money_parse(it->cost_estimate, &m) == 0)
+		g->may_cost.cost += m;
+}
+
 /* The oldest are asked for first: what was stored together is restored together, whatever its
  * name. */
 static int file_meet(void *arg, const struct file *f)
@@ -155,8 +192,10 @@ static int file_meet(void *arg, const struct file *f)
 	struct file met = *f;
 
 	/* What is wrong with it is said when it is asked for. */
-	if (item_read(f, &it) == 0)
+	if (item_read(f, &it) == 0) {
 		met.order_ms = it.created_ms;
+		may_cost_add(g, &it);
+	}
 	return file_list_add(&g->met, &met);
 }
 
@@ -169,8 +208,7 @@ static int file_get(struct getting *g, const struct file *f)
 		refusal_say(g, f, &before, r);
 		return 0;
 	}
-	if (g->set->is_retry && !streq(before.state, "failed") &&
-	    !streq(before.state, "denied"))
+	if (g->set->is_retry && !is_failed(&before))
 		return 0;
 	if (streq(before.state, "cached")) {
 		g->n_here++;
@@ -195,23 +233,44 @@ static int file_get(struct getting *g, const struct file *f)
 	return file_list_add(&g->asked, f);
 }
 
+/* "; ready in 5 h to 12 h" */
+static void span_print(const struct getting *g)
+{
+	char first[32], last[32];
+
+	if (!g->last_ms || g->last_ms <= g->now_ms)
+		return;
+	duration_words(g->first_ms > g->now_ms ? g->first_ms - g->now_ms : 0, first);
+	duration_words(g->last_ms - g->now_ms, last);
+	if (streq(first, last))
+		printf("; ready in %s", last);
+	else
+		printf("; ready in %s to %s", first, last);
+}
+
 static void sum_print(const struct getting *g)
 {
+	_free_ char *email = text_safe(g->set->email ? g->set->email : "");
 	char size[24], cost[48];
 
-	if (g->set->is_json || g->asked.n + g->n_here < 2) {
-		if (!g->set->is_json && g->n_here)
-			puts("already here");
+	if (g->set->is_json)
 		return;
+	if (g->asked.n + g->n_here >= 2) {
+		size_words(g->bytes, size);
+		money_words(g->estimate, cost);
+		printf("%zu asked for, %s, %s USD estimated", g->asked.n, size, cost);
+		if (g->n_unpriced)
+			printf(" and %zu of unknown cost", g->n_unpriced);
+		if (g->n_here)
+			printf("; %zu already here", g->n_here);
+		span_print(g);
+		putchar('\n');
+	} else if (g->n_here) {
+		puts("already here");
 	}
-	size_words(g->bytes, size);
-	money_words(g->estimate, cost);
-	printf("%zu asked for, %s, %s USD estimated", g->asked.n, size, cost);
-	if (g->n_unpriced)
-		printf(" and %zu of unknown cost", g->n_unpriced);
-	if (g->n_here)
-		printf("; %zu already here", g->n_here);
-	putchar('\n');
+	if (g->asked.n && g->set->email)
+		printf("%s is told when all of it is here, or has failed\n",
+		       email ? email : "?");
 }
 
 static int get_all(struct getting *g, char **paths, size_t n)
@@ -219,6 +278,10 @@ static int get_all(struct getting *g, char **paths, size_t n)
 	int met = files_walk_all(&g->walk, paths, n);
 
 	file_list_sort(&g->met);
+	fflush(stderr);
+	if (consent_is_wanted(g->set) && !consent_ask(g->set, paths, n, &g->may_cost))
+		return EXIT_FAILED;
+	g->is_brief = g->met.n > LINES_MOST && is_terminal(STDOUT_FILENO);
 	for (size_t i = 0; i < g->met.n; i++)
 		if (file_get(g, &g->met.files[i]) < 0)
 			g->walk.status = EXIT_FAILED;

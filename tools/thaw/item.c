@@ -6,24 +6,35 @@
 #include "str.h"
 
 #include <stdio.h>
+#include <time.h>
 
+/* `remedy` is what to type, in front of the file's name. */
 static const struct word {
 	const char *state;
 	enum outlook outlook;
 	const char *sentence;
+	const char *remedy_words, *remedy;
 } words[] = {
-	{ "cold", OUTLOOK_UNASKED, "in cold storage; reading it asks for it and waits" },
-	{ "held", OUTLOOK_COMING, "asked for; waits for somebody's approval" },
-	{ "requested", OUTLOOK_COMING, "about to be asked of the service" },
-	{ "restoring", OUTLOOK_COMING, "the service is bringing it back; reads wait" },
-	{ "ready", OUTLOOK_COMING, "restored at the service, not yet here" },
-	{ "fetching", OUTLOOK_COMING, "its bytes are arriving" },
-	{ "partial", OUTLOOK_UNASKED, "some of it is here, nobody asks for the rest" },
-	{ "cached", OUTLOOK_HERE, "here: reading it waits for nothing" },
-	{ "online", OUTLOOK_HERE, "needs no restore: reading it fetches it" },
-	{ "failed", OUTLOOK_OVER, "could not be had" },
-	{ "denied", OUTLOOK_OVER, "was refused" },
-	{ "lost", OUTLOOK_OVER, "gone at the service" },
+	{ "cold", OUTLOOK_UNASKED, "in cold storage; reading it asks for it and waits",
+	  "to have it", "thaw get --wait" },
+	{ "held", OUTLOOK_COMING, "asked for; waits for somebody's approval",
+	  "to let it through, for who may", "thaw approve" },
+	{ "requested", OUTLOOK_COMING, "about to be asked of the service", NULL, NULL },
+	{ "restoring", OUTLOOK_COMING, "the service is bringing it back; reads wait",
+	  NULL, NULL },
+	{ "ready", OUTLOOK_COMING, "restored at the service, not yet here", "to have it",
+	  "thaw get --wait" },
+	{ "fetching", OUTLOOK_COMING, "its bytes are arriving", NULL, NULL },
+	{ "partial", OUTLOOK_UNASKED, "some of it is here, nobody asks for the rest",
+	  "to have all of it", "thaw get --wait" },
+	{ "cached", OUTLOOK_HERE, "here: reading it waits for nothing", NULL, NULL },
+	{ "online", OUTLOOK_HERE, "needs no restore: reading it fetches it", NULL, NULL },
+	{ "failed", OUTLOOK_OVER, "could not be had", "to ask again",
+	  "thaw get --retry" },
+	{ "denied", OUTLOOK_OVER, "was refused",
+	  "once it is allowed, or approved (thaw approve), to ask again",
+	  "thaw get --retry" },
+	{ "lost", OUTLOOK_OVER, "gone at the service", NULL, NULL },
 };
 
 static const struct word *word_find(const char *state)
@@ -50,6 +61,18 @@ const char *item_sentence(const struct item *it)
 	const struct word *w = word_find(it->state);
 
 	return w ? w->sentence : "";
+}
+
+const char *item_remedy(const struct item *it, const char **ret_words)
+{
+	const struct word *w = word_find(it->state);
+
+	/* What is on its way already comes by itself. */
+	if (!w || !w->remedy ||
+	    (streq(it->state, "ready") && item_outlook(it) == OUTLOOK_COMING))
+		return NULL;
+	*ret_words = w->remedy_words;
+	return w->remedy;
 }
 
 static void time_take(struct json_object *o, const char *key, int64_t *ret_ms)
@@ -96,15 +119,35 @@ static void fields_take(struct item *it)
 	time_take(it->doc, "eta_least", &it->eta_least_ms);
 }
 
+/* A file system in between, as over a re-export, may know the length of a moment ago alone and cut what
+ * is longer now: for a second or so, by the usual caches. */
+#define CUT_TRIES    20
+#define CUT_PAUSE_MS 100
+
+static int doc_read(const struct file *f, struct item *ret)
+{
+	static const struct timespec pause = { .tv_nsec = CUT_PAUSE_MS * 1000000L };
+
+	for (int i = 0; i < CUT_TRIES; i++) {
+		buf_reset(&ret->text);
+		int r = sidecar_read(f->dir, f->name, ".json", &ret->text);
+		if (r < 0)
+			return r;
+		ret->doc =
+			json_parse(ret->text.data ? ret->text.data : "", ret->text.len);
+		if (ret->doc)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -EBADMSG;
+}
+
 int item_read(const struct file *f, struct item *ret)
 {
 	buf_init(&ret->text, BUF_TEXT_MAX);
-	int r = sidecar_read(f->dir, f->name, ".json", &ret->text);
+	int r = doc_read(f, ret);
 	if (r < 0)
 		return r;
-	ret->doc = json_parse(ret->text.data ? ret->text.data : "", ret->text.len);
-	if (!ret->doc)
-		return -EBADMSG;
 	fields_take(ret);
 	return *ret->state ? 0 : -EBADMSG;
 }
@@ -118,16 +161,9 @@ bool item_is_charged(const struct item *it)
 
 const char *item_error(int r)
 {
-	switch (-r) {
-	case EBADMSG:
-		return "the mount's answer makes no sense: thaw and thawfs of one version?";
-	case EAGAIN:
-		return "the first listing is not here yet";
-	case ENOTCONN:
-		return "the mount's daemon has gone";
-	default:
-		return strerror(-r);
-	}
+	return r == -EBADMSG
+		       ? "the mount's answer makes no sense: thaw and thawfs of one version?"
+		       : files_error(r);
 }
 
 void item_done(struct item *it)
@@ -135,6 +171,18 @@ void item_done(struct item *it)
 	if (it->doc)
 		json_free(it->doc);
 	buf_done(&it->text);
+}
+
+money_t item_money(const struct item *it)
+{
+	money_t charged = 0, estimate = 0;
+
+	if (money_parse(it->cost_charged, &charged) < 0)
+		charged = 0;
+	if (item_outlook(it) == OUTLOOK_HERE ||
+	    money_parse(it->cost_estimate, &estimate) < 0)
+		return charged;
+	return charged > estimate ? charged : estimate;
 }
 
 /* What was read is known to be one object: only white space outside strings goes. */

@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "files.h"
 #include "json.h"
+#include "money.h"
 #include <stdint.h>
 
 /* Strings are never NULL: a key that is missing is "". Borrowed from `doc`. Times are service
@@ -39,8 +40,14 @@ enum outlook item_outlook(const struct item *it);
 /* The state in a sentence. */
 const char *item_sentence(const struct item *it);
 
+/* What to type in front of its name, and what for; NULL: nothing helps, or is needed. */
+const char *item_remedy(const struct item *it, const char **ret_words);
+
 /* Whether something was charged, as far as the reader may see. */
 bool item_is_charged(const struct item *it);
+
+/* What it has cost and, as long as it is not here, is still expected to: USD. */
+money_t item_money(const struct item *it);
 
 /* Prints the object on one line with the path as its first member; 0 or -errno. */
 int item_print_json(const struct item *it, const char *path);

@@ -47,12 +47,15 @@ static const struct verb verbs[] = {
 		"get",
 		get_run,
 		"ask for cold files: this spends money, within the budgets",
-		"rRtdEBgpwTj",
+		"rRtdEBgpywTj",
 		"PATH...",
 		"A directory stands for the files in it, with -r for those below as well.\n"
-		"With --retry PATH may be left out: the current directory.\n"
+		"With --retry PATH may be left out: the current directory. On a terminal it shows\n"
+		"what it would cost and asks first, but for --yes; elsewhere nobody could answer.\n"
+		"Returns when all is asked for; thaw wait, or --wait, waits until it is here.\n"
 		"Status 77: a policy or a budget refused.\n\n"
-		"example: thaw get --tier bulk --wait /mnt/archive/run-07.tar\n",
+		"example: thaw get --tier bulk --wait /mnt/archive/run-07.tar\n"
+		"example: thaw get -r --tier bulk --days 7 --email a@b.org /mnt/archive/2019\n",
 		false,
 	},
 	{

@@ -1,536 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thaw plan - what asking would cost, take and be refused, without asking.
- *
- * Paths are only resolved here; the daemon counts. All that lie in one mount go into one question, to
- * MOUNT/.thaw/plan, and its answer is printed as a table, or as it is.
- */
+/* thaw plan - what asking would cost, take and be refused, without asking: the daemon's answer as a table,
+ * or as it is. */
 #include "cleanup.h"
-#include "cli.h"
 #include "files.h"
 #include "json.h"
-#include "money.h"
-#include "show.h"
-#include "str.h"
+#include "plan_ask.h"
+#include "plan_show.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
-#define ANSWER_MAX ((size_t)16 << 20)
-#define QUERY_MAX  ((size_t)64 << 20)
-
-/* What is asked of one mount. */
-struct question {
-	char *root; /* owned: the topmost directory of it that can be seen */
-	struct buf text;
-	struct question *next;
-};
-
-struct planning {
-	const struct settings *set;
-	struct question *first;
-	int status;
-};
-
-/* ---- asking ---- */
-
-static struct question *question_of(struct planning *p, const char *dir)
-{
-	for (struct question *q = p->first; q; q = q->next) {
-		const char *rest = str_after(dir, q->root);
-		if (rest && (*rest == '\0' || *rest == '/'))
-			return q;
-	}
-	struct question *q = calloc(1, sizeof(*q));
-	if (!q)
-		return NULL;
-	q->root = strdup(dir);
-	if (!q->root) {
-		free(q);
-		return NULL;
-	}
-	files_root(q->root);
-	buf_init(&q->text, QUERY_MAX);
-	if (p->set->tier)
-		buf_printf(&q->text, "tier=%s\n", p->set->tier);
-	if (p->set->days)
-		buf_printf(&q->text, "days=%llu\n", (unsigned long long)p->set->days);
-	q->next = p->first;
-	p->first = q;
-	return q;
-}
-
-static void questions_free(struct planning *p)
-{
-	while (p->first) {
-		struct question *q = p->first;
-		p->first = q->next;
-		buf_done(&q->text);
-		free(q->root);
-		free(q);
-	}
-}
-
-static void say(struct planning *p, const char *path, const char *words)
-{
-	_free_ char *safe = text_safe(path);
-
-	fprintf(stderr, "thaw plan: %s: %s\n", safe ? safe : "?", words);
-	p->status = status_worse(p->status, EXIT_FAILED);
-}
-
-static int path_add(struct planning *p, const char *path)
-{
-	_free_ char *real = realpath(path, NULL);
-	_free_ char *dir = NULL;
-	struct stat st;
-
-	if (!real || lstat(real, &st) < 0) {
-		say(p, path, strerror(errno));
-		return 0;
-	}
-	dir = strdup(real);
-	if (!dir)
-		return -ENOMEM;
-	if (!S_ISDIR(st.st_mode))
-		*strrchr(dir, '/') = '\0';
-	if (!dir_is_ours(dir)) {
-		say(p, path, "not in a thawfs mount");
-		return 0;
-	}
-	struct question *q = question_of(p, dir);
-	if (!q)
-		return -ENOMEM;
-	const char *below = str_after(real, q->root);
-	bool is_tree = S_ISDIR(st.st_mode) && p->set->is_recursive;
-	buf_puts(&q->text, is_tree ? "tree=" : "file=");
-	percent_encode(&q->text, below, strlen(below), "/");
-	return buf_putc(&q->text, '\n');
-}
-
-static int list_add(struct planning *p, const char *name)
-{
-	FILE *in = streq(name, "-") ? stdin : fopen(name, "re");
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t len;
-	int r = 0;
-
-	if (!in) {
-		say(p, name, strerror(errno));
-		return 0;
-	}
-	while (!r && (len = getline(&line, &room, in)) >= 0) {
-		line[len && line[len - 1] == '\n' ? len - 1 : len] = '\0';
-		if (*line)
-			r = path_add(p, line);
-	}
-	free(line);
-	if (in != stdin)
-		fclose(in);
-	return r;
-}
-
-/* Writes the question, reads the answer, of one open. */
-static int question_ask(const struct question *q, struct buf *out)
-{
-	_free_ char *path = NULL;
-	char piece[1 << 16];
-
-	if (asprintf(&path, "%s/.thaw/plan", q->root) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	for (size_t done = 0; done < q->text.len;) {
-		ssize_t n = write(fd, q->text.data + done, q->text.len - done);
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
-	for (;;) {
-		ssize_t n = pread(fd, piece, sizeof(piece), (off_t)out->len);
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return out->err;
-		int r = buf_add(out, piece, (size_t)n);
-		if (r < 0)
-			return r;
-	}
-}
-
-/* ---- showing ---- */
-
-static uint64_t number(struct json_object *o, const char *key)
-{
-	uint64_t n = 0;
-
-	(void)json_u64(o, key, &n);
-	return n;
-}
-
-static const char *word(struct json_object *o, const char *key)
-{
-	const char *s = "";
-
-	(void)json_str(o, key, &s);
-	return s;
-}
-
-static struct json_object *member(struct json_object *o, const char *key)
-{
-	struct json_object *m = NULL;
-
-	(void)json_child(o, key, &m);
-	return m;
-}
-
-static bool flag(struct json_object *o, const char *key)
-{
-	bool is_set = false;
-
-	(void)json_boolean(o, key, &is_set);
-	return is_set;
-}
-
-/* Six decimals at most: what a person can take in. */
-static void dollars(const char *exact, char ret[48])
-{
-	money_t m;
-
-	if (money_parse(exact, &m) < 0)
-		snprintf(ret, 48, "%s", exact);
-	else
-		money_words(m, ret);
-}
-
-static void states_print(struct json_object *states)
-{
-	static const char *const rows[][2] = {
-		{ "cached", "here: nothing to pay" },
-		{ "under-way", "asked for already: reserved" },
-		{ "ready", "readable at the service: transfer only" },
-		{ "cold", "to be restored" },
-		{ "lost", "gone at the service" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct json_object *s = member(states, rows[i][0]);
-		uint64_t files = number(s, "files");
-		char size[24];
-
-		if (!files)
-			continue;
-		size_words(number(s, "bytes"), size);
-		printf("  %-10s %9llu files  %10s  %s\n", rows[i][0],
-		       (unsigned long long)files, size, rows[i][1]);
-	}
-}
-
-static void span_words(struct json_object *tier, char ret[48])
-{
-	uint64_t first = number(tier, "first_s"), last = number(tier, "last_s");
-
-	if (!number(member(tier, "asked"), "files"))
-		snprintf(ret, 48, "-");
-	else if (!last)
-		snprintf(ret, 48, "at once");
-	else if (last < 3600)
-		snprintf(ret, 48, "%llu-%llu min", (unsigned long long)first / 60,
-			 (unsigned long long)last / 60);
-	else
-		snprintf(ret, 48, "%llu-%llu h", (unsigned long long)first / 3600,
-			 (unsigned long long)last / 3600);
-}
-
-/* A row of the table: the same of each tier. */
-static void row_print(struct json_object *tiers, size_t n, const char *label,
-		      void (*cell)(struct json_object *tier, const char *label,
-				   char ret[48]))
-{
-	printf("  %-12s", label);
-	for (size_t i = 0; i < n; i++) {
-		char text[48];
-
-		cell(json_at(tiers, i), label, text);
-		printf(" %14s", text);
-	}
-	putchar('\n');
-}
-
-static void tier_cell(struct json_object *tier, const char *label, char ret[48])
-{
-	snprintf(ret, 48, "%.47s", word(tier, "tier"));
-}
-
-static void part_cell(struct json_object *tier, const char *label, char ret[48])
-{
-	dollars(word(tier, label), ret);
-}
-
-static void cost_cell(struct json_object *tier, const char *label, char ret[48])
-{
-	dollars(word(tier, "cost"), ret);
-}
-
-static void span_cell(struct json_object *tier, const char *label, char ret[48])
-{
-	span_words(tier, ret);
-}
-
-static void left_cell(struct json_object *tier, const char *label, char ret[48])
-{
-	snprintf(ret, 48, "%llu",
-		 (unsigned long long)number(member(tier, "not_offered"), "files"));
-}
-
-static bool is_left_anywhere(struct json_object *tiers, size_t n)
-{
-	bool is_any = false;
-
-	for (size_t i = 0; i < n; i++)
-		is_any = is_any ||
-			 number(member(json_at(tiers, i), "not_offered"), "files");
-	return is_any;
-}
-
-static void tiers_print(struct json_object *doc)
-{
-	static const char *const parts[] = { "request", "retrieval", "storage",
-					     "transfer" };
-	struct json_object *tiers = NULL;
-	size_t n = 0;
-
-	if (json_array(doc, "tiers", &tiers, &n) < 0)
-		return;
-	putchar('\n');
-	row_print(tiers, n, "USD", tier_cell);
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		row_print(tiers, n, parts[i], part_cell);
-	row_print(tiers, n, "in all", cost_cell);
-	row_print(tiers, n, "ready in", span_cell);
-	if (is_left_anywhere(tiers, n))
-		row_print(tiers, n, "no such tier", left_cell);
-}
-
-static void prices_print(struct json_object *doc)
-{
-	struct json_object *groups = NULL, *tiers = NULL;
-	size_t n = 0, n_tiers = 0;
-	const char *last = "";
-
-	(void)json_array(doc, "groups", &groups, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (json_array(json_at(groups, i), "tiers", &tiers, &n_tiers) < 0 ||
-		    !n_tiers)
-			continue;
-		const char *date = word(json_at(tiers, 0), "price_date");
-		if (!streq(date, last))
-			printf("prices: %s, %s\n", date,
-			       word(json_at(tiers, 0), "price_source"));
-		last = date;
-	}
-}
-
-static void cache_print(struct json_object *cache)
-{
-	char needed[24], room[24];
-
-	size_words(number(cache, "needed_bytes"), needed);
-	size_words(number(cache, "free_bytes"), room);
-	printf("cache: needs %s, %s are free%s\n", needed, room,
-	       flag(cache, "fits") ? "" : ": too little, some would be refused");
-}
-
-/* A limit of files or bytes, where the budget has one. */
-static void limit_print(struct json_object *budget, const char *what)
-{
-	struct json_object *l = member(budget, what);
-	char used[24], limit[24], needed[24];
-
-	if (!l)
-		return;
-	if (streq(what, "bytes")) {
-		size_words(number(l, "used"), used);
-		size_words(number(l, "limit"), limit);
-		size_words(number(l, "needed"), needed);
-	} else {
-		snprintf(used, sizeof(used), "%llu",
-			 (unsigned long long)number(l, "used"));
-		snprintf(limit, sizeof(limit), "%llu",
-			 (unsigned long long)number(l, "limit"));
-		snprintf(needed, sizeof(needed), "%llu",
-			 (unsigned long long)number(l, "needed"));
-	}
-	printf("  %s: %s used of %s, this takes %s\n", what, used, limit, needed);
-}
-
-static void budgets_print(struct json_object *doc)
-{
-	struct json_object *budgets = NULL;
-	size_t n = 0;
-
-	(void)json_array(doc, "budgets", &budgets, &n);
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *b = json_at(budgets, i);
-		char limit[48], used[48], needed[48];
-
-		dollars(*word(b, "limit") ? word(b, "limit") : "no limit", limit);
-		dollars(word(b, "used"), used);
-		dollars(word(b, "needed"), needed);
-		printf("budget %s: %s USD used of %s, this takes %s%s\n",
-		       word(b, "budget"), used, limit, needed,
-		       flag(b, "allows") ? "" : ": not all of it is allowed");
-		limit_print(b, "files");
-		limit_print(b, "bytes");
-	}
-}
-
-/* What the month's free transfer does for it. */
-static void free_print(struct json_object *doc, struct json_object *chosen)
-{
-	struct json_object *all = NULL;
-	char left[24], limit[24], used[24];
-	size_t n = 0;
-
-	size_words(number(chosen, "free_transfer_bytes"), used);
-	(void)json_array(doc, "free_transfer", &all, &n);
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *a = json_at(all, i);
-
-		size_words(number(a, "left_bytes"), left);
-		size_words(number(a, "limit_bytes"), limit);
-		printf("free transfer out this month (%s): %s left of %s\n",
-		       word(a, "name"), left, limit);
-	}
-	if (n)
-		printf("  of this transfer %s would be free\n", used);
-}
-
-static void policies_print(struct json_object *doc)
-{
-	struct json_object *policies = NULL;
-	size_t n = 0;
-
-	(void)json_array(doc, "policies", &policies, &n);
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *p = json_at(policies, i);
-
-		printf("policy %s: %llu files %s\n", word(p, "path"),
-		       (unsigned long long)number(member(p, "of"), "files"),
-		       streq(word(p, "recall"), "deny")
-			       ? "are refused"
-			       : "are restored when asked for, not when read");
-	}
-}
-
-/* Would asking for all of it be refused, all or in part? */
-static bool is_refused(struct json_object *doc)
-{
-	struct json_object *chosen = member(doc, "chosen"), *budgets = NULL;
-	size_t n = 0;
-	bool is_any = number(member(chosen, "unknown"), "files") ||
-		      number(member(chosen, "not_offered"), "files") ||
-		      number(member(chosen, "refused"), "files") ||
-		      !flag(member(doc, "cache"), "fits");
-
-	(void)json_array(doc, "budgets", &budgets, &n);
-	for (size_t i = 0; i < n; i++)
-		is_any = is_any || !flag(json_at(budgets, i), "allows");
-	return is_any;
-}
-
-/* What `thaw get` of the same would do. */
-static void chosen_print(const struct settings *set, struct json_object *chosen)
-{
-	char cost[48], span[48];
-
-	dollars(word(chosen, "cost"), cost);
-	span_words(chosen, span);
-	printf("\n`thaw get%s%s%s` would cost %s USD, ready in %s; nothing was asked\n",
-	       set->is_recursive ? " -r" : "", set->tier ? " --tier " : "",
-	       set->tier ? set->tier : "", cost, span);
-}
-
-static void plan_print(const struct settings *set, const struct question *q,
-		       struct json_object *doc)
-{
-	struct json_object *all = member(doc, "all"), *chosen = member(doc, "chosen");
-	_free_ char *safe = text_safe(q->root);
-	char size[24];
-
-	size_words(number(all, "bytes"), size);
-	printf("%s: %llu files, %s\n", safe ? safe : "?",
-	       (unsigned long long)number(all, "files"), size);
-	states_print(member(doc, "states"));
-	if (!number(member(chosen, "asked"), "files") && !is_refused(doc)) {
-		puts("nothing to ask for");
-		return;
-	}
-	tiers_print(doc);
-	chosen_print(set, chosen);
-	cache_print(member(doc, "cache"));
-	budgets_print(doc);
-	free_print(doc, chosen);
-	policies_print(doc);
-	prices_print(doc);
-}
-
-static void missing_say(struct planning *p, struct json_object *missing)
+static void missing_say(struct questions *qs, struct json_object *missing)
 {
 	struct json_object *names = NULL;
 	size_t n = 0;
 
 	(void)json_array(missing, "names", &names, &n);
 	for (size_t i = 0; i < n; i++)
-		say(p, json_text(json_at(names, i)), "no such file");
+		question_say(qs, json_text(json_at(names, i)), "no such file");
 }
 
-static void question_show(struct planning *p, const struct question *q)
+static const char *error_words(int r)
 {
+	switch (-r) {
+	case 0:
+		return "the mount's answer is not understood";
+	case EINVAL:
+		return "the mount does not take this tier or number of days";
+	case ENOTSUP:
+		return "seen here through another file system, which hands on no questions: "
+		       "plan where the mount is";
+	default:
+		return files_error(r);
+	}
+}
+
+static void question_show(struct questions *qs, const struct question *q)
+{
+	struct json_object *missing;
 	_buf_ struct buf answer;
 
-	buf_init(&answer, ANSWER_MAX);
+	buf_init(&answer, PLAN_ANSWER_MAX);
 	int r = question_ask(q, &answer);
 	_cleanup_(json_freep) struct json_object *doc =
 		r < 0 ? NULL : json_parse(answer.data, answer.len);
 	if (!doc) {
-		say(p, q->root,
-		    r == -EINVAL ? "the mount does not take this tier or number of days"
-		    : r < 0      ? strerror(-r)
-				 : "the mount's answer is not understood");
+		question_say(qs, q->root, error_words(r));
 		if (r == -EAGAIN)
-			p->status = EXIT_NOT_YET;
+			qs->status = EXIT_NOT_YET;
 		return;
 	}
-	if (p->set->is_json)
+	if (qs->set->is_json)
 		fputs(answer.data, stdout);
 	else
-		plan_print(p->set, q, doc);
-	missing_say(p, member(doc, "missing"));
-	if (is_refused(doc))
-		p->status = status_worse(p->status, EXIT_REFUSED);
+		plan_print(qs->set, q->root, doc);
+	if (json_child(doc, "missing", &missing) == 0)
+		missing_say(qs, missing);
+	if (plan_is_refused(doc))
+		qs->status = status_worse(qs->status, EXIT_REFUSED);
 }
 
 int plan_run(const struct settings *set, char **paths, size_t n)
 {
-	struct planning p = { .set = set };
+	_questions_ struct questions qs = { .set = set };
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r; i++)
-		r = path_add(&p, paths[i]);
+		r = questions_add(&qs, paths[i]);
 	if (!r && set->files_from)
-		r = list_add(&p, set->files_from);
-	for (struct question *q = p.first; q && !r; q = q->next)
-		question_show(&p, q);
-	questions_free(&p);
+		r = questions_add_list(&qs, set->files_from);
+	for (struct question *q = qs.first; q && !r; q = q->next)
+		question_show(&qs, q);
 	if (r < 0) {
-		fprintf(stderr, "thaw plan: %s\n", strerror(-r));
+		fprintf(stderr, "thaw: %s\n", strerror(-r));
 		return EXIT_FAILED;
 	}
-	return p.status;
+	return qs.status;
 }

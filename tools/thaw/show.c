@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "show.h"
 
+#include "buf.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "str.h"
@@ -45,6 +46,23 @@ char *text_safe(const char *s)
 	}
 	*to = 0;
 	return out;
+}
+
+char *text_quote(const char *s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789@%+=:,./_-";
+	_free_ char *safe = text_safe(s);
+	_buf_ struct buf out;
+
+	buf_init(&out, BUF_TEXT_MAX);
+	if (!safe || (*safe && *safe != '-' && !safe[strspn(safe, plain)]))
+		return steal_ptr(safe);
+	buf_puts(&out, *safe == '-' ? "./'" : "'");
+	for (const char *at = safe; *at; at++)
+		buf_add(&out, *at == '\'' ? "'\\''" : at, *at == '\'' ? 4 : 1);
+	buf_putc(&out, '\'');
+	return buf_steal(&out);
 }
 
 size_t text_columns(const char *s)

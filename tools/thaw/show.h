@@ -9,6 +9,8 @@
 /* A copy that is safe on a terminal: control characters and what is no character of the locale
  * become '?'. NULL when out of memory; caller frees. */
 char *text_safe(const char *s);
+/* The same as one word of a shell: in quotes where it needs them. */
+char *text_quote(const char *s);
 /* Columns it takes on a terminal. */
 size_t text_columns(const char *s);
 /* A safe copy of at most `columns`: what is too long loses its middle. NULL when out of memory. */

@@ -14,6 +14,8 @@
 /* NAME takes what these leave of the line: 9 + 9 + 4 + 17 + 8 and five gaps of two. */
 #define COLUMNS_BESIDES_NAME 57
 #define NAME_COLUMNS_LEAST   12
+/* Files of a table whose reason is said below it; of the others, how many there are. */
+#define REASONS_MOST 10
 /* Names of a pipe's table are never cut; its columns are aligned over this many rows. */
 #define ROWS_AT_ONCE 512
 
@@ -23,6 +25,12 @@ struct row {
 	char state[16];
 };
 
+/* Why one is not to be had. */
+struct reason {
+	char *shown, *why; /* owned */
+	char remedy[96];
+};
+
 struct table {
 	struct walk walk;
 	bool is_json;
@@ -30,6 +38,10 @@ struct table {
 	const char *base; /* shown in front of every file: cut off; NULL: nothing */
 	struct row rows[ROWS_AT_ONCE];
 	size_t n;
+	/* Below it. */
+	struct reason reasons[REASONS_MOST];
+	size_t n_reasons, n_bad;
+	uint64_t files, files_here, bytes, bytes_here;
 };
 
 static void money_short(const char *decimal, char ret[48])
@@ -125,6 +137,56 @@ static void item_fail(struct table *t, const struct file *f, int r)
 		status_worse(t->walk.status, r == -EAGAIN ? EXIT_NOT_YET : EXIT_FAILED);
 }
 
+/* Notes what a row has no room for. */
+static void reason_add(struct table *t, const struct file *f, const struct item *it)
+{
+	const char *words = "", *remedy = item_remedy(it, &words);
+
+	if (item_outlook(it) != OUTLOOK_OVER && !streq(it->state, "held"))
+		return;
+	if (t->n_bad++ >= REASONS_MOST)
+		return;
+	struct reason *r = &t->reasons[t->n_reasons++];
+	r->shown = strdup(f->shown);
+	r->why = strdup(*it->error ? it->error : item_sentence(it));
+	snprintf(r->remedy, sizeof(r->remedy), "%s", remedy ? remedy : "");
+}
+
+static void reasons_print(struct table *t)
+{
+	for (size_t i = 0; i < t->n_reasons; i++) {
+		struct reason *r = &t->reasons[i];
+		_free_ char *safe = text_safe(r->shown ? r->shown : "?");
+		_free_ char *why = text_safe(r->why ? r->why : "?");
+		_free_ char *quoted = text_quote(r->shown ? r->shown : "?");
+
+		printf("%s\n  ", safe ? safe : "?");
+		text_wrap(why ? why : "?", 2, terminal_columns(STDOUT_FILENO));
+		if (*r->remedy)
+			printf("  %s %s\n", r->remedy, quoted ? quoted : "FILE");
+		free(r->shown);
+		free(r->why);
+	}
+	if (t->n_bad > t->n_reasons)
+		printf("and %zu more that cannot be had\n", t->n_bad - t->n_reasons);
+}
+
+/* What the table comes to, and why some of it does not come. */
+static void table_end(struct table *t)
+{
+	char all[24], here[24];
+
+	table_flush(t);
+	if (t->is_json)
+		return;
+	size_words(t->bytes, all);
+	size_words(t->bytes_here, here);
+	if (t->files > 1)
+		printf("%llu files, %s; %llu here, %s\n", (unsigned long long)t->files,
+		       all, (unsigned long long)t->files_here, here);
+	reasons_print(t);
+}
+
 static int table_add(void *arg, const struct file *f)
 {
 	struct table *t = arg;
@@ -144,6 +206,11 @@ static int table_add(void *arg, const struct file *f)
 	if (!row->name)
 		return -ENOMEM;
 	row_fill(row, &it);
+	t->files++;
+	t->bytes += it.size;
+	t->files_here += item_outlook(&it) == OUTLOOK_HERE;
+	t->bytes_here += it.here;
+	reason_add(t, f, &it);
 	if (++t->n == ROWS_AT_ONCE)
 		table_flush(t);
 	return 0;
@@ -225,6 +292,16 @@ static void reason_lines(const struct item *it)
 	text_wrap(safe ? safe : "?", 12, terminal_columns(STDOUT_FILENO));
 }
 
+/* Ready to be pasted into a shell. */
+static void remedy_line(const struct item *it, const char *path)
+{
+	const char *words, *remedy = item_remedy(it, &words);
+	_free_ char *quoted = remedy ? text_quote(path) : NULL;
+
+	if (quoted)
+		printf("  %s: %s %s\n", words, remedy, quoted);
+}
+
 /* One file, for somebody who wonders why it does not come. */
 static int file_explain(void *arg, const struct file *f)
 {
@@ -252,8 +329,7 @@ static int file_explain(void *arg, const struct file *f)
 	asked_line(&it);
 	time_lines(&it);
 	money_lines(&it);
-	if (item_outlook(&it) == OUTLOOK_UNASKED)
-		printf("to have it: thaw get --wait %s\n", safe ? safe : "FILE");
+	remedy_line(&it, f->shown);
 	return 0;
 }
 
@@ -294,7 +370,7 @@ int status_run(const struct settings *set, char **paths, size_t n)
 		t->base = is_dir && n == 1 ? paths[i] : NULL;
 		r = files_walk(&t->walk, paths[i]);
 	}
-	table_flush(t);
+	table_end(t);
 	if (fflush(stdout) != 0 || r < 0) {
 		fprintf(stderr, "thaw: %s\n", r < 0 ? strerror(-r) : "cannot print");
 		return EXIT_FAILED;

@@ -152,7 +152,8 @@ int verify_run(const struct settings *set, char **paths, size_t n)
 	v.walk.each = file_verify;
 	v.walk.arg = &v;
 	int status = files_walk_all(&v.walk, paths, n);
-	if (!set->is_json)
+	/* Where there was nothing to look at, it is said why. */
+	if (!set->is_json && (v.files || v.skipped || status == EXIT_DONE))
 		printf("%llu files, %llu bytes hashed; %llu files with %llu bytes wrong; "
 		       "%llu not looked at\n",
 		       (unsigned long long)v.files, (unsigned long long)v.bytes,

@@ -23,7 +23,8 @@ struct watched {
 	char state[16]; /* last seen; "": not looked at yet */
 	enum outlook outlook;
 	uint64_t size, here;
-	int64_t eta_ms, now_ms;
+	int64_t eta_least_ms, eta_ms, now_ms;
+	money_t money; /* charged; of what is not here at least what is estimated */
 };
 
 struct watch {
@@ -150,6 +151,8 @@ static void file_look(struct watch *w, const struct file *f, struct watched *see
 	seen->size = it.size;
 	seen->here = it.here;
 	seen->eta_ms = it.eta_ms;
+	seen->eta_least_ms = it.eta_least_ms;
+	seen->money = item_money(&it);
 	seen->now_ms = it.now_ms;
 	if (streq(seen->state, it.state))
 		return;
@@ -172,7 +175,7 @@ static size_t set_look(struct watch *w)
 	return coming;
 }
 
-static void set_draw(const struct watch *w)
+static struct bar set_sum(const struct watch *w)
 {
 	struct bar b = { .files = w->list->n, .doing = "done" };
 
@@ -183,18 +186,45 @@ static void set_draw(const struct watch *w)
 		b.files_here += is_here;
 		b.bytes += seen->size;
 		b.bytes_here += is_here ? seen->size : seen->here;
+		b.money += seen->money;
 		b.now_ms = seen->now_ms > b.now_ms ? seen->now_ms : b.now_ms;
 		if (seen->outlook != OUTLOOK_COMING)
 			continue;
 		/* The word of the file that takes longest. */
 		if (seen->eta_ms >= b.eta_ms) {
 			b.eta_ms = seen->eta_ms;
+			b.eta_least_ms = seen->eta_least_ms;
 			b.doing = *seen->state ? seen->state : "looking";
 		}
 	}
 	if (b.files_here < b.files && streq(b.doing, "done"))
 		b.doing = "failed";
+	return b;
+}
+
+static void set_draw(const struct watch *w)
+{
+	struct bar b = set_sum(w);
+
 	bar_draw(&b);
+}
+
+/* A pipe's last line, where there was more than one file. */
+static void set_print(const struct watch *w)
+{
+	struct bar b = set_sum(w);
+	char here[24], all[24], money[48];
+
+	if (w->has_bar || w->set->is_json || b.files < 2)
+		return;
+	size_words(b.bytes_here, here);
+	size_words(b.bytes, all);
+	money_words(b.money, money);
+	printf("%zu of %zu files here, %s of %s", b.files_here, b.files, here, all);
+	if (b.money)
+		printf(", %s USD", money);
+	putchar('\n');
+	fflush(stdout);
 }
 
 /* Waiting for what nobody has asked for would never end: says so. True if there is any. */
@@ -203,15 +233,16 @@ static bool unasked_say(const struct watch *w)
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->list->n; i++) {
-		_free_ char *safe = NULL;
+		_free_ char *safe = NULL, *quoted = NULL;
 		if (w->files[i].outlook != OUTLOOK_UNASKED)
 			continue;
 		safe = text_safe(w->list->files[i].shown);
+		quoted = text_quote(w->list->files[i].shown);
 		if (n++ < UNASKED_NAMED)
 			fprintf(stderr,
-				"thaw: %s: %s, and nobody has asked for it\n"
-				"thaw: ask with: thaw get %s\n",
-				safe ? safe : "?", w->files[i].state, safe ? safe : "?");
+				"thaw: %s: %s, and nobody has asked for it: thaw get %s\n",
+				safe ? safe : "?", w->files[i].state,
+				quoted ? quoted : "FILE");
 	}
 	if (n > UNASKED_NAMED)
 		fprintf(stderr, "thaw: and %zu more that nobody has asked for\n",
@@ -225,8 +256,14 @@ static int watch_end(const struct watch *w, size_t coming)
 		set_draw(w);
 		bar_end();
 	}
-	if (caught)
+	set_print(w);
+	if (caught && coming) {
+		fprintf(stderr,
+			"thaw: waits no longer; %zu of %zu file%s still to come, and the "
+			"restore goes on (thaw cancel takes it back)\n",
+			coming, w->list->n, w->list->n == 1 ? "" : "s");
 		return 128 + caught;
+	}
 	if (coming == 0)
 		return w->status;
 	fprintf(stderr, "thaw: time is up; %zu of %zu file%s still to come\n", coming,

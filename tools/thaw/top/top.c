@@ -82,7 +82,7 @@ static int storm_take(struct top *t, const char *line, size_t len)
 }
 
 /* What an older mount does not have is left out of the picture. */
-static int top_read(const char *dir, struct top *t)
+static int texts_read(const char *dir, struct top *t)
 {
 	_buf_ struct buf budgets, cache;
 
@@ -104,6 +104,19 @@ static int top_read(const char *dir, struct top *t)
 	if (r == 0 && cache.len)
 		r = top_set_cache(t, cache.data);
 	return r == -ENOENT ? 0 : r;
+}
+
+/* A file system in between may have cut what is longer than a moment ago: again, then. */
+static int top_read(const char *dir, struct top *t)
+{
+	static const struct timespec pause = { .tv_nsec = 500000000 };
+	int r = texts_read(dir, t);
+
+	for (int i = 0; r == -EBADMSG && i < 4; i++) {
+		nanosleep(&pause, NULL);
+		r = texts_read(dir, t);
+	}
+	return r;
 }
 
 /* ---- doing ---- */

@@ -13,6 +13,7 @@
 #include "poller.h"
 #include "read.h"
 #include "reexport.h"
+#include "refuse.h"
 #include "sidecar.h"
 #include "str.h"
 #include "who.h"
@@ -510,52 +511,6 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 	ask_write(m, req, node, value, size, reply_done);
 }
 
-/* ---- what is not done: the tree is read-only ---- */
-
-static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		     dev_t dev)
-{
-	reply_err(req, -EROFS);
-}
-
-static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
-{
-	reply_err(req, -EROFS);
-}
-
-static void op_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	reply_err(req, -EROFS);
-}
-
-static void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
-		       const char *name)
-{
-	reply_err(req, -EROFS);
-}
-
-static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-		      fuse_ino_t to_parent, const char *to, unsigned int flags)
-{
-	reply_err(req, -EROFS);
-}
-
-static void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t to_parent, const char *to)
-{
-	reply_err(req, -EROFS);
-}
-
-static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		      struct fuse_file_info *fi)
-{
-	reply_err(req, -EROFS);
-}
-
-static void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
-{
-	reply_err(req, -EROFS);
-}
-
 static void op_poll(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi,
 		    struct fuse_pollhandle *ph)
 {
@@ -592,13 +547,13 @@ const struct fuse_lowlevel_ops ops = {
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
 	.setxattr = op_setxattr,
-	.removexattr = op_removexattr,
-	.mknod = op_mknod,
-	.mkdir = op_mkdir,
-	.unlink = op_remove,
-	.rmdir = op_remove,
-	.symlink = op_symlink,
-	.rename = op_rename,
-	.link = op_link,
-	.create = op_create,
+	.removexattr = refuse_removexattr,
+	.mknod = refuse_mknod,
+	.mkdir = refuse_mkdir,
+	.unlink = refuse_remove,
+	.rmdir = refuse_remove,
+	.symlink = refuse_symlink,
+	.rename = refuse_rename,
+	.link = refuse_link,
+	.create = refuse_create,
 };

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a file server's process may and gets. Here it is one by its name; real ones: tests/reexport."""
+import ctypes
 import errno
 import json
 import os
@@ -72,7 +73,7 @@ def test_a_file_server_never_waits_and_asks_for_whom_it_serves(mount):
     assert serve("root", "read", lab / "b") == "EAGAIN"
     mount.wait_state(lab / "b", "cached")
     assert serve("root", "read", lab / "c") == "EDQUOT"
-    assert mount.attribute(lab / "c", "state") == "denied"
+    mount.wait_state(lab / "c", "denied")
     until(lambda: {w["resource"] for w in mount.ledger()} >= {"lab/a", "lab/b"})
     asked = {w["resource"]: (w["user"], w["program"]) for w in mount.ledger()
              if w["operation"] == "RestoreObject"}
@@ -103,3 +104,56 @@ def test_what_is_not_here_is_shown_offline(mount):
         with pytest.raises(OSError) as e:
             os.getxattr(here, "user.DOSATTRIB")
         assert e.value.errno == errno.ENODATA
+
+
+class Handle(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_uint), ("type", ctypes.c_int), ("text", ctypes.c_ubyte * 128)]
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def handle_of(path):
+    """name_to_handle_at(2)"""
+    handle, mount_id = Handle(128), ctypes.c_int()
+    r = LIBC.name_to_handle_at(-100, os.fsencode(path), ctypes.byref(handle),
+                               ctypes.byref(mount_id), 0)
+    assert r == 0, os.strerror(ctypes.get_errno())
+    return bytes(handle)
+
+
+# In a process of its own, as everything that touches a mount.
+OPEN = """
+import ctypes, errno, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fd = libc.open_by_handle_at(os.open(sys.argv[1], os.O_RDONLY), bytes.fromhex(sys.argv[2]), os.O_RDONLY)
+if fd < 0:
+    print(errno.errorcode[ctypes.get_errno()])
+else:
+    st = os.fstat(fd)
+    print(os.readlink(f"/proc/self/fd/{fd}"), st.st_ino, st.st_size)
+"""
+
+
+def open_handle(mount, handle):
+    done = run_as("root", "/usr/bin/python3", "-c", OPEN, mount.path, handle.hex())
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_file_handle_leads_to_its_file_after_restarts(mount):
+    """S192. (Not of `.thaw` itself: the kernel looks for a directory in the listing of its parent.)"""
+    places = [mount.path / "lab" / name for name in ("a", "b", ".", ".thaw/a.status")]
+    kept = {path: (handle_of(path), os.stat(path).st_ino) for path in places}
+    stranger = Handle.from_buffer_copy(kept[places[0]][0])
+    stranger.text[2] = 0x33  # a number nobody has
+    for how in (mount.stop, mount.kill, mount.stop):
+        for path, (handle, ino) in kept.items():
+            found = open_handle(mount, handle)
+            assert len(found) == 3 and int(found[1]) == ino, (path, found)
+            if path.name in FILES:
+                assert found == [str(path), str(ino), str(FILES[path.name])]
+        assert open_handle(mount, bytes(stranger)) == ["ESTALE"]
+        how()
+        mount.start()
+        until(lambda: listed(mount.path / "lab"), 30, "catalog")

@@ -84,7 +84,7 @@ def test_dot_thaw_is_found_but_not_listed(mount):
     assert ".thaw" not in os.listdir(mount.path)
     assert set(os.listdir(mount.path / "lab/runs/.thaw")) == {"summary", "request", "plan"}
     assert set(os.listdir(mount.path / ".thaw")) == {
-        "summary", "request", "plan", "queue", "failed", "storms", "ledger.csv", "ledger.json",
+        "summary", "request", "plan", "queue", "budgets", "failed", "storms", "ledger.csv", "ledger.json",
         "requests.json", "usage.json", "config", "sources", "cache", "metrics"}
     assert os.stat(mount.path / "lab/runs/.thaw/..").st_ino == \
         os.stat(mount.path / "lab/runs").st_ino

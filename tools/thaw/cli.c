@@ -54,6 +54,8 @@ static const struct cli_flag flags[] = {
 	{ 'W', "repair", NULL,
 	  "ask again for what was wrong, also where that costs something" },
 	{ 'X', "expires", "TIME", "how long it lasts (30m, 12h, 7d); else 1h" },
+	{ 'z', "restore", NULL, "put the copy in place; it is checked before" },
+	{ 'Z', "repair", NULL, "mend what can be mended without losing anything" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -148,8 +150,9 @@ static bool flag_report_apply(int letter, const char *value, struct settings *se
 static bool flag_cache_apply(int letter, struct settings *set)
 {
 	set->is_everybody = set->is_everybody || letter == 'l';
-	set->is_repair = set->is_repair || letter == 'W';
-	return letter == 'l' || letter == 'W';
+	set->is_repair = set->is_repair || letter == 'W' || letter == 'Z';
+	set->is_restore = set->is_restore || letter == 'z';
+	return strchr("lWZz", letter) != NULL;
 }
 
 /* Words of a tier are the mount's to judge: a new one needs no new command. */

@@ -46,7 +46,8 @@ struct settings {
 	const char *bill; /* correct: an export; NULL: one amount */
 	bool is_yes;
 	bool is_everybody; /* unpin: everybody's */
-	bool is_repair;    /* verify: consent to pay for what was wrong */
+	bool is_repair;    /* verify: consent to pay for what was wrong; fsck */
+	bool is_restore;   /* backup: the other way */
 	/* report; NULL: the default */
 	const char *month, *by, *html;
 	bool is_csv;
@@ -95,6 +96,7 @@ int presign_run(const struct settings *set, char **paths, size_t n);
 int plan_run(const struct settings *set, char **paths, size_t n);
 int report_run(const struct settings *set, char **paths, size_t n);
 int doctor_run(const struct settings *set, char **paths, size_t n);
+int backup_run(const struct settings *set, char **paths, size_t n);
 int prices_run(const struct settings *set, char **paths, size_t n);
 
 /* Reads the options of `verb` (argv[0] is its name). 0 and settings and paths, or -EINVAL after

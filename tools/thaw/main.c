@@ -223,6 +223,19 @@ static const struct verb verbs[] = {
 		true,
 	},
 	{
+		"backup",
+		backup_run,
+		"copy a daemon's state while it runs; put a copy in place",
+		"zj",
+		"STATE BACKUP, or --restore BACKUP STATE",
+		"Requests, ledger, budgets, names and inode numbers; not what is cached. BACKUP must\n"
+		"be empty, or not be there; with --restore STATE must. What was paid after the copy\n"
+		"was made is found at the service, not in the ledger. Of two daemons with the same\n"
+		"copy only one may run (docs/OPERATIONS.md).\n\n"
+		"example: thaw backup /var/lib/thawfs/lab /backup/thawfs-lab\n",
+		false,
+	},
+	{
 		"refresh",
 		refresh_run,
 		"ask the service again what files there are",

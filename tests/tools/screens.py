@@ -50,6 +50,7 @@ class Screen:
         self.tmux("send-keys", "-t", "u", *keys)
 
     def resize(self, columns, lines):
+        """A moment later: tmux takes its time, and the program has to be seen to have noticed."""
         self.tmux("resize-window", "-t", "u", "-x", columns, "-y", lines)
 
     def ended(self, status=0):

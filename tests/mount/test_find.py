@@ -47,7 +47,7 @@ def test_a_file_is_found_by_whatever_is_known_of_it(mount, sim):
     today = time.strftime("%Y-%m-%d", time.gmtime(os.stat(mount.path / "photos/thesis.pdf").st_mtime))
     assert len(names("--after", today, mount.path)) == 7
     line = json.loads(find("--json", "--name", "thesis*", mount.path))
-    assert (line["size"], line["state"], line["tree-hash"]) == (len(FILES["thesis.pdf"]), "cached", hashed)
+    assert (line["size"], line["state"], line["tree_hash"]) == (len(FILES["thesis.pdf"]), "cached", hashed)
     assert find("-0", "--class", "GLACIER", mount.path / "lab").endswith(b"x%0Ay\0")
     assert b"a size like" in subprocess.run(
         [str(BUILD / "tools/thaw/thaw"), "find", "--size", "big", "."], capture_output=True).stderr

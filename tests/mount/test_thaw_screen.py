@@ -61,7 +61,7 @@ def test_get_shows_the_plan_and_wait_one_bar_with_bytes_files_span_and_money(arc
     shown.until(lambda text: max(map(len, text.splitlines())) <= 30 and "restoring, in" in text)
     shown.resize(100, 24)
     shown.until("0/3 files")
-    archive.advance(49)
+    archive.sim.advance("49h")
     text = shown.until("status=")
     assert "3/3 files  205.1 KiB of 205.1 KiB" in text and "100%  done" in text
     shown.ended()

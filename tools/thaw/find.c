@@ -45,8 +45,8 @@ static const struct attribute {
 	const char *attribute, *key;
 } attributes[] = {
 	{ "user.thaw.state", "state" },
-	{ "user.thaw.storage-class", "storage-class" },
-	{ "user.thaw.tree-hash", "tree-hash" },
+	{ "user.thaw.storage-class", "storage_class" },
+	{ "user.thaw.tree-hash", "tree_hash" },
 	{ "user.thaw.id", "id" },
 };
 

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/JSON.md: what `thaw ... --json` prints is what is documented, field by field, and jq can read it."""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+from conftest import BUILD, listed, pattern, until
+from test_thaw import thaw
+
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/JSON.md"
+CONFIG = """
+[source lab]
+url = s3://lab
+endpoint = {url}
+[budget all]
+money = 1000
+bytes = 1T
+files = 1000
+[policy /lab/free]
+recall = explicit
+[mount]
+admins = 0
+"""
+
+
+def kind(value):
+    return {bool: "flag", int: "number", float: "number", str: "text", list: "list", dict: "object",
+            type(None): "null"}[type(value)]
+
+
+def fields(value, at="", into=None):
+    """{"tiers[].cost": {"text"}, ...}"""
+    into = {} if into is None else into
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            path = f"{at}.{key}" if at else key
+            into.setdefault(path, set()).add(kind(inner))
+            fields(inner, path, into)
+    elif isinstance(value, list):
+        for inner in value:
+            if not isinstance(inner, (dict, list)):
+                into.setdefault(f"{at}[]", set()).add(kind(inner))
+            fields(inner, f"{at}[]", into)
+    return into
+
+
+def documented(name):
+    """field -> (kinds, whether it may be missing)"""
+    part = re.search(rf"^## {re.escape(name)}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S)[1]
+    rows = {}
+    for field, words in re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", part, re.M):
+        kinds = set(re.findall(r"\b(flag|number|text|list|object|null)\b", words))
+        assert kinds, (name, field)
+        rows[field] = kinds, "may be missing" in words
+    same = re.search(r"^As `thaw (\w+)`", part, re.M)
+    if same:
+        rows = {**documented(same[1]), **rows}
+    return rows
+
+
+def compare(name, objects):
+    assert objects, name
+    rows, seen = documented(name), {}
+    for o in objects:
+        found = fields(o)
+        fields(o, into=seen)
+        for field, (_, may_miss) in rows.items():
+            inside = "[]" in field or "." in field
+            assert inside or may_miss or field in found, f"{name}: {field} is missing in {o}"
+    for field, kinds in seen.items():
+        assert field in rows, f"{name}: {field} is not in docs/JSON.md: {kinds}"
+        assert kinds <= rows[field][0], f"{name}: {field} is {kinds}"
+    for field, (_, may_miss) in rows.items():
+        assert may_miss or field in seen, f"{name}: {field} is documented and never printed"
+
+
+def said(*words, status=0):
+    done = thaw(*words)
+    assert done.returncode == status, done
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def archive(start_mount, start_sim):
+    sim = start_sim("--speed", 60)
+    assert sim.s3("PUT", "/lab").status == 200
+    for name in ("runs/a.dat", "runs/b.dat", "free/c.dat"):
+        assert sim.s3("PUT", f"/lab/{name}", pattern(70000),
+                      {"x-amz-storage-class": "DEEP_ARCHIVE"}).status == 200
+    mount = start_mount(sim, CONFIG.format(url=sim.url))
+    until(lambda: listed(mount.path / "lab"), 30, "the catalog")
+    return mount
+
+
+# S185
+def test_each_command_prints_the_fields_that_are_documented(archive):
+    lab = archive.path / "lab"
+    compare("status", said("status", "-r", "--json", lab))
+    compare("plan", said("plan", "-r", "--json", lab) +
+            said("plan", "-r", "--json", lab / "free", lab / "runs"))
+    compare("find", said("find", "--json", lab))
+    compare("get", said("get", "--json", "--tier", "bulk", lab / "runs"))
+    archive.wait_state(lab / "runs/a.dat", "restoring")
+    with open(lab / "runs/a.dat", "rb") as reader:
+        process = subprocess.Popen(["cat"], stdin=reader, stdout=subprocess.DEVNULL)
+        until(lambda: any(o["waiting"] for o in said("top", "--json", archive.path)), 20, "a reader")
+        compare("top", said("top", "--json", archive.path))
+        archive.sim.advance("49h")
+        assert process.wait(30) == 0
+    compare("wait", said("wait", "--json", lab / "runs"))
+    compare("verify", said("verify", "-r", "--json", lab))
+    compare("status", said("status", "-r", "--json", lab))
+    month = json.loads((archive.path / ".thaw/budgets").read_text())["now"][:7]
+    compare("report", said("report", "--json", "--month", month, archive.path))
+    compare("doctor", said("doctor", "--json", archive.path))
+    compare("prices", said("prices", "--json", "--state", archive.dir / "state", "show"))
+    compare("presign", said("presign", "--json", lab / "runs/a.dat"))
+
+
+def test_a_file_and_a_pipe_into_jq(archive):
+    if not shutil.which("jq"):
+        pytest.skip("no jq")
+    lab = archive.path / "lab"
+
+    def jq(words, program):
+        line = f'"$0" {words} | jq -r "$1"'
+        done = subprocess.run(["bash", "-c", "set -o pipefail; " + line, BUILD / "tools/thaw/thaw", program],
+                              cwd=lab, text=True, capture_output=True, timeout=50)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+    assert jq("status -r --json .", 'select(.state == "cold") | .name') == ["c.dat", "a.dat", "b.dat"]
+    assert jq("plan -r --json .", ".all.files") == ["3"]
+    assert jq("find --json --name 'c*' .", ".path") == ["./free/c.dat"]

@@ -114,9 +114,11 @@ static int fetch_data(struct exchange *x, const void *data, size_t len)
 	if (r)
 		return r;
 	op->got += len;
-	if (op->got - op->counted >= MIB) { /* it moves: the next break is a first one */
+	/* It moves: the next break is a first one, and no reason to wait. */
+	if (op->got - op->counted >= MIB) {
 		op->counted = op->got;
 		x->attempt = 1;
+		x->is_moving = true;
 	}
 	return 0;
 }

@@ -245,7 +245,9 @@ static void broken(struct exchange *x, const struct http_result *res)
 				      ? "the answer is larger than it may be"
 				      : res->text);
 	if (!is_nonsense && may_repeat && x->attempt < RETRY_ATTEMPTS_MAX) {
-		again_in(x, retry_delay_ms(x->attempt, random_fraction(), -1));
+		int attempt = x->is_moving ? 0 : x->attempt;
+		x->is_moving = false;
+		again_in(x, retry_delay_ms(attempt, random_fraction(), -1));
 		return;
 	}
 	x->is_lost = !may_repeat;
@@ -545,6 +547,7 @@ int exchange_header(struct exchange *x, const char *name, const char *value)
 void exchange_start(struct exchange *x)
 {
 	x->attempt = 0;
+	x->is_moving = false;
 	x->is_resigned = x->is_refreshed = x->is_moved = false;
 	x->is_lost = false;
 	http_later(x->site->http, &x->later);

@@ -89,7 +89,8 @@ struct exchange {
 	struct buf error_body;
 	char region_used[64];
 	int attempt;
-	int stop; /* what head or data answered */
+	bool is_moving; /* what it asks for comes: a break is gone on from at once, once */
+	int stop;       /* what head or data answered */
 	bool is_resigned, is_refreshed, is_moved;
 };
 

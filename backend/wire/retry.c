@@ -130,6 +130,8 @@ int64_t retry_delay_ms(int attempt, double fraction, int64_t asked_ms)
 {
 	int64_t top = CAP_MS;
 
+	if (attempt == 0)
+		return 0;
 	if (attempt >= 1 && attempt <= 5)
 		top = (int64_t)1000 << (attempt - 1);
 	if (top > CAP_MS)

@@ -31,7 +31,8 @@ struct retry_verdict {
 /* `service` is "glacier" or "s3"; `code` "" if the answer had none. */
 struct retry_verdict retry_judge(const char *service, int status, const char *code);
 
-/* Delay before try `attempt` + 1 (attempts count from 1): full jitter over 1, 2, 4 ... 20 s;
+/* Delay before try `attempt` + 1 (attempts count from 1): full jitter over 1, 2, 4 ... 20 s; none at all
+ * for 0, of what broke while its bytes were coming;
  * `fraction` is random in [0, 1). `asked_ms` is the service's wish (x-amz-retry-after), -1 if
  * none: it raises the delay by at most 5 s. */
 int64_t retry_delay_ms(int attempt, double fraction, int64_t asked_ms);

@@ -116,6 +116,7 @@ static void delays_double_up_to_a_cap_and_heed_the_service(void **state)
 {
 	(void)state;
 
+	assert_int_equal(retry_delay_ms(0, 0.99, -1), 0);
 	assert_int_equal(retry_delay_ms(1, 0.0, -1), 0);
 	assert_int_equal(retry_delay_ms(1, 0.5, -1), 500);
 	assert_int_equal(retry_delay_ms(2, 0.5, -1), 1000);

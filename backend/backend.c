@@ -109,6 +109,11 @@ void backends_wake(struct backends *bs)
 	http_wake(bs->http);
 }
 
+const struct tally *backends_errors(const struct backends *bs)
+{
+	return http_errors(bs->http);
+}
+
 int backends_timer_arm(struct backends *bs, struct timer *t, int64_t delay_ms)
 {
 	return http_timer_arm(bs->http, t, delay_ms);

@@ -17,6 +17,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "fault.h"
+#include "tally.h"
 #include "timers.h"
 #include "treehash.h"
 #include <stdbool.h>
@@ -294,6 +295,9 @@ void backends_wake(struct backends *bs);
 /* Follows a simulator's clock: GET `url` every 200 ms from inside backends_wait(). Waits for
  * the first answer. 0 or -errno with a line in `err`. */
 int backends_follow_clock(struct backends *bs, const char *url, struct buf *err);
+
+/* Errors of all services' answers since the start, by code. Borrowed: the loop's thread. */
+const struct tally *backends_errors(const struct backends *bs);
 
 /* Gives a source's backend. 0, -EINVAL (URL, option), -ENOKEY (no credentials, no region), with
  * a line for people in `err` that names the thing and the remedy. */

@@ -6,10 +6,12 @@
 #include "str.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* AWS protocol reference 3.4 (2026-09): ten messages at a time, twenty seconds at most. */
-#define RECEIVE_WORDS \
-	",\"MaxNumberOfMessages\":10,\"WaitTimeSeconds\":20,\"VisibilityTimeout\":60}"
+#define RECEIVE_WORDS                                                                  \
+	",\"MaxNumberOfMessages\":10,\"WaitTimeSeconds\":20,\"VisibilityTimeout\":60," \
+	"\"MessageSystemAttributeNames\":[\"SentTimestamp\"]}"
 /* Seen by others again at once. */
 #define LOOK_WORDS \
 	",\"MaxNumberOfMessages\":1,\"WaitTimeSeconds\":0,\"VisibilityTimeout\":0}"
@@ -112,12 +114,29 @@ static bool is_intact(const char *body, const char *md5)
 	return strcasecmp(hex, md5) == 0;
 }
 
+/* SentTimestamp: milliseconds as a string (AWS protocol reference 3.4, 2026-09). */
+static void age_tell(struct sqs *q, struct json_object *message)
+{
+	struct json_object *attributes = NULL;
+	struct timespec now;
+	int64_t sent_ms;
+
+	if (!q->cfg.came || json_child(message, "Attributes", &attributes) < 0 ||
+	    str_to_i64(text_of(attributes, "SentTimestamp"), &sent_ms) < 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	int64_t lag_ms = now_ms + q->site.seen_skew_ms - sent_ms;
+	q->cfg.came(q->cfg.arg, lag_ms < 0 ? 0 : lag_ms, now_ms);
+}
+
 /* True if it may be deleted now. */
 static bool message_read(struct sqs *q, struct json_object *message)
 {
 	const struct sqs_cfg *cfg = &q->cfg;
 	const char *body = text_of(message, "Body");
 
+	age_tell(q, message);
 	if (!*text_of(message, "ReceiptHandle"))
 		return false;
 	if (!is_intact(body, text_of(message, "MD5OfBody"))) {

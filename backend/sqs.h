@@ -27,8 +27,11 @@ struct sqs_cfg {
 	const char *url;     /* borrowed: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME */
 	const char *profile; /* borrowed; NULL: default chain */
 	const char *region;  /* for URLs that do not tell it; NULL: none known */
-	/* Neither may close the queue. */
+	/* None may close the queue. */
 	void (*notice)(void *arg, const struct notice *n);
+	/* A message was read, whatever it is: how long it had been in the queue, and when (UTC, real).
+	 * NULL: nobody asks. */
+	void (*came)(void *arg, int64_t lag_ms, int64_t now_ms);
 	void (*said)(void *arg, enum sqs_event ev, enum notice_kind kind,
 		     const char *text);
 	void *arg;

@@ -113,3 +113,115 @@ int budgets_text(struct mount *m, uint64_t ino, const struct asker *who, struct 
 	buf_printf(out, "],\"left_out\":%zu}\n", rows.n_left_out);
 	return r < 0 ? r : out->err;
 }
+
+/* ---- for Prometheus ---- */
+
+struct used {
+	money_t spent, reserved, most; /* most: of one user */
+};
+
+static int use_add(void *arg, const struct budget_use *use)
+{
+	struct used *u = arg;
+
+	u->spent += use->spent;
+	u->reserved += use->reserved;
+	if (use->spent + use->reserved > u->most)
+		u->most = use->spent + use->reserved;
+	return 0;
+}
+
+static int used_of(struct mount *m, const struct budget *b, struct used *ret)
+{
+	char period[GUARD_PERIOD_MAX], key[BUDGET_KEY_MAX];
+	struct budget_use use;
+
+	*ret = (struct used){ 0 };
+	guard_period_text(b->period, clock_service_ms(m->clock), period);
+	if (b->is_each)
+		return journal_each_use(m->state->journal, b->name, period, use_add, ret);
+	snprintf(key, sizeof(key), "%.64s/%s", b->name, period);
+	int r = journal_budget(m->state->journal, key, &use);
+	return r < 0 ? r : use_add(ret, &use);
+}
+
+static double ratio_of(const struct budget *b, const struct used *u)
+{
+	if (b->money == 0)
+		return 1;
+	return (double)u->most / (double)b->money;
+}
+
+static void gauge_put(struct buf *out, const char *name, const struct budget *b,
+		      const char *value)
+{
+	buf_printf(out, "%s{budget=\"%s\",each=\"%s\"} %20s\n", name, b->name,
+		   b->is_each ? "yes" : "no", value);
+}
+
+enum budget_gauge {
+	GAUGE_LIMIT,
+	GAUGE_SPENT,
+	GAUGE_RESERVED,
+	GAUGE_RATIO,
+	BUDGET_GAUGES,
+};
+
+static const struct {
+	const char *name, *help;
+} gauges[BUDGET_GAUGES] = {
+	[GAUGE_LIMIT] = { "thawfs_budget_limit_usd",
+			  "What a budget allows in its period; of one each, to each." },
+	[GAUGE_SPENT] = { "thawfs_budget_spent_usd",
+			  "What is spent of it in this period, by all." },
+	[GAUGE_RESERVED] = { "thawfs_budget_reserved_usd", "What is reserved, by all." },
+	[GAUGE_RATIO] = { "thawfs_budget_used_ratio",
+			  "Spent and reserved, of the limit; of one each, by who has used "
+			  "most." },
+};
+
+static void gauge_value(const struct budget *b, const struct used *u,
+			enum budget_gauge which, char ret[48])
+{
+	switch (which) {
+	case GAUGE_LIMIT:
+		money_format(b->money, ret);
+		return;
+	case GAUGE_SPENT:
+		money_format(u->spent, ret);
+		return;
+	case GAUGE_RESERVED:
+		money_format(u->reserved, ret);
+		return;
+	case GAUGE_RATIO:
+	case BUDGET_GAUGES:
+		break;
+	}
+	snprintf(ret, 48, "%.9f", ratio_of(b, u));
+}
+
+int budgets_metrics(struct mount *m, struct buf *out)
+{
+	const struct config *cfg = m->cfg;
+	struct used *used = calloc(cfg->n_budgets + 1, sizeof(*used));
+	int r = used ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < cfg->n_budgets; i++)
+		if (cfg->budgets[i].money >= 0 && is_first(cfg, i))
+			r = used_of(m, &cfg->budgets[i], &used[i]);
+	for (size_t g = 0; r == 0 && g < BUDGET_GAUGES; g++) {
+		buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", gauges[g].name,
+			   gauges[g].help, gauges[g].name);
+		for (size_t i = 0; i < cfg->n_budgets; i++) {
+			const struct budget *b = &cfg->budgets[i];
+			char value[48];
+
+			if (b->money < 0 || !is_first(cfg, i))
+				continue;
+			gauge_value(b, &used[i], (enum budget_gauge)g, value);
+			gauge_put(out, gauges[g].name, b, value);
+		}
+	}
+	free(used);
+	return r;
+}

@@ -9,4 +9,6 @@
 
 #include "view.h"
 
+/* The budgets of money as Prometheus text, of each user's own the sums and who has used most. */
+int budgets_metrics(struct mount *m, struct buf *out);
 int budgets_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out);

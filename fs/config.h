@@ -31,7 +31,9 @@ struct mount_section {
 	uint32_t mode, dir_mode;
 	int readdirplus; /* enum readdirplus */
 	bool passthrough, inotify;
-	char *clock; /* URL of a simulator's clock; NULL: the machine's */
+	char *clock;          /* URL of a simulator's clock; NULL: the machine's */
+	char *metrics_listen; /* address (port.h); NULL: nowhere */
+	bool metrics_remote;
 	bool allow_other;
 	char *admins;   /* a comma list of users */
 	char *owners;   /* a file of rules (config_access.c); absolute */

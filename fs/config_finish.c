@@ -3,6 +3,7 @@
  * engine and its sources get of it. */
 #include "config.h"
 #include "crash.h"
+#include "port.h"
 #include "process.h"
 #include "rules_config.h"
 #include "str.h"
@@ -29,6 +30,28 @@ static int finish_admins(struct config *cfg, struct buf *err)
 			return config_refuse(err, "[mount] admins: no user \"%s\"", word);
 		cfg->admins[cfg->n_admins++] = id;
 	}
+	return 0;
+}
+
+static int check_metrics(const struct config *cfg, struct buf *err)
+{
+	const char *address = cfg->mount.metrics_listen;
+	bool is_local = true;
+
+	if (!address)
+		return 0;
+	if (port_address_check(address, &is_local) < 0)
+		return config_refuse(
+			err,
+			"[mount] metrics-listen: \"%s\" is no address and port "
+			"in numbers, like 127.0.0.1:9808 or [::1]:9808",
+			address);
+	if (!is_local && !cfg->mount.metrics_remote)
+		return config_refuse(
+			err,
+			"[mount] metrics-listen: %s can be reached from other "
+			"machines: 127.0.0.1, or metrics-remote = yes",
+			address);
 	return 0;
 }
 
@@ -174,6 +197,8 @@ int config_finish(struct config *cfg, struct buf *err)
 		r = config_finish_restore(cfg, err);
 	if (!r)
 		r = finish_admins(cfg, err);
+	if (!r)
+		r = check_metrics(cfg, err);
 	if (!r)
 		r = rules_finish(cfg, err);
 	if (!r)

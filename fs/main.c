@@ -15,10 +15,12 @@
 #include "log.h"
 #include "loop.h"
 #include "manager.h"
+#include "metrics.h"
 #include "mount.h"
 #include "notices.h"
 #include "nudge.h"
 #include "place.h"
+#include "port.h"
 #include "running.h"
 #include "session.h"
 #include "tables.h"
@@ -55,6 +57,7 @@ struct program {
 	struct notices *notices; /* NULL: nobody is told */
 	struct fuse_session *session;
 	struct loop *loop;
+	struct port *port;   /* NULL: metrics are in .thaw only */
 	struct nudge *nudge; /* NULL: watchers are not told */
 	int signal_fd, end_fd;
 	int ready_fd;         /* of daemon_begin(), or -1 */
@@ -200,6 +203,23 @@ static int start_notices(struct program *p)
 	return p->notices ? 0 : -ENOMEM;
 }
 
+static int metrics_make(void *mount, struct buf *out)
+{
+	return metrics_text(mount, MOUNT_ROOT_INO, NULL, out);
+}
+
+static int start_port(struct program *p, struct buf *err)
+{
+	const char *address = p->cfg->mount.metrics_listen;
+
+	if (!address)
+		return 0;
+	int r = port_new(address, metrics_make, p->mount, &p->port, err);
+	if (r == 0)
+		log_notice("metrics at=%s port=%u", address, port_number(p->port));
+	return r;
+}
+
 /* A mount that was handed over has no path that we know. */
 static int start_nudge(struct program *p)
 {
@@ -239,6 +259,8 @@ static int start(struct program *p, struct buf *err)
 	if (!r)
 		p->mount->reload = &p->reload;
 	if (!r)
+		r = start_port(p, err);
+	if (!r)
 		r = start_notices(p);
 	if (!r)
 		r = check_wanted(p, err);
@@ -257,6 +279,7 @@ static void stop(struct program *p)
 {
 	if (p->mount)
 		atomic_store(&p->mount->is_stopping, true);
+	port_free(p->port);
 	nudge_free(p->nudge); /* while requests are served: it makes some */
 	loop_stop(p->loop);
 	notices_free(p->notices);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metrics.h"
+#include "budgets.h"
 #include "clock.h"
 #include "open.h"
 #include "requests.h"
@@ -7,6 +8,7 @@
 #include "str.h"
 #include "totals.h"
 #include <inttypes.h>
+#include <time.h>
 
 enum gauge {
 	GAUGE_WAITING,
@@ -119,6 +121,56 @@ static void sources_text(struct mount *m, struct buf *out)
 				   s.state == SOURCE_WAITING || s.state == SOURCE_READY);
 }
 
+/* Of those that have a queue. */
+static void queues_text(struct mount *m, struct buf *out)
+{
+	static const struct {
+		const char *name, *help;
+	} rows[] = {
+		{ "thawfs_queue_is_read",
+		  "1: the queue of notices is read; 0: it cannot be." },
+		{ "thawfs_queue_lag_seconds",
+		  "How long its last message had been in the queue; -1: none yet." },
+		{ "thawfs_queue_idle_seconds", "How long ago that was; -1: none yet." },
+	};
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+		add_head(rows[k].name, rows[k].help, out);
+		for (size_t i = 0; i < m->n_sources; i++) {
+			struct source_status s;
+			const char *name = m->sources[i].name;
+
+			if (engine_source_status(m->engine, name, &s) < 0 || !s.has_queue)
+				continue;
+			long long lag = s.queue_lag_ms < 0 ? -1 : s.queue_lag_ms / 1000;
+			long long idle = s.queue_last_ms
+						 ? now.tv_sec - s.queue_last_ms / 1000
+						 : -1;
+			buf_printf(out, "%s{source=\"%s\"} %20lld\n", rows[k].name, name,
+				   k == 0   ? s.is_queue_read
+				   : k == 1 ? lag
+					    : idle);
+		}
+	}
+}
+
+static void errors_text(const struct tally *t, struct buf *out)
+{
+	static const char name[] = "thawfs_service_errors_total";
+
+	buf_printf(
+		out,
+		"# HELP %s Errors the services have answered, or no answer, by code, since "
+		"the start; also of what was tried again.\n# TYPE %s counter\n",
+		name, name);
+	for (size_t i = 0; i < t->n; i++)
+		buf_printf(out, "%s{code=\"%s\"} %20" PRIu64 "\n", name, t->rows[i].word,
+			   t->rows[i].n);
+	buf_printf(out, "%s{code=\"other\"} %20" PRIu64 "\n", name, t->others);
+}
+
 int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct buf *out)
 {
 	struct engine_stats engine = { 0 };
@@ -167,8 +219,12 @@ int metrics_text(struct mount *m, uint64_t ino, const struct asker *who, struct 
 		}
 	}
 	sources_text(m, out);
-	int r = totals_text(m->totals, m->state->journal, clock_service_ms(m->clock),
-			    out);
+	queues_text(m, out);
+	errors_text(&engine.errors, out);
+	int r = budgets_metrics(m, out);
+	if (r < 0)
+		return r;
+	r = totals_text(m->totals, m->state->journal, clock_service_ms(m->clock), out);
 	if (r < 0)
 		return r;
 	requests_text(m->requests, out);

@@ -63,6 +63,9 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	if (!m->opens || !m->dir_cache || !m->requests || !m->readers || !m->walker ||
 	    !m->namer || !m->known || !m->page_sizes || !m->totals)
 		return -ENOMEM;
+	r = totals_begin(m->totals, state->journal, m->walker);
+	if (r < 0)
+		return r;
 	engine_watch_opens(engine, is_open, m->opens);
 	*ret = steal_ptr(m);
 	return 0;

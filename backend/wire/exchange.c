@@ -213,6 +213,7 @@ static void refused(struct exchange *x, struct site_error *e, int status)
 	snprintf(word, sizeof(word), "HTTP %d", x->status);
 	int r = exchange_fail(x, v.kind, e->code[0] ? e->code : word,
 			      e->text[0] ? e->text : fault_word(v.kind));
+	tally_add(http_errors(x->site->http), x->fault.code);
 	if (is_mended(x, v.action, e)) {
 		again_in(x, 0);
 		return;
@@ -244,6 +245,7 @@ static void broken(struct exchange *x, const struct http_result *res)
 			      res->err == -EMSGSIZE
 				      ? "the answer is larger than it may be"
 				      : res->text);
+	tally_add(http_errors(x->site->http), x->fault.code);
 	if (!is_nonsense && may_repeat && x->attempt < RETRY_ATTEMPTS_MAX) {
 		int attempt = x->is_moving ? 0 : x->attempt;
 		x->is_moving = false;

@@ -36,6 +36,7 @@ struct http {
 	char *ca_bundle; /* AWS_CA_BUNDLE, or NULL: curl's own */
 	struct timers timers;
 	int stall_s, document_s; /* http_patience() */
+	struct tally errors;
 };
 
 static int64_t now_ms(void)
@@ -447,4 +448,9 @@ int http_timer_arm(struct http *h, struct timer *t, int64_t delay_ms)
 void http_timer_disarm(struct http *h, struct timer *t)
 {
 	timers_disarm(&h->timers, t);
+}
+
+struct tally *http_errors(struct http *h)
+{
+	return &h->errors;
 }

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "tally.h"
 #include "timers.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,6 +90,10 @@ struct http_later {
 };
 void http_later(struct http *h, struct http_later *l);
 void http_later_cancel(struct http *h, struct http_later *l);
+
+/* What services have answered that was an error, and what stood for an answer, by code: counted by who
+ * understands answers (exchange.c), whether it was tried again or not. */
+struct tally *http_errors(struct http *h);
 
 /* Real-time timers run by http_wait(). 0 or -ENOMEM. */
 int http_timer_arm(struct http *h, struct timer *t, int64_t delay_ms);

@@ -34,6 +34,7 @@ static void source_progress(struct source *s)
 	s->status.expected_ms = s->status.is_refreshing ? catalog_expected(s) : 0;
 	backend_look(s->backend, &s->status.seen);
 	inbox_text(s, s->status.queue, sizeof(s->status.queue));
+	inbox_look(s, &s->status);
 }
 
 static void storm_lines(struct engine *e, int64_t now_ms, struct buf *out)
@@ -85,6 +86,7 @@ void board_publish(struct engine *e, int64_t lag_ms)
 		swap_text(&e->storm_text, &storms);
 		e->stats.storms = lines_of(&e->storm_text);
 		e->stats.storms_ever = storms_count(e->storms);
+		e->stats.errors = *backends_errors(e->backends);
 	}
 	for (size_t i = 0; i < e->n_sources && is_due; i++)
 		source_progress(e->sources[i]);

@@ -57,6 +57,8 @@ bool hint_take(struct engine *e, const struct notice *n);
 int inbox_open(struct source *s, struct buf *err);
 /* How it is doing, for people; "" where it has none. */
 void inbox_text(const struct source *s, char *ret, size_t room);
+/* The same in numbers. */
+void inbox_look(const struct source *s, struct source_status *ret);
 void inboxes_start(struct engine *e);
 void inboxes_stop(struct engine *e);
 void inboxes_free(struct engine *e);

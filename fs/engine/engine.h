@@ -256,6 +256,9 @@ struct source_status {
 	money_t refresh_cost; /* of the last one, since the start; 0 unknown */
 	struct backend_seen seen;
 	char queue[320]; /* how its queue is doing, for people; "": it has none */
+	bool has_queue, is_queue_read;
+	int64_t queue_lag_ms;  /* its last message: from sent to read; -1: none yet */
+	int64_t queue_last_ms; /* when that was, real UTC; 0: none yet */
 	char error[512];
 };
 /* 0 or -ENOENT. */
@@ -294,5 +297,6 @@ struct engine_stats {
 	uint64_t storms, storms_ever; /* stopped now; since the start */
 	uint64_t held;                /* requests that wait for an approval */
 	struct cache_stats cache;
+	struct tally errors; /* of the services' answers, since the start, by code */
 };
 void engine_stats(struct engine *e, struct engine_stats *ret);

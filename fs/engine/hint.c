@@ -18,7 +18,8 @@ struct inbox {
 	struct sqs *queue; /* owned */
 	bool has_told;     /* something that was under way here */
 	bool is_failing;
-	char why[256]; /* the last failure */
+	char why[256];           /* the last failure */
+	int64_t lag_ms, last_ms; /* engine.h, struct source_status */
 	bool has_warned[NOTICE_UNKNOWN + 1], has_warned_damaged;
 	LIST_ENTRY(inbox) link;
 };
@@ -137,6 +138,14 @@ static void queue_said(void *arg, enum sqs_event ev, enum notice_kind kind,
 	}
 }
 
+static void message_came(void *arg, int64_t lag_ms, int64_t now_ms)
+{
+	struct inbox *i = arg;
+
+	i->lag_ms = lag_ms;
+	i->last_ms = now_ms;
+}
+
 /* ---- queues ---- */
 
 static struct inbox *inbox_find(struct engine *e, const char *url)
@@ -162,11 +171,13 @@ int inbox_open(struct source *s, struct buf *err)
 			return -ENOMEM;
 		i->engine = e;
 		i->url = url;
+		i->lag_ms = -1;
 		struct sqs_cfg cfg = {
 			.url = url,
 			.profile = s->cfg->backend.profile,
 			.region = s->backend->region,
 			.notice = notice_came,
+			.came = message_came,
 			.said = queue_said,
 			.arg = i,
 		};
@@ -218,6 +229,16 @@ void inbox_text(const struct source *s, char *ret, size_t room)
 		snprintf(ret, room, "is read, %s",
 			 i->has_told ? "and has told of restores"
 				     : "has told of nothing yet");
+}
+
+void inbox_look(const struct source *s, struct source_status *ret)
+{
+	const struct inbox *i = s->inbox;
+
+	ret->has_queue = i != NULL;
+	ret->is_queue_read = i && !i->is_failing && sqs_is_working(i->queue);
+	ret->queue_lag_ms = i ? i->lag_ms : -1;
+	ret->queue_last_ms = i ? i->last_ms : 0;
 }
 
 bool inbox_is_trusted(const struct source *s)

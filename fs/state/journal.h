@@ -118,8 +118,9 @@ struct free_use {
 #define BUDGETS_MAX 8
 /* One budget an intent draws on. The key carries the period: "default/20261122",
  * "default/uid=1000/20261122". */
+#define BUDGET_KEY_MAX 128
 struct budget_draw {
-	char key[128];
+	char key[BUDGET_KEY_MAX];
 	money_t limit;         /* negative: none */
 	uint64_t bytes, files; /* limits; 0: none */
 };
@@ -247,6 +248,10 @@ int journal_each_charge(struct journal *j, uint64_t after,
 			int (*each)(void *arg, const struct charge *c), void *arg);
 /* The number of the newest line, 0: none; or -errno. */
 int journal_last_charge(struct journal *j, uint64_t *ret);
+/* Of a budget that each reader has for himself ("NAME/uid=N/PERIOD"): what each has spent and reserved in
+ * `period`, where he has anything. A non-zero answer of `each` stops and is given back. */
+int journal_each_use(struct journal *j, const char *name, const char *period,
+		     int (*each)(void *arg, const struct budget_use *use), void *arg);
 /* What a budget key has spent and reserved. Absent: zeros. */
 int journal_budget(struct journal *j, const char *key, struct budget_use *ret);
 /* Calls for every key that begins with `prefix`, in order; stops at an answer that is not 0 and gives it

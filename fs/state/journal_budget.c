@@ -2,6 +2,8 @@
 /* Budgets in the journal: what each key has spent and reserved, and whether there is enough left. */
 #include "journal_db.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 uint64_t request_budget_bytes(const struct request_numbers *rec)
@@ -184,4 +186,52 @@ int journal_each_budget(struct journal *j, const char *prefix,
 			return r;
 	}
 	return r == -ENOENT ? 0 : r;
+}
+
+/* The row at or behind `from`, if its key begins with `prefix`: 0 and the key; 1: there is none. */
+static int row_at(MDB_cursor *c, const char *from, const char *prefix,
+		  char ret[BUDGET_KEY_MAX])
+{
+	MDB_val key = db_val(from, strlen(from)), val = { 0 };
+	size_t len = strlen(prefix);
+
+	int r = db_move(c, &key, &val, MDB_SET_RANGE);
+	if (r < 0)
+		return r == -ENOENT ? 1 : r;
+	if (key.mv_size < len || key.mv_size >= BUDGET_KEY_MAX ||
+	    memcmp(key.mv_data, prefix, len) != 0)
+		return 1;
+	memcpy(ret, key.mv_data, key.mv_size);
+	ret[key.mv_size] = '\0';
+	return 0;
+}
+
+int journal_each_use(struct journal *j, const char *name, const char *period,
+		     int (*each)(void *arg, const struct budget_use *use), void *arg)
+{
+	_db_read_ MDB_txn *txn = NULL;
+	_db_cursor_ MDB_cursor *c = NULL;
+	char prefix[BUDGET_KEY_MAX], at[BUDGET_KEY_MAX], key[BUDGET_KEY_MAX];
+	struct budget_use use;
+
+	snprintf(prefix, sizeof(prefix), "%.64s/uid=", name);
+	snprintf(at, sizeof(at), "%s", prefix);
+	int r = db_read(&j->db, &txn);
+	if (r == 0)
+		r = db_cursor(txn, j->budget, &c);
+	/* From reader to reader: his other periods are passed over, however many there were. */
+	for (; r == 0;) {
+		r = row_at(c, at, prefix, key);
+		if (r != 0)
+			break;
+		const char *end = strrchr(key, '/');
+		if (end < key + strlen(prefix))
+			return -EBADMSG;
+		snprintf(at, sizeof(at), "%.*s/%s", (int)(end - key), key, period);
+		r = budget_get(j, txn, at, &use);
+		if (r == 0 && (use.spent || use.reserved))
+			r = each(arg, &use);
+		snprintf(at, sizeof(at), "%.*s0", (int)(end - key), key); /* behind '/' */
+	}
+	return r == 1 ? 0 : r;
 }

@@ -108,6 +108,16 @@ def _(s):
     s.configure(CONFIG + "[policy]\ntiers = bulk, quick\n")
 
 
+@situation("metrics at no address")
+def _(s):
+    s.words["mount.metrics-listen"] = "localhost"
+
+
+@situation("metrics for other machines, unsaid")
+def _(s):
+    s.words["mount.metrics-listen"] = "0.0.0.0:9808"
+
+
 @situation("links for longer than there can be")
 def _(s):
     s.configure(CONFIG + "[policy]\nlinks = 8d\n")

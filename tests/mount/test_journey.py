@@ -74,6 +74,7 @@ def test_request_mails_link_bill_and_report_are_of_one_story(start, trap, sim): 
     assert row["done"] == 1 and row["bytes"] == len(OBJECTS[KEY]), report
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_two_requesters_and_a_kill_between_event_and_mail_leave_two_mails_each(  # noqa: F811
         start, trap):  # S132, S133

@@ -120,6 +120,10 @@ def test_with_a_queue_the_first_byte_comes_within_200_ms_of_the_end_of_the_resto
     print(f"first byte {1000 * took:.0f} ms after the end of the restore")
     assert took < 0.2
     assert metric(mount, "thawfs_notices") == 1
+    source = file.split("/")[0]
+    until(lambda: metric(mount, f'thawfs_queue_lag_seconds{{source="{source}"}}') >= 0, 10, "the lag")
+    assert metric(mount, f'thawfs_queue_lag_seconds{{source="{source}"}}') < 60
+    assert metric(mount, f'thawfs_queue_is_read{{source="{source}"}}') == 1
     assert (mount.path / file).read_bytes() == DATA[file]
     until(lambda: left(sim) == 0, what="an empty queue")
 

@@ -89,6 +89,39 @@ static void an_intent_is_durable_together_with_its_budgets(void **state)
 	assert_budget(j, USER, 0, 100);
 }
 
+static int use_count(void *arg, const struct budget_use *use)
+{
+	money_t *sums = arg;
+
+	sums[0]++;
+	sums[1] += use->reserved;
+	return 0;
+}
+
+/* Numbers that begin alike, another period, another budget of a name that begins alike. */
+static void who_draws_on_a_budget_of_his_own_is_found_in_its_period(void **state)
+{
+	static const char *const keys[] = {
+		"default/uid=100/20261121",  "default/uid=100/20261122",
+		"default/uid=1000/20261122", "default/uid=10000/20261122",
+		"default/uid=2/20261121",    "default2/uid=100/20261122",
+	};
+	struct journal *j = journal_of(state);
+	money_t sums[2] = { 0 };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct reserve_op op = intent(20 + i, 10, 1000);
+		op.n_draws = 1;
+		snprintf(op.draws[0].key, sizeof(op.draws[0].key), "%s", keys[i]);
+		assert_int_equal(journal_reserve_wait(j, &op), 0);
+	}
+	assert_int_equal(journal_each_use(j, "default", "20261122", use_count, sums), 0);
+	assert_int_equal((long)sums[0], 3);
+	assert_int_equal((long)sums[1], 30);
+	assert_int_equal(journal_each_use(j, "other", "20261122", use_count, sums), 0);
+	assert_int_equal((long)sums[0], 3);
+}
+
 static void a_budget_that_says_no_leaves_no_trace(void **state)
 {
 	struct journal *j = journal_of(state);
@@ -453,6 +486,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG(an_intent_is_durable_together_with_its_budgets),
 		RIG(however_often_a_file_is_refused_there_is_one_row),
+		RIG(who_draws_on_a_budget_of_his_own_is_found_in_its_period),
 		RIG(a_budget_that_says_no_leaves_no_trace),
 		RIG(charges_move_from_reserved_to_spent_and_the_end_releases_the_rest),
 		RIG(what_exceeds_the_reservation_is_spent_all_the_same),

@@ -106,10 +106,10 @@ static int file_presign(void *arg, const struct file *f)
 		json_parse(answer.data ? answer.data : "", answer.len);
 	if (!doc)
 		return refuse(p, f, EXIT_FAILED, item_error(-EBADMSG));
-	if (p->set->is_json)
-		json_print(f, &answer);
 	if (json_str(doc, "link", &url) == 0) {
-		if (!p->set->is_json)
+		if (p->set->is_json)
+			json_print(f, &answer);
+		else
 			link_print(f, doc, url);
 		return 0;
 	}

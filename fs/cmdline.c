@@ -190,8 +190,10 @@ static int take_source(struct config *cfg, const char *arg, struct buf *err)
 
 		if (*arg == '/' || !cfg->base_dir)
 			return config_load(cfg, arg, err);
-		if (asprintf(&path, "%s/%s", cfg->base_dir, arg) < 0)
+		if (asprintf(&path, "%s/%s", cfg->base_dir, arg) < 0) {
+			path = NULL;
 			return -ENOMEM;
+		}
 		return config_load(cfg, path, err);
 	}
 	int r = source_name(arg, name, err);

@@ -142,8 +142,10 @@ static int env_copy(struct backup *b, const char *name, int to)
 	MDB_env *env = NULL;
 	unsigned int flags = MDB_RDONLY | MDB_NOTLS;
 
-	if (asprintf(&path, "%s/%s", b->state_dir, name) < 0)
+	if (asprintf(&path, "%s/%s", b->state_dir, name) < 0) {
+		path = NULL;
 		return -ENOMEM;
+	}
 	int r = db_errno(mdb_env_create(&env));
 	/* Where no daemon runs no other process has it open, and nothing is left behind. */
 	if (r == 0)

@@ -96,6 +96,7 @@ int presign_run(const struct settings *set, char **paths, size_t n);
 int plan_run(const struct settings *set, char **paths, size_t n);
 int report_run(const struct settings *set, char **paths, size_t n);
 int doctor_run(const struct settings *set, char **paths, size_t n);
+int fsck_run(const struct settings *set, char **paths, size_t n);
 int backup_run(const struct settings *set, char **paths, size_t n);
 int prices_run(const struct settings *set, char **paths, size_t n);
 

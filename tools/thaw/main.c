@@ -236,6 +236,18 @@ static const struct verb verbs[] = {
 		false,
 	},
 	{
+		"fsck",
+		fsck_run,
+		"look over a daemon's databases and data files, while it is off",
+		"Zj",
+		"STATE CACHE",
+		"A line for each thing that is wrong, with its remedy. --repair mends what loses\n"
+		"nothing: it forgets fills without a file, removes files without a fill, writes sums\n"
+		"again. Status 1: something is left.\n\n"
+		"example: thaw fsck /var/lib/thawfs/lab /var/cache/thawfs/lab\n",
+		false,
+	},
+	{
 		"refresh",
 		refresh_run,
 		"ask the service again what files there are",

@@ -128,7 +128,8 @@ def test_a_misspelt_verb_is_answered_with_the_nearest():
     (["get", "--days", "0", "x"], "is not a number of days"),
     (["get", "--tier"], "needs a value"),
     (["get", "--timeout", "5s", "x"], "goes with --wait"),
-    (["status"], "which path?"),
+    (["get"], "which path?"), (["correct"], "give it [--] AMOUNT REASON"),
+    (["--versoin"], 'did you mean "--version"?'), (["find", "--state", "cached,clod", "."], 'did you mean "cold"?'),
     (["refresh", "a", "b"], "one path only"),
     (["cancel", "--json", "x"], "no option --json"),
 ])
@@ -185,6 +186,30 @@ def test_status_of_a_directory_is_an_aligned_table_of_80_columns(mount):
         return len(line) + sum(line.count(wide) for wide in "数据")
     assert {columns(line) for line in lines[:-1]} == {80}
     assert lines[-1] == "3 files, 9.0 MiB; 1 here, 3.0 MiB"
+
+
+@pytest.mark.parametrize("columns, head", [(60, "NAME SIZE STATE HERE READY"), (40, "NAME STATE HERE READY"),
+                                           (37, "NAME STATE HERE READY")])
+def test_in_a_narrow_terminal_columns_give_way_and_no_line_is_broken(mount, columns, head):
+    mount.file("a-rather-long-name-of-a-file.tar.gz", state="restoring")
+    mount.file("b", eta="2026-11-24T09:30:00Z", state="requested")
+    terminal = Terminal("status", mount.root, columns=columns)
+    assert terminal.end() == 0
+    lines = terminal.text.replace("\r", "").splitlines()
+    assert lines[0].split() == head.split() and "4 h" in lines[1] and "48 h" in lines[2]
+    assert max(map(len, lines)) <= columns, lines
+
+
+def test_a_directory_without_files_says_so(mount):
+    mount.file("sub/x.dat")
+    assert thaw("status", cwd=mount.root).stdout == "no files there; -r shows those below\n"
+    assert thaw("get", mount.root).stdout == "no files there; -r asks for those below\n"
+    assert thaw("status", "--json", mount.root).stdout == ""
+
+
+def test_help_of_a_verb_is_found_either_way():
+    assert thaw("help", "get").stdout == thaw("get", "--help").stdout
+    assert 'did you mean "get"?' in thaw("help", "gett").stderr
 
 
 def test_names_in_a_pipe_are_whole(mount):

@@ -286,8 +286,13 @@ static int paths_check(const struct verb *verb, const struct settings *set, size
 {
 	if (n == 1 || (n == 0 && set->files_from) || (n > 1 && !verb->is_single))
 		return 0;
-	fprintf(stderr, "thaw %s: %s\nthaw %s --help says more\n", verb->name,
-		n ? "one path only" : "which path?", verb->name);
+	bool is_of_paths =
+		str_after(verb->paths, "PATH") || str_after(verb->paths, "DIR");
+	fprintf(stderr, "thaw %s: %s%s\nthaw %s --help says more\n", verb->name,
+		n             ? "one path only"
+		: is_of_paths ? "which path?"
+			      : "give it ",
+		n || is_of_paths ? "" : verb->paths, verb->name);
 	return -EINVAL;
 }
 

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "clock.h"
 #include "files.h"
+#include "item.h"
 #include "json.h"
 #include "show.h"
 #include "str.h"
@@ -287,11 +288,42 @@ static int date_parse(const char *option, const char *value, int64_t *ret_ms)
 	return refuse(option, value, "a date like 2015-03-01");
 }
 
+/* A state that is none would find nothing, and nobody would know why. */
+static int states_check(const char *list)
+{
+	const char *known[32];
+	size_t n = 0;
+
+	while (n < ARRAY_SIZE(known) && item_state(n)) {
+		known[n] = item_state(n);
+		n++;
+	}
+	while (list && *list) {
+		size_t len = strcspn(list, ",");
+		_free_ char *word = strndup(list, len);
+		bool is_known = !word;
+
+		for (size_t i = 0; i < n && !is_known; i++)
+			is_known = strcasecmp(known[i], word) == 0;
+		if (!is_known) {
+			const char *near = str_nearest(word, known, n);
+			fprintf(stderr, "thaw find: --state: \"%s\" is no state%s%s%s\n",
+				word, near ? "; did you mean \"" : "", near ? near : "",
+				near ? "\"?" : "");
+			return -EINVAL;
+		}
+		list += len + (list[len] == ',');
+	}
+	return 0;
+}
+
 static int wish_parse(const struct settings *set, struct wish *ret)
 {
 	struct wish w = { .name = set->name };
 	int r = 0;
 
+	if (states_check(set->state) < 0)
+		return -EINVAL;
 	w.is_path = w.name && strchr(w.name, '/');
 	if (set->size) {
 		const char *digits = set->size;

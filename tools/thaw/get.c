@@ -242,7 +242,9 @@ static void span_print(const struct getting *g)
 		return;
 	duration_words(g->first_ms > g->now_ms ? g->first_ms - g->now_ms : 0, first);
 	duration_words(g->last_ms - g->now_ms, last);
-	if (streq(first, last))
+	if (g->first_ms <= g->now_ms)
+		printf("; ready in up to %s", last);
+	else if (streq(first, last))
 		printf("; ready in %s", last);
 	else
 		printf("; ready in %s to %s", first, last);
@@ -267,6 +269,9 @@ static void sum_print(const struct getting *g)
 		putchar('\n');
 	} else if (g->n_here) {
 		puts("already here");
+	} else if (!g->met.n && g->walk.status == EXIT_DONE) {
+		printf("no files there%s\n",
+		       g->set->is_recursive ? "" : "; -r asks for those below");
 	}
 	if (g->asked.n && g->set->email)
 		printf("%s is told when all of it is here, or has failed\n",

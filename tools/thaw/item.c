@@ -45,6 +45,11 @@ static const struct word *word_find(const char *state)
 	return NULL;
 }
 
+const char *item_state(size_t i)
+{
+	return i < ARRAY_SIZE(words) ? words[i].state : NULL;
+}
+
 /* A state this version does not know is one to wait in: a newer mount knows why. */
 enum outlook item_outlook(const struct item *it)
 {

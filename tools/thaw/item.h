@@ -29,6 +29,9 @@ int item_read(const struct file *f, struct item *ret);
 void item_done(struct item *it);
 #define _item_ _cleanup_(item_done)
 
+/* The states there are, NULL behind the last; `i` from 0. */
+const char *item_state(size_t i);
+
 /* What its state means for somebody who waits. */
 enum outlook {
 	OUTLOOK_HERE,    /* can be read at once */

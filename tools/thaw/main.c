@@ -13,11 +13,12 @@ static const struct verb verbs[] = {
 		status_run,
 		"show what is here, what is cold, and when it will be ready",
 		"rj",
-		"PATH...",
-		"One file gets an explanation, a directory a table of its files.\n"
-		"Asking costs nothing and starts nothing.\n\n"
+		"[PATH...]",
+		"One file gets an explanation, a directory (the current one, if none is named) a\n"
+		"table of its files. Asking costs nothing and starts nothing.\n\n"
 		"example: thaw status /mnt/archive/run-07.tar\n",
 		false,
+		true,
 	},
 	{
 		"plan",
@@ -159,12 +160,13 @@ static const struct verb verbs[] = {
 		find_run,
 		"find files by name, size, time, state, class, tree hash or id",
 		"nsbaScxiCj0",
-		"DIR...",
+		"[DIR...]",
 		"What is given has to hold together. Nothing is read, asked for or paid.\n"
 		"--clashes shows, in each directory, names that Samba or macOS take for another's.\n\n"
 		"example: thaw find --tree-hash 6b9d4cf8 /mnt/archive\n"
 		"         thaw find --name '*.tar' --state cold --size +1G -0 . | xargs -0 thaw get\n",
 		false,
+		true,
 	},
 	{
 		"presign",
@@ -287,10 +289,11 @@ static const struct verb *verb_find(const char *name)
 
 static int verb_refuse(const char *word)
 {
-	const char *names[ARRAY_SIZE(verbs)];
+	const char *names[ARRAY_SIZE(verbs) + 4] = { "--help", "--version", "completion",
+						     "help" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		names[i] = verbs[i].name;
+		names[4 + i] = verbs[i].name;
 	const char *near = str_nearest(word, names, ARRAY_SIZE(names));
 	fprintf(stderr, "thaw: no verb \"%s\"", word);
 	if (near)
@@ -322,6 +325,12 @@ int main(int argc, char **argv)
 	if (streq(word, "--version")) {
 		puts("thaw " THAWFS_VERSION);
 		return EXIT_DONE;
+	}
+	if (streq(word, "help") && argc > 2) {
+		const struct verb *of = verb_find(argv[2]);
+		static char help[] = "--help";
+		return of ? verb_run(of, 2, (char *[]){ argv[2], help, NULL })
+			  : verb_refuse(argv[2]);
 	}
 	if (streq(word, "--help") || streq(word, "-h") || streq(word, "help")) {
 		help_print(stdout);

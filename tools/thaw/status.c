@@ -11,9 +11,14 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* NAME takes what these leave of the line: 9 + 9 + 4 + 17 + 8 and five gaps of two. */
+/* NAME takes what these leave of the line: 9 + 9 + 4 + 17 + 8 and five gaps of two. In a narrower
+ * terminal COST goes, and of READY the time of day; then SIZE. */
 #define COLUMNS_BESIDES_NAME 57
+#define COLUMNS_SHORT        36
+#define COLUMNS_TINY         25
 #define NAME_COLUMNS_LEAST   12
+#define READY_COLUMNS        17
+#define READY_COLUMNS_SHORT  6
 /* Files of a table whose reason is said below it; of the others, how many there are. */
 #define REASONS_MOST 10
 /* Names of a pipe's table are never cut; its columns are aligned over this many rows. */
@@ -82,28 +87,50 @@ static void row_fill(struct row *row, const struct item *it)
 	}
 }
 
-static size_t name_columns(const struct table *t)
+/* How a row is laid out. */
+struct layout {
+	size_t name;
+	bool has_size, has_cost;
+};
+
+static struct layout layout_of(const struct table *t)
 {
 	if (is_terminal(STDOUT_FILENO)) {
 		size_t all = terminal_columns(STDOUT_FILENO);
-		return all > COLUMNS_BESIDES_NAME + NAME_COLUMNS_LEAST
-			       ? all - COLUMNS_BESIDES_NAME
-			       : NAME_COLUMNS_LEAST;
+		bool has_cost = all >= COLUMNS_BESIDES_NAME + NAME_COLUMNS_LEAST;
+		bool has_size = all >= COLUMNS_SHORT + NAME_COLUMNS_LEAST;
+		size_t others = has_cost   ? COLUMNS_BESIDES_NAME
+				: has_size ? COLUMNS_SHORT
+					   : COLUMNS_TINY;
+
+		return (struct layout){ all > others + NAME_COLUMNS_LEAST
+						? all - others
+						: NAME_COLUMNS_LEAST,
+					has_size, has_cost };
 	}
 	size_t most = NAME_COLUMNS_LEAST;
 	for (size_t i = 0; i < t->n; i++) {
 		size_t columns = text_columns(t->rows[i].name);
 		most = columns > most ? columns : most;
 	}
-	return most;
+	return (struct layout){ most, true, true };
 }
 
-static void row_print(const char *name, const struct row *row, size_t columns)
+static void row_print(const char *name, const struct row *row, const struct layout *l)
 {
-	text_pad(name, columns, "  ");
-	printf("%9s  %-9s  %4s  ", row->size, row->state, row->here);
-	text_pad(row->eta, 17, "  ");
-	printf("%8s\n", row->cost);
+	text_pad(name, l->name, "  ");
+	if (l->has_size)
+		printf("%9s  ", row->size);
+	printf("%-9s  %4s  ", row->state, row->here);
+	if (l->has_cost) {
+		text_pad(row->eta, READY_COLUMNS, "  ");
+		printf("%8s\n", row->cost);
+		return;
+	}
+	printf("%.*s\n",
+	       (int)(strcspn(row->eta, ",") < READY_COLUMNS_SHORT ? strcspn(row->eta, ",")
+								  : READY_COLUMNS_SHORT),
+	       row->eta);
 }
 
 static void table_flush(struct table *t)
@@ -113,15 +140,15 @@ static void table_flush(struct table *t)
 					 .here = "HERE",
 					 .eta = "READY",
 					 .cost = "COST USD" };
-	size_t columns = name_columns(t);
+	struct layout layout = layout_of(t);
 
 	if (t->n > 0 && !t->has_head)
-		row_print("NAME", &head, columns);
+		row_print("NAME", &head, &layout);
 	t->has_head |= t->n > 0;
 	for (size_t i = 0; i < t->n; i++) {
 		struct row *row = &t->rows[i];
-		_free_ char *name = text_fit(row->name, columns);
-		row_print(name ? name : "?", row, columns);
+		_free_ char *name = text_fit(row->name, layout.name);
+		row_print(name ? name : "?", row, &layout);
 		free(row->name);
 		row->name = NULL;
 	}
@@ -181,6 +208,9 @@ static void table_end(struct table *t)
 		return;
 	size_words(t->bytes, all);
 	size_words(t->bytes_here, here);
+	if (!t->files && t->base && t->walk.status == EXIT_DONE)
+		printf("no files there%s\n",
+		       t->walk.is_recursive ? "" : "; -r shows those below");
 	if (t->files > 1)
 		printf("%llu files, %s; %llu here, %s\n", (unsigned long long)t->files,
 		       all, (unsigned long long)t->files_here, here);
@@ -260,8 +290,9 @@ static void time_lines(const struct item *it)
 	} else if (item_outlook(it) == OUTLOOK_UNASKED && it->eta_ms > it->now_ms) {
 		duration_words(it->eta_least_ms - it->now_ms, least);
 		duration_words(it->eta_ms - it->now_ms, most);
-		printf("  takes     %s%s%s from when it is asked for\n", least,
-		       streq(least, most) ? "" : " to ", streq(least, most) ? "" : most);
+		bool is_range = it->eta_least_ms > it->now_ms && !streq(least, most);
+		printf("  takes     %s%s%s from when it is asked for\n",
+		       is_range ? least : "up to ", is_range ? " to " : "", most);
 	}
 }
 

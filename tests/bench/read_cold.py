@@ -7,7 +7,7 @@ while the next ones come."""
 import os
 import subprocess
 
-from world import MIB, Rounds, World, evict, processor_s, read, touch
+from world import MIB, Rounds, World, evict, processor_s, read, touch, written
 
 PART = 16 * MIB
 CHUNK = 16 * MIB  # cache.chunk's default
@@ -32,7 +32,7 @@ def curl(url):
 def through_thawfs(mount, path, rounds, name="thawfs"):
     """Once, and made cold again."""
     size = path.stat().st_size
-    touch(2 * size)
+    touch(mount.dir, 2 * size)
     before = processor_s(mount.process)
     rounds.add(name, read("read", path))
     mount.wait_state(path, "cached", seconds=300)
@@ -41,20 +41,8 @@ def through_thawfs(mount, path, rounds, name="thawfs"):
     return spent / (size / 1e9)
 
 
-def written(world, size):
-    """The disk's own rate, with one sync at the end."""
-    path = world.dir / "written"
-    with open(path, "wb") as f:
-        f.truncate(size)
-    touch(2 * size)
-    try:
-        return read("write", path)
-    finally:
-        path.unlink()
-
-
 def cold(args):
-    rounds, processor = Rounds(), Rounds()
+    rounds, processor, size = Rounds(), Rounds(), args.size * MIB
     with World(objects(args)) as world:
         mount = world.thawfs()
         path = mount.path / "lab/cold"
@@ -63,10 +51,11 @@ def cold(args):
         for _ in range(args.rounds):
             rounds.add("curl", curl(address))
             processor.add("core-seconds a GB", through_thawfs(mount, path, rounds))
-            rounds.add("disk", written(world, args.size * MIB))
+            touch(world.dir, 2 * size)
+            rounds.add("disk", written(world.dir, size))
             for name in ("s3fs", "rclone"):
                 at = getattr(world, name)()
-                touch(3 * args.size * MIB)
+                touch(world.dir, 2 * size)
                 rounds.add(name, read("read", at / "online") if at else None)
                 world.unmount(name)
     result = rounds.tell("cold stream", "MB/s", {

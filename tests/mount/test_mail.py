@@ -161,6 +161,24 @@ def test_a_budget_that_is_nearly_spent_is_told_to_the_administrators(start, trap
 
 
 @pytest.mark.timeout(120)
+def test_a_reader_that_is_stopped_is_told_to_the_administrators_once(start, trap):  # S94, S132
+    mount = start("admins = root@example.test, second@example.test\n[policy]\nstorm-files = 1\n")
+    code = ("import os, sys\n"
+            "for path in sys.argv[1:]:\n"
+            "    try: os.read(os.open(path, os.O_RDONLY | os.O_NONBLOCK), 1)\n"
+            "    except OSError as e: print(e.errno)\n")
+    paths = [mount.path / "lab" / k for k in ("runs/2024/a.dat", "runs/2024/b.dat", "runs/notes.txt")]
+    said = subprocess.run(["/usr/bin/python3", "-c", code, *paths], text=True, capture_output=True,
+                          timeout=60, start_new_session=True)
+    assert "122" in said.stdout.split(), said  # EDQUOT
+    until(lambda: trap.to("root@"), 60, "an alert")
+    alert, = trap.to("root@")
+    assert "a reader has been stopped" in alert["Subject"] and "approve" in body(alert)
+    assert "second@example.test" in alert["X-To"] and alert["X-TLS"] == "True"
+    assert str(mount.path) in body(alert, "html")
+
+
+@pytest.mark.timeout(120)
 def test_mail_goes_nowhere_but_to_the_domains_that_are_allowed(start, trap):
     mount = start("domains = example.test\n")
     path = mount.path / "photos/thesis.pdf"

@@ -15,7 +15,7 @@
 
 /* Any thread, also within another one. Gives what grace_leave() takes. */
 unsigned int grace_enter(void);
-void grace_leave(unsigned int side);
+void grace_leave(unsigned int mine);
 
 struct retired {
 	struct retired *next;

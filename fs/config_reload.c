@@ -47,7 +47,6 @@ static bool may_change(const struct option_section *s, const char *key)
 }
 
 struct carry {
-	struct config *cfg;
 	const struct config *running;
 	struct buf *told;
 	int r;
@@ -90,7 +89,7 @@ static void say_gone(const struct option_section *s, const char *x, const void *
 
 int config_carry(struct config *cfg, const struct config *running, struct buf *told)
 {
-	struct carry c = { cfg, running, told, 0 };
+	struct carry c = { running, told, 0 };
 
 	c.r = config_align(cfg, running, "source", say_added, say_gone, &c);
 	if (!c.r)

@@ -24,6 +24,7 @@
 #include "running.h"
 #include "session.h"
 #include "tables.h"
+#include <assert.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -229,6 +230,15 @@ static int start_nudge(struct program *p)
 	return p->nudge ? 0 : -ENOMEM;
 }
 
+static int start_mount(struct program *p)
+{
+	int r = mount_new(p->cfg, p->clock, p->state, p->engine, &p->mount);
+
+	if (!r)
+		p->mount->reload = &p->reload;
+	return r;
+}
+
 static int start(struct program *p, struct buf *err)
 {
 	const struct config *cfg = p->cfg;
@@ -255,9 +265,7 @@ static int start(struct program *p, struct buf *err)
 	if (!r)
 		r = start_engine(p, err);
 	if (!r)
-		r = mount_new(cfg, p->clock, p->state, p->engine, &p->mount);
-	if (!r)
-		p->mount->reload = &p->reload;
+		r = start_mount(p);
 	if (!r)
 		r = start_port(p, err);
 	if (!r)
@@ -422,6 +430,8 @@ static void wait_for_end(struct program *p)
 		{ .fd = p->end_fd, .events = POLLIN },
 	};
 	uint32_t signal = p->is_reload_asked ? SIGHUP : 0;
+
+	assert(p->now); /* it has started */
 
 	while (signal == 0 || (signal == SIGHUP && !is_hung_up(p))) {
 		if (signal)

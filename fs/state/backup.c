@@ -106,9 +106,12 @@ static int digest_copy(int from, int to, char ret_hex[65], uint64_t *ret_bytes)
 
 static int file_make(struct backup *b, const char *path)
 {
-	int fd = openat(b->to_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	_close_ int fd =
+		openat(b->to_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return steal_fd(&fd);
 }
 
 static int list_add(struct backup *b, const char *path, const char *hex, uint64_t bytes)
@@ -126,7 +129,7 @@ static int list_add(struct backup *b, const char *path, const char *hex, uint64_
 static int file_add(struct backup *b, int from, const char *path)
 {
 	char hex[65];
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	_close_ int to = file_make(b, path);
 	int r = to < 0 ? to : digest_copy(from, to, hex, &bytes);
 
@@ -161,7 +164,7 @@ static int env_copy(struct backup *b, const char *name, int to)
 static int env_add(struct backup *b, const char *name)
 {
 	char path[64], hex[65];
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	if (mkdirat(b->to_fd, name, 0700) < 0 && errno != EEXIST)
 		return complain(b, name, -errno);
@@ -411,7 +414,7 @@ static bool is_plain(const char *path)
 static int file_take(struct backup *b, struct json_object *o)
 {
 	const char *path, *sum;
-	uint64_t bytes, is_bytes;
+	uint64_t bytes, is_bytes = 0;
 	char hex[65];
 
 	if (json_str(o, "path", &path) < 0 || json_str(o, "sha256", &sum) < 0 ||

@@ -75,7 +75,7 @@ static const struct subject subjects[] = {
 
 static double rate(const struct subject *s)
 {
-	double began = now_s(), spent;
+	double began, spent;
 	size_t passes = 0;
 
 	s->pass(s);

@@ -3,11 +3,12 @@
 with somebody waiting, a reboot. Paid once, always."""
 import re
 import subprocess
+import textwrap
 import time
 
 import pytest
 import sigv4
-from conftest import until
+from conftest import ROOT, until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
@@ -154,3 +155,30 @@ def test_the_first_look_mounts_what_fstab_has_and_a_kill_is_recovered_from(box, 
     sim.admin("POST", "clock", {"speed": 36000})
     reads(box, "cold")
     assert paid(sim) == 2, "each once"
+
+
+STAND_IN = """
+[Service]
+ExecStartPre=/bin/sh -c 'grep -q " /srv/thawfs/lab fuse.thawfs " /proc/mounts && echo mounted >>/run/order'
+ExecStart=/bin/sleep infinity
+ExecStop=/bin/sh -c 'echo stopping >>/run/order'
+"""
+
+
+def test_a_file_server_is_started_after_the_mount_and_again_with_it(box, sim):
+    """The lines of docs/CLUSTERS.md, with a stand-in for nfs-ganesha."""
+    text = (ROOT / "docs/CLUSTERS.md").read_text()
+    lines = re.search(r"```ini\n( *\[Unit\]\n.*?)```", text, re.S).group(1)
+    box.put("/etc/systemd/system/nfs-ganesha.service", STAND_IN)
+    box.put("/etc/systemd/system/nfs-ganesha.service.d/override.conf",
+            textwrap.dedent(lines).replace("thawfs@archive", "thawfs@lab"))
+    box.boot()
+    box.run("systemctl start nfs-ganesha")
+    assert is_mounted(box)
+    for how in ("systemctl restart thawfs@lab",
+                "systemctl kill --kill-who=main -s KILL thawfs@lab"):
+        box.run("rm /run/order")
+        box.run(how)
+        until(lambda: "mounted" in box.run("cat /run/order", status=None).stdout, 40, how)
+        assert box.run("cat /run/order").stdout.split() == ["stopping", "mounted"], how
+        assert box.run("systemctl is-active nfs-ganesha").stdout.strip() == "active"

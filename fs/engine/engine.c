@@ -262,7 +262,6 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	e->clock = clock;
 	e->noise = (uint32_t)time(NULL) | 1;
 	e->paced.fire = calls_paced;
-	fetch_queue_init(e);
 	timers_init(&e->real);
 	timers_init(&e->service);
 	e->sweep.fire = sweep_fires;
@@ -315,7 +314,6 @@ void engine_free(struct engine *e)
 	services_free(e);
 	free(e->sources);
 	transfers_done(e);
-	fetch_queue_done(e);
 	timers_done(&e->real);
 	timers_done(&e->service);
 	if (e->box)

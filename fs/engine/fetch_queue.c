@@ -4,9 +4,10 @@
  * turn. One transfer at least is for what somebody waits for, lest a reader of what never lapses
  * hangs behind all that does.
  *
- * Two heaps, by whether somebody waits, so that a hundred thousand files cost no more than a few. A
+ * Each source has two heaps, by whether somebody waits, so that a hundred thousand files cost no more than a few. A
  * file that can start nothing now (all its transfers are under way, or it pauses after a failure)
- * stays in its heap, behind all others. */
+ * stays in its heap, behind all others. A source whose window (flow.h) is full is passed over. Small
+ * files have heaps and transfers of their own, so that neither kind waits behind the other. */
 #include "private.h"
 #include "transfers.h"
 
@@ -24,21 +25,26 @@ int64_t fetch_order(int64_t expires_ms, uint64_t turn_no)
 	       (int64_t)(turn_no & ((UINT64_C(1) << TURN_BITS) - 1));
 }
 
-void fetch_queue_init(struct engine *e)
+void fetch_queue_init(struct source *s)
 {
-	timers_init(&e->fetching[false]);
-	timers_init(&e->fetching[true]);
+	for (int i = 0; i < 4; i++)
+		timers_init(&s->fetching[i / 2][i % 2]);
 }
 
-void fetch_queue_done(struct engine *e)
+void fetch_queue_done(struct source *s)
 {
-	timers_done(&e->fetching[false]);
-	timers_done(&e->fetching[true]);
+	for (int i = 0; i < 4; i++)
+		timers_done(&s->fetching[i / 2][i % 2]);
+}
+
+static bool is_small(const struct restore *r)
+{
+	return r->rec.size_bytes <= MIB && r->engine->cfg->chunk_bytes > MIB;
 }
 
 static int place(struct restore *r)
 {
-	struct timers *heap = &r->engine->fetching[r->n_waiters > 0];
+	struct timers *heap = &r->source->fetching[is_small(r)][r->n_waiters > 0];
 	struct timers *old = r->in_fetching;
 	int64_t order =
 		r->is_resting ? ORDER_REST : fetch_order(r->rec.expires_ms, r->turn_no);
@@ -90,9 +96,29 @@ void fetch_queue_wake(struct restore *r)
 static bool is_reader_served(const struct engine *e)
 {
 	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-		const struct restore *r = e->transfers[i].restore;
+		const struct transfer *t = &e->transfers[i];
 
-		if (r && r->n_waiters)
+		if (t->is_for_reader && t->restore && t->restore->n_waiters)
+			return true;
+	}
+	return false;
+}
+
+static bool is_sooner(const struct restore *a, const struct restore *b)
+{
+	return fetch_order(a->rec.expires_ms, 0) < fetch_order(b->rec.expires_ms, 0);
+}
+
+/* The first range of a file that somebody waits for has the road for itself, but for what lapses
+ * sooner. */
+static bool stands_back(const struct restore *other)
+{
+	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+		const struct transfer *t = &other->engine->transfers[i];
+
+		if (t->state == TRANSFER_RECEIVING && t->source == other->source &&
+		    !t->is_small && t->restore->n_waiters &&
+		    t->restore->came_bytes == 0 && !is_sooner(other, t->restore))
 			return true;
 	}
 	return false;
@@ -107,18 +133,39 @@ static struct restore *first_of(struct timers *heap)
 	return container_of(t, struct restore, place);
 }
 
-struct restore *fetch_queue_first(struct engine *e)
+static struct restore *sooner(struct restore *a, struct restore *b)
 {
-	struct restore *read, *other = first_of(&e->fetching[false]);
+	if (!a || !b)
+		return a ? a : b;
+	return b->place.due_ms < a->place.due_ms ? b : a;
+}
 
-	/* Readers may have left since. */
-	while ((read = first_of(&e->fetching[true])) && !read->n_waiters) {
-		place(read);
-		other = first_of(&e->fetching[false]);
+static bool is_full(const struct source *s)
+{
+	uint64_t chunk = s->engine->cfg->chunk_bytes;
+
+	return s->receiving_bytes >= flow_window(&s->flow, chunk);
+}
+
+struct restore *fetch_queue_first(struct engine *e, bool is_small)
+{
+	struct restore *read = NULL, *other = NULL;
+
+	for (size_t i = 0; i < e->n_sources; i++) {
+		struct timers *heaps = e->sources[i]->fetching[is_small];
+		struct restore *r;
+
+		if (is_full(e->sources[i]))
+			continue;
+		/* Readers may have left since. */
+		while ((r = first_of(&heaps[true])) && !r->n_waiters)
+			place(r);
+		read = sooner(read, r);
+		r = first_of(&heaps[false]);
+		if (r && (is_small || !stands_back(r)))
+			other = sooner(other, r);
 	}
 	if (!read || !other)
 		return read ? read : other;
-	bool is_sooner =
-		other->place.due_ms >> TURN_BITS < read->place.due_ms >> TURN_BITS;
-	return is_sooner && is_reader_served(e) ? other : read;
+	return is_sooner(other, read) && is_reader_served(e) ? other : read;
 }

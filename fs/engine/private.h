@@ -15,7 +15,7 @@
  *	sources.h    catalogs                            source.c saved.c report.c meter.c
  *	board.h      what others may look at             board.c queue.c usage.c
  *
- * Pure, and without these records: restore.h, guard.h, policy.h, storm.h, plan.h, range.h, ahead.h.
+ * Pure, and without these records: restore.h, guard.h, policy.h, storm.h, plan.h, range.h, ahead.h, flow.h.
  *
  * Thread: the engine's, all of it, but for what `board_mu` protects.
  */
@@ -26,6 +26,7 @@
 #include "bucket.h"
 #include "catalog.h"
 #include "engine.h"
+#include "flow.h"
 #include "ino_map.h"
 #include "journal.h"
 #include "mailbox.h"
@@ -43,11 +44,13 @@
 #define CALLS_BULK    24
 #define CALLS_SHARED  2016
 #define CALLS_MAX     (CALLS_NETWORK + CALLS_SHARED)
-/* Ranges under way at once, each with a buffer of one chunk, and for one file; but no more than fit
- * into the pool, and never less than two. */
-#define TRANSFERS_MAX      6
-#define TRANSFERS_PER_FILE 4
-#define TRANSFERS_BYTES    (80 * MIB)
+/* Ranges under way at once have buffers of a pool: so many of a chunk, but no more than fit into
+ * its larger part and never less than two; and where chunks are larger than that, so many of a MiB
+ * for small files, whose time is not the road's but the service's. */
+#define TRANSFERS_LARGE 16
+#define TRANSFERS_SMALL 16
+#define TRANSFERS_MAX   (TRANSFERS_LARGE + TRANSFERS_SMALL)
+#define TRANSFERS_BYTES (64 * MIB)
 /* Tries for one chunk, and for a whole file, whose hash differs. */
 #define CORRUPT_MAX 3
 /* Real time a page fault may wait for bytes that are being fetched (and a second more, until the
@@ -125,6 +128,12 @@ struct source {
 	struct allowance own_allowance;
 	struct allowance *allowance; /* that, the engine's, or NULL: none */
 	struct inbox *inbox;         /* its queue's, of the engine; NULL: none */
+	/* Its files that are being fetched, by whether they are small, and whether somebody waits; their
+	 * order is no time. */
+	struct timers fetching[2][2];
+	struct flow flow;         /* how fast it sends */
+	uint64_t came_bytes;      /* what it has sent, of all files */
+	uint64_t receiving_bytes; /* ranges asked of it that are not all here */
 };
 
 enum room_wait {
@@ -202,11 +211,12 @@ struct restore {
 	TAILQ_ENTRY(restore) in_room;
 	bool is_to_come;  /* it has not all been fetched already, though not proved */
 	bool may_be_here; /* restored, or being so, as the listing said */
-	unsigned int n_transfers;   /* of this file */
-	uint64_t read_at;           /* where it was read last */
-	unsigned int n_notes;       /* steps posted, not answered yet */
-	bool is_left;               /* ended, and out of the engine's table */
-	struct timers *in_fetching; /* which of the engine's; NULL: none */
+	unsigned int n_transfers; /* of this file */
+	uint64_t came_bytes;      /* ranges that have come whole since its fetch began */
+	uint64_t read_at;         /* where it was read last */
+	unsigned int n_notes;     /* steps posted, not answered yet */
+	bool is_left;             /* ended, and out of the engine's table */
+	struct timers *in_fetching; /* which of the source's; NULL: none */
 	struct timer place;         /* there: `due_ms` is its order */
 	uint64_t turn_no;           /* there, among equals */
 	bool is_resting;            /* there: nothing to start now */
@@ -239,10 +249,15 @@ enum transfer_state {
 struct transfer {
 	struct engine *engine;
 	struct restore *restore; /* NULL: ended meanwhile; the buffer is still in use */
+	struct source *source;   /* of that */
 	enum transfer_state state;
-	bool has_no_room; /* its bytes wait for room in the cache */
+	bool is_for_reader; /* somebody waited when it was asked for */
+	bool has_no_room;   /* its bytes wait for room in the cache */
 	uint64_t off, len, got;
-	char *buffer; /* chunk_bytes, owned */
+	int64_t asked_ms, first_ms; /* real */
+	uint64_t came_before;       /* the source's `came_bytes` when it was asked for */
+	char *buffer;               /* owned; NULL: never used */
+	bool is_small;              /* it holds a MiB, else a chunk */
 	struct backend_call call;
 	struct object object;
 	struct chunk_op chunk;
@@ -327,15 +342,12 @@ struct engine {
 	unsigned int n_network_calls, n_bulk_calls, n_shared_calls;
 	struct timer paced;           /* real: a call may leave again */
 	struct service_list services; /* owned */
-	struct timers fetching
-		[2]; /* by whether somebody waits for it; their order is no time */
 	uint64_t next_turn_no;
 	struct shared_origin *last_origin; /* a reference of its own; NULL: none yet */
 	struct waves *waves;               /* owned */
 	bool has_ahead;                    /* recalled ahead somewhere */
 	struct timer pump;                 /* real: try transfers again */
-	struct transfer
-		transfers[TRANSFERS_MAX]; /* those without a buffer are never used */
+	struct transfer transfers[TRANSFERS_MAX];
 	size_t n_transfers;
 	uint64_t promised_bytes;    /* of the cache, to all that is under way */
 	struct allowance allowance; /* that sources share */

@@ -16,6 +16,7 @@ struct proving {
 	struct prove_op prove;
 	struct engine *engine;
 	struct restore *restore; /* NULL: gone meanwhile */
+	bool is_of_before;       /* of bytes that an earlier fetch has left */
 	struct proof_part parts[];
 };
 
@@ -110,6 +111,7 @@ static struct proving *proving_new(struct restore *r, size_t n_parts)
 		return NULL;
 	p->engine = r->engine;
 	p->restore = r;
+	p->is_of_before = r->came_bytes == 0;
 	LIST_INSERT_HEAD(&r->provings, p, of_restore);
 	p->prove.ino = r->ino;
 	p->prove.gen = r->fill.gen;
@@ -176,7 +178,7 @@ static void whole_corrupt(struct restore *r)
 
 static void units_end(struct restore *r);
 
-static void unit_refuted(struct restore *r, uint64_t off)
+static void unit_refuted(struct restore *r, uint64_t off, bool is_of_before)
 {
 	struct fill fill;
 
@@ -184,7 +186,7 @@ static void unit_refuted(struct restore *r, uint64_t off)
 		fetch_fill_is(r, &fill);
 	log_warning("ino=%llu off=%llu a part does not verify, fetching it again",
 		    (unsigned long long)r->ino, (unsigned long long)off);
-	if (++r->corrupt > CORRUPT_MAX)
+	if (!is_of_before && ++r->corrupt > CORRUPT_MAX)
 		restore_fails(
 			r, EIO,
 			"a part does not match the checksum that the service has of it, %d "
@@ -194,9 +196,10 @@ static void unit_refuted(struct restore *r, uint64_t off)
 
 static void unit_done(struct msg *m)
 {
+	struct proving *p = container_of(m, struct proving, prove.op.msg);
+	bool is_of_before = p->is_of_before;
 	struct prove_op op;
-	struct restore *r =
-		proving_end(container_of(m, struct proving, prove.op.msg), &op);
+	struct restore *r = proving_end(p, &op);
 	int result = op.op.result;
 
 	if (!r)
@@ -209,7 +212,7 @@ static void unit_done(struct msg *m)
 	if (r->phase != PHASE_FETCHING && r->phase != PHASE_PROVING)
 		return;
 	if (result == -EBADMSG)
-		unit_refuted(r, op.off);
+		unit_refuted(r, op.off, is_of_before);
 	else if (result < 0 && result != -EAGAIN && result != -ENOENT)
 		restore_cannot_prove(r, result);
 	if (r->phase == PHASE_PROVING && LIST_EMPTY(&r->provings))

@@ -16,6 +16,7 @@
 #include "private.h"
 #include "sources.h"
 #include "steps.h"
+#include "transfers.h"
 #include <errno.h>
 
 /* Service time before a vault's inventory is asked for again after a failure. */
@@ -53,6 +54,7 @@ int source_new(struct engine *e, const struct source_cfg *cfg, struct source **r
 	s->engine = e;
 	s->first_cfg = *cfg;
 	s->cfg = &s->first_cfg;
+	fetch_queue_init(s);
 	s->again.fire = again_fires;
 	s->refresh.fire = refresh_fires;
 	s->saved_watch.fire = saved_watch_fires;
@@ -94,6 +96,7 @@ void source_free(struct source *s)
 	backend_close(s->backend);
 	backend_close(s->reports);
 	import_free(s->import);
+	fetch_queue_done(s);
 	free(s);
 }
 

@@ -5,7 +5,8 @@
  * fetched, in the order of fetch_queue.c: memory stays bounded whatever is asked. A buffer is busy
  * until its bytes are on disk, so that a slow disk slows the network.
  *
- * TRANSFERS_PER_FILE chunks at once are 64 MiB: enough for 5 Gbit/s over 100 ms. */
+ * How many of them one file has follows from what its source has shown (flow.h); several files take
+ * turns. */
 #include "admit.h"
 #include "cache.h"
 #include "log.h"
@@ -17,19 +18,26 @@
 #include "waiters.h"
 #include <errno.h>
 
-static size_t transfers_room(uint64_t chunk_bytes)
+static size_t transfers_large(uint64_t chunk_bytes)
 {
 	uint64_t n = TRANSFERS_BYTES / chunk_bytes;
 
-	return n < 2 ? 2 : n < TRANSFERS_MAX ? (size_t)n : TRANSFERS_MAX;
+	return n < 2 ? 2 : n < TRANSFERS_LARGE ? (size_t)n : TRANSFERS_LARGE;
 }
 
 int transfers_init(struct engine *e)
 {
-	for (size_t i = 0; i < transfers_room(e->cfg->chunk_bytes); i++) {
-		e->transfers[i].engine = e;
-		e->transfers[i].buffer = malloc(e->cfg->chunk_bytes);
-		if (!e->transfers[i].buffer)
+	uint64_t chunk = e->cfg->chunk_bytes;
+	size_t n_large = transfers_large(chunk);
+	size_t n = chunk > MIB ? n_large + TRANSFERS_SMALL : n_large;
+
+	for (size_t i = 0; i < n; i++) {
+		struct transfer *t = &e->transfers[i];
+
+		t->engine = e;
+		t->is_small = i >= n_large;
+		t->buffer = malloc(t->is_small ? MIB : chunk);
+		if (!t->buffer)
 			return -ENOMEM;
 	}
 	return 0;
@@ -41,8 +49,17 @@ void transfers_done(struct engine *e)
 		free(e->transfers[i].buffer);
 }
 
+/* It is all here, or does not come. */
+static void transfer_ends(struct transfer *t)
+{
+	if (t->state == TRANSFER_RECEIVING)
+		t->source->receiving_bytes -= t->len;
+	t->state = TRANSFER_STORING;
+}
+
 static void transfer_free(struct transfer *t)
 {
+	transfer_ends(t);
 	if (t->restore) {
 		t->restore->n_transfers--;
 		fetch_queue_wake(t->restore);
@@ -133,7 +150,7 @@ static void transfer_store(struct transfer *t)
 {
 	struct restore *r = t->restore;
 
-	t->state = TRANSFER_STORING;
+	transfer_ends(t);
 	t->has_no_room = false;
 	t->chunk = (struct chunk_op){
 		.ino = r->ino,
@@ -185,6 +202,9 @@ static int transfer_data(struct backend_call *c, const void *data, size_t len)
 
 	if (len > t->len - t->got)
 		return -EPROTO;
+	if (t->got == 0)
+		t->first_ms = engine_real_ms(t->engine);
+	t->source->came_bytes += len;
 	memcpy(t->buffer + t->got, data, len);
 	t->got += len;
 	return 0;
@@ -207,6 +227,21 @@ static void transfer_failed(struct restore *r, const struct backend_call *c)
 		restore_fails_for(r, &c->fault);
 }
 
+/* All of it is here: what that tells of the source. */
+static void transfer_came(struct transfer *t, struct restore *r)
+{
+	struct source *s = t->source;
+
+	flow_hear(&s->flow, &(struct flow_sample){
+				    .len = t->len,
+				    .first_ms = t->first_ms - t->asked_ms,
+				    .last_ms = engine_real_ms(t->engine) - t->asked_ms,
+				    .came = s->came_bytes - t->came_before,
+			    });
+	r->came_bytes += t->len;
+	fetch_queue_wake(r);
+}
+
 static void transfer_done(struct backend_call *c)
 {
 	struct transfer *t = c->arg;
@@ -217,6 +252,7 @@ static void transfer_done(struct backend_call *c)
 	if (c->result == 0 && t->got == t->len) {
 		restore_recovers(r);
 		transfer_store(t);
+		transfer_came(t, r);
 	} else {
 		if (c->result == 0)
 			fault_set(&c->fault, FAULT_PROTOCOL, "ShortBody",
@@ -234,10 +270,15 @@ static void transfer_start(struct transfer *t, struct restore *r, uint64_t off,
 			   uint64_t len)
 {
 	t->restore = r;
+	t->source = r->source;
+	t->source->receiving_bytes += len;
 	t->state = TRANSFER_RECEIVING;
+	t->is_for_reader = r->n_waiters > 0;
 	t->off = off;
 	t->len = len;
 	t->got = 0;
+	t->asked_ms = engine_real_ms(t->engine);
+	t->came_before = r->source->came_bytes;
 	r->n_transfers++;
 	t->engine->n_transfers++;
 	brief_expand(r->brief, &t->object);
@@ -256,20 +297,28 @@ static void transfer_start(struct transfer *t, struct restore *r, uint64_t off,
 
 /* ---- who is next ---- */
 
-static struct transfer *free_transfer(struct engine *e)
+static struct transfer *free_transfer(struct engine *e, bool is_small)
 {
-	for (size_t i = 0; i < TRANSFERS_MAX; i++)
-		if (e->transfers[i].buffer && e->transfers[i].state == TRANSFER_FREE)
-			return &e->transfers[i];
+	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+		struct transfer *t = &e->transfers[i];
+
+		if (t->buffer && t->is_small == is_small && t->state == TRANSFER_FREE)
+			return t;
+	}
 	return NULL;
+}
+
+/* While somebody waits its first range goes alone, and is here the sooner. */
+static bool may_have_more(const struct restore *r)
+{
+	return !r->n_transfers || !r->n_waiters || r->came_bytes;
 }
 
 /* Gives `r` something to do, or finds that it has nothing left to do, or has to rest. */
 static void fetch_one(struct restore *r, struct transfer *t)
 {
 	bool is_pausing = r->failures && r->again.slot;
-	bool may_start =
-		!is_pausing && r->room == ROOM_HAS && r->n_transfers < TRANSFERS_PER_FILE;
+	bool may_start = !is_pausing && r->room == ROOM_HAS && may_have_more(r);
 	uint64_t off, len;
 
 	if (may_start && fetch_next_range(r, &off, &len)) {
@@ -283,13 +332,20 @@ static void fetch_one(struct restore *r, struct transfer *t)
 	}
 }
 
-void fetch_pump(struct engine *e)
+static void pump(struct engine *e, bool is_small)
 {
 	struct transfer *t;
 	struct restore *r;
 
-	while (!e->is_stopping && (t = free_transfer(e)) && (r = fetch_queue_first(e)))
+	while (!e->is_stopping && (t = free_transfer(e, is_small)) &&
+	       (r = fetch_queue_first(e, is_small)))
 		fetch_one(r, t);
+}
+
+void fetch_pump(struct engine *e)
+{
+	pump(e, true);
+	pump(e, false);
 }
 
 /* ---- begin, drop ---- */
@@ -321,6 +377,7 @@ static void fill_done(struct msg *m)
 	}
 	r->fetch_began_ms = engine_service_ms(e);
 	r->fetch_began_bytes = fill.held_bytes;
+	r->came_bytes = 0;
 	if (result < 0) {
 		restore_fails(r, result == -ENOSPC ? ENOSPC : EIO,
 			      "the cache cannot be written (%s)",

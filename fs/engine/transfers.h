@@ -11,8 +11,8 @@
 /* The order of what lapses at `expires_ms` (0: never), as number `turn_no`: the least is first. Of
  * what lapses within the same hour the one that has waited longest for its turn. Pure. */
 int64_t fetch_order(int64_t expires_ms, uint64_t turn_no);
-void fetch_queue_init(struct engine *e);
-void fetch_queue_done(struct engine *e);
+void fetch_queue_init(struct source *s);
+void fetch_queue_done(struct source *s);
 /* Behind its equals. 0 or -ENOMEM. */
 int fetch_queue_join(struct restore *r);
 void fetch_queue_leave(struct restore *r);
@@ -22,8 +22,8 @@ void fetch_queue_next(struct restore *r);
 void fetch_queue_rest(struct restore *r);
 /* It may be able to start something, or its order has changed. Nothing where it is not queued. */
 void fetch_queue_wake(struct restore *r);
-/* Who may start something first; NULL: nobody. */
-struct restore *fetch_queue_first(struct engine *e);
+/* Who may start something first, of small files or of the others; NULL: nobody. */
+struct restore *fetch_queue_first(struct engine *e, bool is_small);
 
 /* ---- fetch_range.c ---- */
 /* What of it nobody is fetching yet and comes next. False: nothing. */

@@ -56,13 +56,13 @@ static __attribute__((unused)) uint64_t request_id(struct rig *rig, uint64_t ino
 	return rec.id;
 }
 
-/* Up to the moment when one chunk of it is here and others are on their way. */
+/* Up to the moment when one chunk of it is here and others are on their way: the first one goes alone. */
 static __attribute__((unused)) void fetch_one_chunk(struct rig *rig, uint64_t ino)
 {
 	rig_settle(rig);
 	clock_advance(rig->clock, 10 * HOURS);
 	rig_go_to(rig, ino, PHASE_FETCHING);
-	while (restore_find(rig->engine, ino)->n_transfers < 3)
+	while (restore_find(rig->engine, ino)->n_transfers < 1)
 		engine_turn(rig->engine, 1);
 	memory_pump();
 	while (rig->engine->n_ops)

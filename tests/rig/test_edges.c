@@ -306,7 +306,7 @@ static void what_is_here_in_part_is_not_counted_twice(void **state)
 	rig_go_to(rig, ino, PHASE_FETCHING);
 	while (store_used_bytes(rig->state->store) == 0) {
 		engine_turn(rig->engine, 1);
-		if (restore_find(rig->engine, ino)->n_transfers > 1)
+		if (restore_find(rig->engine, ino)->n_transfers > 0)
 			memory_pump();
 	}
 	ask(rig, &cancel, ASK_CANCEL, ino);

@@ -339,7 +339,7 @@ static bool is_served_by_its_range(struct rig *rig, uint64_t ino)
 	rig_settle(rig);
 	clock_advance(rig->clock, 10 * HOURS);
 	rig_go_to(rig, ino, PHASE_FETCHING);
-	while (restore_find(rig->engine, ino)->n_transfers < 3)
+	while (restore_find(rig->engine, ino)->n_transfers < 1)
 		engine_turn(rig->engine, 1);
 	memory_pump();
 	while (rig->engine->n_ops)

@@ -40,14 +40,14 @@ static void assert_money(money_t a, money_t b)
 	assert_string_equal(left, right);
 }
 
-struct flow {
+struct flowed {
 	uint64_t id, fetched_bytes, free_bytes, fetches;
 	money_t looked;
 };
 
 static int flow_add(void *arg, const struct charge *c)
 {
-	struct flow *f = arg;
+	struct flowed *f = arg;
 
 	if (c->request_id != f->id)
 		return 0;
@@ -86,7 +86,7 @@ static void rest_costs_what_was_said(struct rig *rig, uint64_t ino, uint64_t mis
 	rig_settle(rig);
 	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
 	assert_true(rec.estimate == facts.estimate.total);
-	struct flow flow = { .id = rec.id };
+	struct flowed flow = { .id = rec.id };
 	journal_each_charge(rig->state->journal, 0, flow_add, &flow);
 	assert_int_equal(flow.fetched_bytes, missing);
 	assert_true(rec.charged - flow.looked == rec.estimate - looks);
@@ -254,9 +254,9 @@ static void many_at_once_never_share_more_than_there_is(void **state)
 	rig_settle(rig);
 	for (size_t i = 0; i < 3; i++) {
 		struct request rec;
-		struct flow flow;
+		struct flowed flow;
 		journal_request_of(rig->state->journal, object_ino(rig, names[i]), &rec);
-		flow = (struct flow){ .id = rec.id };
+		flow = (struct flowed){ .id = rec.id };
 		journal_each_charge(rig->state->journal, 0, flow_add, &flow);
 		assert_int_equal(flow.free_bytes, rec.free_granted);
 		assert_int_equal(rec.free_left, 0);
@@ -309,7 +309,7 @@ static void over_a_restart_what_was_sent_and_granted_is_known(void **state)
 	rig_settle(rig);
 	struct request rec;
 	assert_int_equal(journal_request_of(rig->state->journal, ino, &rec), 0);
-	struct flow flow = { .id = rec.id };
+	struct flowed flow = { .id = rec.id };
 	journal_each_charge(rig->state->journal, 0, flow_add, &flow);
 	assert_int_equal(flow.free_bytes, FREE - BIG);
 	assert_int_equal(flow.fetched_bytes, BIG);

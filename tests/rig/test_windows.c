@@ -244,7 +244,7 @@ static void what_lapses_first_is_fetched_first(void **state)
 	struct rig *rig = *state;
 
 	fetch_three(rig, (const int[]){ 100, 100, 20 });
-	/* Of six transfers it has four. In turns the others would be nearly through, too. */
+	/* In turns the others would be nearly through, too. */
 	assert_true(others_when_through(rig, three[2]) <= LONG);
 }
 
@@ -269,9 +269,11 @@ static void a_reader_gets_a_share_whatever_lapses_before(void **state)
 
 	fetch_three(rig, (const int[]){ 20, 20, 100 });
 	rig_read(rig, &reader, rig_ino(rig, "bucket", "three"), LONG - 100, 100);
-	while (three[2]->fetched_bytes < 3 * MIB)
+	while (three[2]->fetched_bytes < MIB)
 		answer_one(rig);
-	assert_true(three[0]->fetched_bytes + three[1]->fetched_bytes <= 20 * MIB);
+	/* They have sixteen transfers to its one, and are not through. */
+	assert_in_range(three[0]->fetched_bytes + three[1]->fetched_bytes, 0,
+			2 * LONG - 1);
 	rig_settle(rig);
 	assert_true(reader.is_answered);
 	assert_int_equal(reader.result, 0);

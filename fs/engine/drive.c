@@ -143,7 +143,7 @@ static void do_leave(struct restore *r)
 		r->rec.err = ECANCELED;
 	if (r->rec.err == 0)
 		waiters_serve(r, 0, UINT64_MAX / 2);
-	bool goes_on = !r->rec.err && r->rec.len;
+	bool goes_on = !r->rec.err && (r->rec.len || fetch_is_sparse(r));
 	if (!r->is_unwanted && !goes_on)
 		waiters_fail(r, r->rec.err ? r->rec.err : EIO);
 	if (!r->is_unwanted)

@@ -56,6 +56,8 @@
 /* Real time a page fault may wait for bytes that are being fetched (and a second more, until the
  * next sweep): while one waits, another mmap of the file cannot be killed (FUSE fact 3). */
 #define FAULT_WAIT_MS 1000
+/* Real time for which nobody reads an object of which only what is read comes, until that is over. */
+#define LINGER_MS 10000
 /* Real time a `get` may wait for its intent. */
 #define ASK_WAIT_MS 2000
 /* Paid calls for one wish that may go unanswered before it is given up. */
@@ -214,8 +216,11 @@ struct restore {
 	unsigned int n_transfers; /* of this file */
 	uint64_t came_bytes;      /* ranges that have come whole since its fetch began */
 	uint64_t read_at;         /* where it was read last */
-	unsigned int n_notes;     /* steps posted, not answered yet */
-	bool is_left;             /* ended, and out of the engine's table */
+	uint64_t run_at,
+		ahead_to;     /* where that run of reads began; what may come for it */
+	int64_t active_ms;    /* real: when somebody waited, or something came */
+	unsigned int n_notes; /* steps posted, not answered yet */
+	bool is_left;         /* ended, and out of the engine's table */
 	struct timers *in_fetching; /* which of the source's; NULL: none */
 	struct timer place;         /* there: `due_ms` is its order */
 	uint64_t turn_no;           /* there, among equals */

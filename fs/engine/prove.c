@@ -65,7 +65,7 @@ struct unit {
 	size_t first, n;
 };
 
-static bool has_units(const struct restore *r)
+bool prove_has_units(const struct restore *r)
 {
 	return r->proof.parts && !r->proof.is_etag;
 }
@@ -97,8 +97,14 @@ static struct unit unit_at(const struct proof_parts *parts, uint64_t off)
 
 uint64_t prove_unit_begin(const struct restore *r, uint64_t off)
 {
-	return has_units(r) && off < r->rec.size_bytes ? unit_at(r->proof.parts, off).off
-						       : off;
+	return prove_has_units(r) && off < r->rec.size_bytes
+		       ? unit_at(r->proof.parts, off).off
+		       : off;
+}
+
+uint64_t prove_unit_end(const struct restore *r, uint64_t off)
+{
+	return prove_has_units(r) && off ? unit_at(r->proof.parts, off - 1).end : off;
 }
 
 /* ---- proving ---- */
@@ -217,7 +223,7 @@ static void unit_done(struct msg *m)
 		restore_cannot_prove(r, result);
 	if (r->phase == PHASE_PROVING && LIST_EMPTY(&r->provings))
 		units_end(r);
-	else if (result < 0 && r->phase == PHASE_FETCHING)
+	else if (r->phase == PHASE_FETCHING)
 		fetch_queue_wake(r);
 	fetch_pump(e);
 }
@@ -256,7 +262,7 @@ void prove_more(struct restore *r, uint64_t off, uint64_t len)
 {
 	uint64_t end = off + len;
 
-	while (has_units(r) && off < end) {
+	while (prove_has_units(r) && off < end) {
 		struct unit u = unit_at(r->proof.parts, off);
 
 		unit_prove(r, &u);
@@ -270,7 +276,8 @@ static void units_end(struct restore *r)
 	struct fill fill = { .gen = 0 };
 
 	int err = store_fill(r->engine->state->store, r->ino, &fill);
-	if (err == 0 && fill.is_whole)
+	bool is_enough = fetch_is_sparse(r) && !r->n_waiters;
+	if (err == 0 && (fill.is_whole || is_enough))
 		restore_happens(r, EV_PROVED);
 	else if (err == 0 && fill.held_bytes == fill.size_bytes &&
 		 ++r->corrupt > CORRUPT_MAX)
@@ -367,7 +374,7 @@ void prove_begin(struct restore *r)
 	}
 	if (is_part_only(r) && part_needs_no_proof(r))
 		return;
-	if (has_units(r)) {
+	if (prove_has_units(r)) {
 		units_begin(r);
 		return;
 	}

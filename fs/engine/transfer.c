@@ -239,6 +239,7 @@ static void transfer_came(struct transfer *t, struct restore *r)
 				    .came = s->came_bytes - t->came_before,
 			    });
 	r->came_bytes += t->len;
+	r->active_ms = engine_real_ms(t->engine);
 	fetch_queue_wake(r);
 }
 
@@ -314,6 +315,23 @@ static bool may_have_more(const struct restore *r)
 	return !r->n_transfers || !r->n_waiters || r->came_bytes;
 }
 
+/* Somebody may read on: until nobody has for a while. */
+static bool lingers(struct restore *r)
+{
+	struct engine *e = r->engine;
+	int64_t until_ms = r->active_ms + LINGER_MS;
+
+	if (!fetch_lingers(r))
+		return false;
+	if (!LIST_EMPTY(&r->provings))
+		return true; /* their end wakes it */
+	if (r->n_waiters || engine_real_ms(e) >= until_ms)
+		return false;
+	r->retry = fetch_again;
+	timers_arm(&e->real, &r->again, until_ms);
+	return true;
+}
+
 /* Gives `r` something to do, or finds that it has nothing left to do, or has to rest. */
 static void fetch_one(struct restore *r, struct transfer *t)
 {
@@ -324,7 +342,7 @@ static void fetch_one(struct restore *r, struct transfer *t)
 	if (may_start && fetch_next_range(r, &off, &len)) {
 		fetch_queue_next(r);
 		transfer_start(t, r, off, len);
-	} else if (!may_start || r->n_transfers) {
+	} else if (!may_start || r->n_transfers || lingers(r)) {
 		fetch_queue_rest(r);
 	} else {
 		fetch_queue_leave(r);

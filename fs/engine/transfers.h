@@ -28,6 +28,13 @@ struct restore *fetch_queue_first(struct engine *e, bool is_small);
 /* ---- fetch_range.c ---- */
 /* What of it nobody is fetching yet and comes next. False: nothing. */
 bool fetch_next_range(struct restore *r, uint64_t *ret_off, uint64_t *ret_len);
+/* Only what is read of it comes: it never lapses, can be proved part by part, and nobody has asked for
+ * it as a whole. */
+bool fetch_is_sparse(const struct restore *r);
+/* Such a one lacks something yet, that somebody may read. */
+bool fetch_lingers(struct restore *r);
+/* A reader waits there: who reads in sequence is read ahead for. */
+void fetch_heeds(struct restore *r, uint64_t off, uint64_t len);
 
 /* ---- transfer.c ---- */
 int transfers_init(struct engine *e);
@@ -52,6 +59,10 @@ void prove_more(struct restore *r, uint64_t off, uint64_t len);
 /* Where the unit begins that the byte at `off` can be proved with; `off` itself where that is the
  * business of each chunk. */
 uint64_t prove_unit_begin(const struct restore *r, uint64_t off);
+/* Where that unit, or the one before, ends: `off` itself likewise. */
+uint64_t prove_unit_end(const struct restore *r, uint64_t off);
+/* It can be proved by parts smaller than itself. */
+bool prove_has_units(const struct restore *r);
 /* A look has told how it can be proved: takes what is in `told`. */
 void proof_hear(struct restore *r, struct proof_offer *told);
 /* Its source wants a proof, and there is none. */

@@ -65,7 +65,7 @@ static void waiter_park_for(struct engine *e, struct restore *r, struct waiter *
 	w->restore = r;
 	if (!r || w->how == WAIT_POLL)
 		return;
-	r->read_at = w->off;
+	fetch_heeds(r, w->off, w->len);
 	r->n_waiters++;
 	e->n_waiters++;
 	call_promote(r);

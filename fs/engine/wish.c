@@ -192,6 +192,10 @@ static int wish_join(struct restore *r, const struct wish *wish, struct restore 
 		return result;
 	r->is_ahead &= wish->is_ahead;
 	r->rec.is_asked |= wish->is_asked;
+	if (wish->is_asked && r->in_fetching) {
+		fetch_queue_wake(r); /* all of it now */
+		fetch_pump(r->engine);
+	}
 	*ret = r;
 	return 0;
 }

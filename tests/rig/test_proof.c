@@ -191,11 +191,74 @@ static void what_was_here_before_a_crash_is_proved_and_not_fetched_again(void **
 	assert_int_equal(large->restores, 1);
 }
 
+/* An object that is always there, in parts of 2 MiB. */
+static uint64_t make_online(struct rig *rig)
+{
+	large->is_online = true;
+	large->part_bytes = 2 * MIB;
+	return rig_ino(rig, "bucket", "large");
+}
+
+/* S187 */
+static void a_random_reader_brings_the_parts_it_reads_and_no_more(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = make_online(rig);
+
+	assert_true(is_read(rig, ino, 13 * MIB, 100));
+	assert_true(is_read(rig, ino, 5 * MIB, 2 * MIB));
+	rig_settle(rig);
+	assert_int_equal(large->fetched_bytes, 6 * MIB);
+	assert_int_equal(rig_phase(rig, ino), PHASE_FETCHING);
+	let_it_end(rig);
+	assert_int_equal(large->fetched_bytes, 6 * MIB);
+	assert_int_equal(fill_of(rig, ino).here_bytes, 6 * MIB);
+	assert_true(is_read(rig, ino, 5 * MIB, MIB));
+	assert_int_equal(large->fetched_bytes, 6 * MIB);
+	assert_int_equal(large->restores, 0);
+}
+
+/* S187 */
+static void who_reads_in_sequence_is_read_ahead_for(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = make_online(rig);
+
+	assert_true(is_read(rig, ino, 0, 2 * MIB));
+	rig_settle(rig);
+	assert_int_equal(large->fetched_bytes, 2 * MIB);
+	assert_true(is_read(rig, ino, 2 * MIB, MIB));
+	rig_settle(rig);
+	assert_int_equal(large->fetched_bytes, 6 * MIB);
+	for (uint64_t off = 0; off < SIZE; off += MIB)
+		assert_true(is_read(rig, ino, off, MIB));
+	let_it_end(rig);
+	assert_true(rig_is_right(rig, ino, large));
+	assert_int_equal(large->fetched_bytes, SIZE);
+}
+
+/* S187 */
+static void what_is_asked_for_comes_as_a_whole(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = make_online(rig);
+	static struct rig_asked get;
+
+	assert_true(is_read(rig, ino, 13 * MIB, 100));
+	rig_ask(rig, &get, ASK_GET, ino);
+	let_it_end(rig);
+	assert_true(rig_is_right(rig, ino, large));
+	assert_int_equal(large->fetched_bytes, SIZE);
+}
+
 #define PROOF(f) cmocka_unit_test_setup_teardown(f, setup_large, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		PROOF(a_random_reader_brings_the_parts_it_reads_and_no_more),
+		PROOF(who_reads_in_sequence_is_read_ahead_for),
+		PROOF(what_is_asked_for_comes_as_a_whole),
 		PROOF(a_part_is_served_while_the_rest_comes),
 		PROOF(what_is_waited_for_comes_before_the_rest),
 		PROOF(an_etag_of_parts_proves_the_whole_and_nothing_before),

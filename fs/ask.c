@@ -9,7 +9,6 @@
 #include "str.h"
 #include "subtree.h"
 #include "tree.h"
-#include "users.h"
 #include "who.h"
 #include <stdio.h>
 
@@ -165,6 +164,7 @@ static void asking_post(struct asking *a)
 					.ahead = a->line.ahead,
 					.pid_only = a->line.pid,
 					.is_all = a->line.is_all,
+					.is_for_job = a->line.job != 0,
 					.is_bulk = n > 1,
 					.off = a->line.off,
 					.len = a->line.len,
@@ -222,14 +222,9 @@ static int asking_group(struct asking *a)
 {
 	uint32_t gid;
 
-	int r = group_find(a->line.group, &gid);
+	int r = who_group(a->mount, &a->who, a->line.group, &gid);
 	if (r < 0)
-		return r == -ENOENT ? -EINVAL : r;
-	bool is_his = gid == a->who.gid || mount_is_admin(a->mount, a->who.uid);
-	for (size_t i = 0; i < a->who.n_groups; i++)
-		is_his = is_his || a->groups[i] == gid;
-	if (!is_his)
-		return -EACCES;
+		return r;
 	a->origin.has_group = true;
 	a->origin.group = gid;
 	if (!a->origin.project[0])
@@ -359,6 +354,8 @@ static int check_ask(const struct asking *a)
 								      : -EOPNOTSUPP;
 	if (line->project[0] && !may_charge(m, &a->who, &a->origin, line->project))
 		return -EACCES;
+	if ((line->job || line->account[0]) && !who_may_say_job(m, &a->who))
+		return -EACCES;
 	return 0;
 }
 
@@ -368,6 +365,9 @@ static void asking_begin(struct asking *a)
 	a->who.n_groups = who_groups(a->mount, a->req, &a->who, a->groups);
 	who_origin(a->mount, &a->who, &a->origin);
 	snprintf(a->origin.project, sizeof(a->origin.project), "%s", a->line.project);
+	snprintf(a->origin.account, sizeof(a->origin.account), "%s", a->line.account);
+	if (a->line.job)
+		a->origin.job = a->line.job;
 	int r = check_ask(a);
 	if (r < 0) {
 		asking_answer(a, r);

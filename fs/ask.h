@@ -2,17 +2,21 @@
 /* ask - what is written to a request file, or to user.thaw.request: a line of words.
  *
  *	get [tier=expedited|standard|bulk] [days=N] [ahead=N|directory]
- *	    [group=NAME] [project=NAME]
+ *	    [group=NAME] [project=NAME] [job=N] [account=NAME]
  *	    [range=A-B]		(bytes A to B, counted from 0; A- to the end; archives of vaults only)
  *	cancel [pid=N]		(pid: only what that process waits for; the restore goes on)
  *	approve [ID|storm-N]	(what was refused or is held: of the file or below the directory, or
  *				of that number; storm-N lets a stopped reader go on)
  *	correct amount=USD note=TEXT	(an admin's: a line of the ledger; TEXT percent-encoded)
  *	evict			(-EBUSY while open, pinned, or under way)
- *	pin [days=N]		(stays here once it is; a week where nothing is said; counts)
- *	unpin [all]		(one of one's own; all: an admin's, of everybody)
+ *	pin [days=N] [job=N]	(stays here once it is; a week where nothing is said; counts, but
+ *				with job=: that job has one, however often)
+ *	unpin [all|job=N]	(one of one's own; that job's; all: an admin's, of everybody)
  *	verify			(hashes what is here again, at leisure)
  *	refresh [from=PATH]	(a source's root only; PATH percent-encoded where it must)
+ *
+ * job= and account= say for which job of Slurm's it is, and are believed of those who ask in
+ * somebody's name: [mount] stagers, and admins (who.h).
  *
  * A write is answered when the engine has decided: 0, or the errno of the refusal.
  */
@@ -41,6 +45,8 @@ struct ask_line {
 	uint64_t off, len;           /* GET; len 0: all of it */
 	char email[EMAIL_MAX + 1];   /* GET: who is told; "": nobody */
 	uint64_t set;                /* GET: of requests told of in one mail; 0: none */
+	uint64_t job;                /* GET, PIN, UNPIN: 0: the asking process's */
+	char account[64];            /* GET: of the job; "": none is named */
 	char from[PATH_MAX];         /* REFRESH: a saved inventory; "": ask the service */
 };
 

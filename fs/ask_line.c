@@ -131,6 +131,16 @@ static int parse_set(const char *value, struct ask_line *ret)
 	return parse_number(value, &ret->set);
 }
 
+static int parse_job(const char *value, struct ask_line *ret)
+{
+	return parse_number(value, &ret->job);
+}
+
+static int parse_account(const char *value, struct ask_line *ret)
+{
+	return parse_label(value, ret->account);
+}
+
 static int parse_id(const char *value, struct ask_line *ret)
 {
 	const char *storm = str_after(value, "storm-");
@@ -175,6 +185,8 @@ static const struct setting {
 	{ ASK_GET, "project=", parse_project }, { ASK_GET, "ahead=", parse_ahead },
 	{ ASK_GET, "set=", parse_set },         { ASK_GET, "range=", parse_range },
 	{ ASK_REFRESH, "from=", parse_from },   { ASK_CANCEL, "pid=", parse_pid },
+	{ ASK_GET, "job=", parse_job },         { ASK_GET, "account=", parse_account },
+	{ ASK_PIN, "job=", parse_job },         { ASK_UNPIN, "job=", parse_job },
 	{ ASK_PIN, "days=", parse_days },       { ASK_UNPIN, "all", parse_all },
 	{ ASK_APPROVE, "", parse_id },          { ASK_CORRECT, "amount=", parse_amount },
 	{ ASK_CORRECT, "note=", parse_note },

@@ -59,6 +59,8 @@ static const struct option_row mount_rows[] = {
 	    "users who see and steer everything, besides root"),
 	ROW_WORD(mount_section, "log-level", log_level, "notice", level_words,
 		 "notice, info (as -v) or debug (as -v -v)"),
+	ROW(mount_section, "stagers", OPTION_STR, stagers, NULL,
+	    "users whose programs ask in others' names and say for which Slurm job: slurm"),
 	ROW(mount_section, "owners", OPTION_STR, owners, NULL,
 	    "file of owners, lines of: path, user, group, mode, dir-mode"),
 	ROW(mount_section, "reexport", OPTION_STR, reexport,

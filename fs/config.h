@@ -35,10 +35,10 @@ struct mount_section {
 	char *metrics_listen; /* address (port.h); NULL: nowhere */
 	bool metrics_remote;
 	bool allow_other;
-	char *admins;   /* a comma list of users */
-	char *owners;   /* a file of rules (config_access.c); absolute */
-	char *reexport; /* a comma list of programs (reexport.h) */
-	int log_level;  /* above LOG_NOTICE */
+	char *admins, *stagers; /* comma lists of users */
+	char *owners;           /* a file of rules (config_access.c); absolute */
+	char *reexport;         /* a comma list of programs (reexport.h) */
+	int log_level;          /* above LOG_NOTICE */
 };
 
 /* Sections that have a name begin with it: config.c finds them by it. */
@@ -183,8 +183,8 @@ struct config {
 
 	/* What follows (config_finish). */
 	struct access_tree *access; /* owned */
-	uid_t admins[ADMINS_MAX];
-	size_t n_admins;
+	uid_t admins[ADMINS_MAX], stagers[ADMINS_MAX];
+	size_t n_admins, n_stagers;
 	struct ahead_cfg ahead; /* [restore] */
 	struct subtree_cfg subtrees[SECTIONS_MAX];
 	size_t n_subtrees;

@@ -14,22 +14,27 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static int finish_admins(struct config *cfg, struct buf *err)
+/* `key`'s list of users as numbers. */
+static int finish_users(const char *key, const char *users, uid_t ret[ADMINS_MAX],
+			size_t *ret_n, struct buf *err)
 {
-	_free_ char *list = strdup_ptr(cfg->mount.admins);
+	_free_ char *list = strdup_ptr(users);
 	char *rest = list, *word;
+	size_t n = 0;
 
 	while (rest && (word = strsep(&rest, ", "))) {
 		uint32_t id;
 		if (!*word)
 			continue;
-		if (cfg->n_admins == ADMINS_MAX)
-			return config_refuse(err, "[mount] admins: at most %d",
+		if (n == ADMINS_MAX)
+			return config_refuse(err, "[mount] %s: at most %d", key,
 					     ADMINS_MAX);
 		if (user_number(word, &id) < 0)
-			return config_refuse(err, "[mount] admins: no user \"%s\"", word);
-		cfg->admins[cfg->n_admins++] = id;
+			return config_refuse(err, "[mount] %s: no user \"%s\"", key,
+					     word);
+		ret[n++] = id;
 	}
+	*ret_n = n;
 	return 0;
 }
 
@@ -196,7 +201,11 @@ int config_finish(struct config *cfg, struct buf *err)
 	if (!r)
 		r = config_finish_restore(cfg, err);
 	if (!r)
-		r = finish_admins(cfg, err);
+		r = finish_users("admins", cfg->mount.admins, cfg->admins, &cfg->n_admins,
+				 err);
+	if (!r)
+		r = finish_users("stagers", cfg->mount.stagers, cfg->stagers,
+				 &cfg->n_stagers, err);
 	if (!r)
 		r = check_metrics(cfg, err);
 	if (!r)

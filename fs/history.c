@@ -65,6 +65,8 @@ static int request_line(const struct event *e, const struct request *q, struct b
 	json_put(out, "group", q->origin.group_name);
 	json_put(out, "project", q->origin.project);
 	json_put(out, "program", q->origin.program);
+	buf_printf(out, ",\"job\":%llu", (unsigned long long)q->origin.job);
+	json_put(out, "account", q->origin.account);
 	json_put_time(out, "asked", q->asked_ms);
 	json_put_time(out, "accepted", q->accepted_ms);
 	json_put_time(out, "ready", q->ready_ms);

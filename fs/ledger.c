@@ -171,6 +171,11 @@ static int show_job(const struct charge *c, struct buf *out)
 	return c->origin.job ? put_u64(out, c->origin.job) : 0;
 }
 
+static int show_account(const struct charge *c, struct buf *out)
+{
+	return buf_puts(out, c->origin.account);
+}
+
 static int show_approver(const struct charge *c, struct buf *out)
 {
 	return c->has_approver ? put_u64(out, c->approver) : 0;
@@ -213,6 +218,7 @@ static const struct column {
 	{ "approver", true, show_approver },
 	{ "note", false, show_note },
 	{ "group", false, show_group },
+	{ "account", false, show_account },
 };
 
 static int csv_line(const struct charge *c, struct buf *out)

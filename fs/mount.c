@@ -127,3 +127,13 @@ bool mount_is_admin(const struct mount *m, uid_t uid)
 			return true;
 	return false;
 }
+
+bool mount_is_stager(const struct mount *m, uid_t uid)
+{
+	const struct config *cfg = m->cfg;
+	bool is_one = mount_is_admin(m, uid);
+
+	for (size_t i = 0; i < cfg->n_stagers; i++)
+		is_one = is_one || cfg->stagers[i] == uid;
+	return is_one;
+}

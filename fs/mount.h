@@ -82,3 +82,6 @@ bool mount_is_nameless(const struct mount *m, uint64_t ino);
 
 /* May this user see and steer everything: root, who runs the daemon, [mount] admins. */
 bool mount_is_admin(const struct mount *m, uid_t uid);
+/* May programs that this user starts in others' names say which job they ask for: admins, and
+ * [mount] stagers. */
+bool mount_is_stager(const struct mount *m, uid_t uid);

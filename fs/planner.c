@@ -168,16 +168,26 @@ static int add_path(struct planner *p, const char *encoded, bool is_tree)
 struct query {
 	struct plan_ask ask;
 	size_t n_paths;
+	char group[64]; /* whose budgets count; "": all that apply */
 };
 
 static int read_setting(const char *line, struct query *q)
 {
 	const char *tier = str_after(line, "tier=");
 	const char *days = str_after(line, "days=");
+	const char *group = str_after(line, "group=");
 	uint64_t n;
 
 	if (tier)
 		return tier_parse(tier, &q->ask.tier);
+	if (group) {
+		size_t len = strlen(group);
+
+		if (!len || len >= sizeof(q->group))
+			return -EINVAL;
+		memcpy(q->group, group, len + 1);
+		return 0;
+	}
 	if (!days || str_to_u64(days, &n) < 0 || n < 1 || n > 36500)
 		return -EINVAL;
 	q->ask.days = (uint32_t)n;
@@ -265,6 +275,10 @@ int planner_walk(struct mount *m, uint64_t ino, const struct sidecar_walk *how,
 	if (r < 0)
 		return r;
 	who_origin(m, how->who, &origin);
+	r = q.group[0] ? who_group(m, how->who, q.group, &origin.group) : 0;
+	if (r < 0)
+		return r;
+	origin.has_group = q.group[0] != '\0';
 	p.plan = plan_new(m->engine, &q.ask);
 	if (!p.plan)
 		return -ENOMEM;

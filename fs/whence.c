@@ -68,6 +68,27 @@ void whence_status(const char *text, const struct config *cfg, struct origin *re
 		take_groups(groups, cfg, ret);
 }
 
+/* "Uid: REAL EFFECTIVE SAVED FILESYSTEM": the last is what the kernel tells of a request. */
+bool whence_real_uid(const char *status, uint32_t uid, uint32_t *ret)
+{
+	const char *line = line_of(status, "Uid:");
+	unsigned int real, fs;
+
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel writes it */
+	if (!line || sscanf(line, "%u %*u %*u %u", &real, &fs) != 2 || fs != uid)
+		return false;
+	*ret = real;
+	return true;
+}
+
+bool whence_behind(pid_t tid, uint32_t uid, uint32_t *ret)
+{
+	char text[TEXT_MAX];
+
+	return tid > 0 && proc_read(tid, "status", text) &&
+	       whence_real_uid(text, uid, ret);
+}
+
 /* "PID (NAME) STATE PPID PGRP ...": NAME may hold anything. */
 uint32_t whence_pgrp(const char *stat)
 {

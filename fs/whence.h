@@ -16,8 +16,13 @@
  * configuration's groups it is in. What cannot be read stays empty. */
 void whence(const struct config *cfg, pid_t tid, struct origin *ret);
 
+/* On whose behalf this thread asks as user `uid`: who started it, its real uid. False where that cannot
+ * be seen, or the thread is not that user's (any more). */
+bool whence_behind(pid_t tid, uint32_t uid, uint32_t *ret);
+
 /* Pure, for tests: what is taken from /proc/PID/status, .../stat and .../cgroup. */
 void whence_status(const char *text, const struct config *cfg, struct origin *ret,
 		   pid_t *ret_tgid);
+bool whence_real_uid(const char *status, uint32_t uid, uint32_t *ret);
 uint32_t whence_pgrp(const char *stat);
 uint64_t whence_job(const char *cgroup);

@@ -2,6 +2,7 @@
 #include "who.h"
 #include "clock.h"
 #include "known.h"
+#include "users.h"
 #include "whence.h"
 
 bool who_is_known(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pid)
@@ -50,4 +51,29 @@ size_t who_groups(const struct mount *m, fuse_req_t req, const struct asker *who
 			: known_groups(m->known, who->uid, clock_real_ms(m->clock), ret);
 
 	return n < 0 ? 0 : n > WHO_GROUPS_MAX ? WHO_GROUPS_MAX : (size_t)n;
+}
+
+bool who_may_say_job(const struct mount *m, const struct asker *who)
+{
+	uint32_t behind;
+
+	return mount_is_admin(m, who->uid) ||
+	       (whence_behind(who->pid, who->uid, &behind) && mount_is_stager(m, behind));
+}
+
+int who_group(const struct mount *m, const struct asker *who, const char *name,
+	      uint32_t *ret)
+{
+	uint32_t gid;
+	int r = group_find(name, &gid);
+
+	if (r < 0)
+		return r == -ENOENT ? -EINVAL : r;
+	bool is_his = gid == who->gid || mount_is_admin(m, who->uid);
+	for (size_t i = 0; i < who->n_groups; i++)
+		is_his = is_his || who->groups[i] == gid;
+	if (!is_his)
+		return -EACCES;
+	*ret = gid;
+	return 0;
 }

@@ -21,6 +21,13 @@ void who_look_up(const struct mount *m, uint32_t uid, uint32_t gid, uint32_t pid
 
 /* Both: any thread, at once; what is not known is left out. */
 void who_origin(const struct mount *m, const struct asker *who, struct origin *ret);
+/* Any thread, at once. May he say for which job of Slurm's, and which account, he asks: what stages for
+ * others in their name ([mount] stagers: who started the process counts), and admins. */
+bool who_may_say_job(const struct mount *m, const struct asker *who);
+/* A thread that may wait. The number of a group that is his (an admin: of any): 0, -EINVAL (there is
+ * none), -EACCES (not his), or -errno. */
+int who_group(const struct mount *m, const struct asker *who, const char *name,
+	      uint32_t *ret);
 /* The groups of the request's sender, who is `who`, besides his first; gives their number. */
 size_t who_groups(const struct mount *m, fuse_req_t req, const struct asker *who,
 		  gid_t ret[WHO_GROUPS_MAX]);

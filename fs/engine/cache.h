@@ -43,6 +43,8 @@ void pins_purge(struct engine *e);
 
 /* ---- room.c ---- */
 int room_init(struct engine *e);
+/* What the cache may hold in all, now: its size, or what its disk leaves. */
+uint64_t room_most(struct engine *e);
 /* Makes room for it, as far as that can be: restore_admitted() now or later, or EV_REFUSED with the
  * outcome set. */
 void room_ask(struct restore *r);

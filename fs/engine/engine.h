@@ -209,6 +209,7 @@ struct ask {
 	uint64_t off, len; /* GET, of a vault's archive; len 0: all of it */
 	bool is_bulk; /* one of many asked at once: not answered before it is decided */
 	bool is_all;  /* UNPIN: everybody's */
+	bool is_for_job; /* PIN, UNPIN: the job's own, of which there is one however often */
 	uint32_t pid_only; /* CANCEL: only what this process waits for ends; 0: all */
 	uint32_t ahead; /* GET: so many more files behind it; UINT32_MAX: all of them */
 	bool is_saved;  /* REFRESH: from an inventory that is there */

@@ -47,6 +47,7 @@ static int pin_post(struct engine *e, struct ask *a, enum pin_verb verb,
 	p->ask = a;
 	p->pin.verb = verb;
 	p->pin.pin = *pin;
+	p->pin.is_for_job = a && a->is_for_job;
 	p->pin.now_ms = engine_service_ms(e);
 	LIST_INSERT_HEAD(&e->pinnings, p, link);
 	engine_op(e, &p->pin.op, pin_done);
@@ -69,9 +70,9 @@ bool is_pinned(struct engine *e, uint64_t ino)
 }
 
 /* What may be pinned by those who are no administrators, together. */
-static bool has_share(const struct engine *e, const struct ask *a, uint64_t size_bytes)
+static bool has_share(struct engine *e, const struct ask *a, uint64_t size_bytes)
 {
-	uint64_t share = e->cache.most_bytes / 100 * e->cfg->pin_percent;
+	uint64_t share = room_most(e) / 100 * e->cfg->pin_percent;
 
 	return a->is_admin || e->cache.pinned_bytes + size_bytes <= share;
 }

@@ -27,8 +27,7 @@
 
 /* ---- how much there is ---- */
 
-/* What the cache may hold in all, now. */
-static uint64_t room_most(struct engine *e)
+uint64_t room_most(struct engine *e)
 {
 	uint64_t used = store_used_bytes(e->state->store);
 	uint64_t free_bytes = store_free_bytes(e->state->store);

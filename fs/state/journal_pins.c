@@ -124,17 +124,18 @@ static int pin_add(struct journal *j, MDB_txn *txn, const struct pin_op *op)
 	p.count = 1;
 	if (db_get(txn, j->pin, at, &val) == 0 && pin_decode(at, val, &was) == 0 &&
 	    was.until_ms > op->now_ms) {
-		p.count = was.count + 1;
+		p.count = op->is_for_job ? 1 : was.count + 1;
 		p.made_ms = was.made_ms;
 		p.until_ms = was.until_ms > p.until_ms ? was.until_ms : p.until_ms;
 	}
 	return pin_put(j, txn, &p);
 }
 
-/* One of his: that of the job, or else any. */
+/* One of his: that of the job, or else any, unless it was said in the job's name. */
 static int pin_remove(struct journal *j, MDB_txn *txn, const struct pins_found *f)
 {
-	struct pin *p = f->n ? &f->pins[0] : NULL;
+	bool is_for_job = f->op->is_for_job;
+	struct pin *p = f->n && !is_for_job ? &f->pins[0] : NULL;
 
 	for (size_t i = 0; i < f->n; i++)
 		if (f->pins[i].job == f->op->pin.job)
@@ -142,7 +143,7 @@ static int pin_remove(struct journal *j, MDB_txn *txn, const struct pins_found *
 	if (!p)
 		return -ENOENT;
 	p->count--;
-	return p->count ? pin_put(j, txn, p) : pin_delete(j, txn, p);
+	return p->count && !is_for_job ? pin_put(j, txn, p) : pin_delete(j, txn, p);
 }
 
 static int pins_remove(struct journal *j, MDB_txn *txn, const struct pin_op *op)

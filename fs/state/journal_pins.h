@@ -2,7 +2,8 @@
 /* journal_pins - which files must stay in the cache, for whom and until when.
  *
  * A pin is of a file, a user and a job (0: none), with a count and a lifetime: who pins twice unpins
- * twice. One whose time is over holds nothing, whether its row is still there or not. Pins are kept with what
+ * twice. Who pins for a job, in its name, may have to say so again after a crash of his: such a pin
+ * is there or not, and goes at the first word. One whose time is over holds nothing, whether its row is still there or not. Pins are kept with what
  * is precious: no restart loses one.
  *
  * Thread: as in journal.h.
@@ -29,6 +30,7 @@ enum pin_verb {
 struct pin_op {
 	struct state_op op;
 	enum pin_verb verb;
+	bool is_for_job; /* ADD: counts once; REMOVE: all of that job's, and no other's */
 	struct pin pin;
 	int64_t now_ms; /* service time */
 };

@@ -43,6 +43,13 @@ static void group_name_decode(struct record *rec, struct origin *o)
 		record_get_str(rec, o->group_name, sizeof(o->group_name));
 }
 
+/* Likewise. */
+static void account_decode(struct record *rec, struct origin *o)
+{
+	if (rec->at != rec->end)
+		record_get_str(rec, o->account, sizeof(o->account));
+}
+
 /* ---- requests ---- */
 
 static void then_encode(const struct request_then *then, struct buf *b)
@@ -135,6 +142,7 @@ static void request_encode(const struct request_row *row, struct buf *b)
 	record_u64(b, q->missing_chunks);
 	record_u64(b, q->free_granted);
 	record_u64(b, q->free_left);
+	record_str(b, q->origin.account);
 }
 
 static void request_decode_what(struct record *rec, struct request *q)
@@ -202,6 +210,7 @@ static void request_decode_more(struct record *rec, struct request_row *row)
 	then_decode(rec, &q->then);
 	group_name_decode(rec, &q->origin);
 	missing_decode(rec, q);
+	account_decode(rec, &q->origin);
 }
 
 int request_get(struct journal *j, MDB_txn *txn, uint64_t id, struct request_row *ret)
@@ -403,6 +412,7 @@ int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
 	origin_encode(&charge->origin, &b);
 	record_str(&b, charge->note);
 	record_str(&b, charge->origin.group_name);
+	record_str(&b, charge->origin.account);
 	return db_put_record(txn, j->ledger, db_val(seq, sizeof(seq)), &b);
 }
 
@@ -417,6 +427,7 @@ static void charge_decode_more(struct record *rec, struct charge *ret)
 	origin_decode(rec, &ret->origin);
 	record_get_str(rec, ret->note, sizeof(ret->note));
 	group_name_decode(rec, &ret->origin);
+	account_decode(rec, &ret->origin);
 }
 
 static int charge_decode(MDB_val key, MDB_val val, struct charge *ret)

@@ -16,6 +16,7 @@ struct origin {
 	char group_name[32]; /* his own group's, not `group`'s; "" unknown */
 	char program[16];    /* as /proc/PID/comm has it; "" unknown */
 	char project[64];    /* who is charged, where it is not the user himself */
+	char account[64];    /* Slurm's, of the job; "" none */
 	uint64_t job;        /* Slurm's; 0 none */
 	uint32_t
 		pgrp; /* process group; 0 unknown. Not kept on disk: it says nothing later */

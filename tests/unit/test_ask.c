@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is written to a request file, word by word. */
 #include "ask.h"
+#include "whence.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,6 +160,39 @@ static void a_get_says_who_is_charged(void **state)
 	assert_int_equal(parse("cancel group=lab", &line), -EINVAL);
 }
 
+static void a_job_is_a_number_and_its_account_a_word(void **state)
+{
+	struct ask_line line;
+
+	assert_int_equal(parse("get job=4711 account=proj42 days=3", &line), 0);
+	assert_int_equal(line.job, 4711);
+	assert_string_equal(line.account, "proj42");
+	assert_int_equal(parse("pin days=30 job=4711", &line), 0);
+	assert_int_equal(line.job, 4711);
+	assert_int_equal(parse("unpin job=4711", &line), 0);
+	assert_int_equal(line.job, 4711);
+	assert_int_equal(parse("get job=0", &line), -EINVAL);
+	assert_int_equal(parse("get account=a,b", &line), -EINVAL);
+	assert_int_equal(parse("pin account=proj42", &line), -EINVAL);
+	assert_int_equal(parse("evict job=1", &line), -EINVAL);
+}
+
+/* S221 */
+static void a_process_tells_who_started_it(void **state)
+{
+	static const char text[] =
+		"Name:\tthaw\nTgid:\t7\nUid:\t64030\t1000\t1000\t1000\n"
+		"Gid:\t100\t100\t100\t100\n";
+	uint32_t uid = 77;
+
+	assert_true(whence_real_uid(text, 1000, &uid));
+	assert_int_equal(uid, 64030);
+	/* Another one's process by now: it says nothing of who asked. */
+	assert_false(whence_real_uid(text, 1001, &uid));
+	assert_false(whence_real_uid("Name:\tthaw\n", 1000, &uid));
+	assert_int_equal(uid, 64030);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +204,8 @@ int main(void)
 		cmocka_unit_test(a_pin_may_say_how_long_and_an_unpin_whose),
 		cmocka_unit_test(an_approval_is_of_a_file_a_number_or_a_storm),
 		cmocka_unit_test(a_get_says_who_is_charged),
+		cmocka_unit_test(a_job_is_a_number_and_its_account_a_word),
+		cmocka_unit_test(a_process_tells_who_started_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

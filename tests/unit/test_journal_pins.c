@@ -5,6 +5,18 @@
 
 #define DAY ((int64_t)24 * 3600 * 1000)
 
+static int job_pin(void **state, enum pin_verb verb, uint64_t ino, uint32_t uid,
+		   uint64_t job)
+{
+	struct pin_op op = {
+		.verb = verb,
+		.is_for_job = true,
+		.pin = { .ino = ino, .uid = uid, .job = job, .until_ms = DAY },
+	};
+
+	return journal_pin_wait(((struct rig *)*state)->state->journal, &op);
+}
+
 static int pin(void **state, enum pin_verb verb, uint64_t ino, uint32_t uid, uint64_t job,
 	       int64_t now_ms, int64_t until_ms)
 {
@@ -46,6 +58,22 @@ static void who_pins_twice_unpins_twice(void **state)
 	assert_int_equal(pin(state, PIN_CLEAR, 20, 0, 0, 0, 0), 0);
 	assert_int_equal(holders(state, 20, 0), 0);
 	assert_int_equal(pin(state, PIN_CLEAR, 20, 0, 0, 0, 0), -ENOENT);
+}
+
+/* S220 */
+static void what_is_pinned_in_a_jobs_name_counts_once(void **state)
+{
+	assert_int_equal(job_pin(state, PIN_ADD, 20, 1000, 7), 0);
+	assert_int_equal(job_pin(state, PIN_ADD, 20, 1000, 7), 0);
+	assert_int_equal(job_pin(state, PIN_ADD, 20, 1000, 8), 0);
+	assert_int_equal(pin(state, PIN_ADD, 20, 1000, 0, 0, DAY), 0);
+	assert_int_equal(holders(state, 20, 0), 3);
+	assert_int_equal(job_pin(state, PIN_REMOVE, 20, 1000, 7), 0);
+	assert_int_equal(holders(state, 20, 0), 2);
+	/* Of another job's, or nobody's, it takes none. */
+	assert_int_equal(job_pin(state, PIN_REMOVE, 20, 1000, 7), -ENOENT);
+	assert_int_equal(job_pin(state, PIN_REMOVE, 20, 1001, 8), -ENOENT);
+	assert_int_equal(holders(state, 20, 0), 2);
 }
 
 static void each_job_has_its_own(void **state)
@@ -90,6 +118,7 @@ int main(void)
 #define RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		RIG(who_pins_twice_unpins_twice),
+		RIG(what_is_pinned_in_a_jobs_name_counts_once),
 		RIG(each_job_has_its_own),
 		RIG(a_pin_ends_with_its_time_and_survives_a_restart),
 	};

@@ -42,7 +42,8 @@ static const struct cli_flag flags[] = {
 	{ 'A', "api", NULL, "ask GetProducts, which needs credentials" },
 	{ 'L', "all", NULL, "every region that the price list has" },
 	{ 'm', "month", "MONTH", "2026-10; else the one before this" },
-	{ 'k', "by", "WHAT", "group (else), user, project, source, tier or program" },
+	{ 'k', "by", "WHAT",
+	  "group (else), user, project, source, tier, program, account or job" },
 	{ 'v', "csv", NULL, "print comma-separated lines" },
 	{ 'H', "html", "FILE", "write a page with charts; -: to standard output" },
 	{ 'o', "older", "TIME", "what counts as old; else 365d" },
@@ -56,6 +57,9 @@ static const struct cli_flag flags[] = {
 	{ 'X', "expires", "TIME", "how long it lasts (30m, 12h, 7d); else 1h" },
 	{ 'z', "restore", NULL, "put the copy in place; it is checked before" },
 	{ 'Z', "repair", NULL, "mend what can be mended without losing anything" },
+	{ 'J', "job", "N", "for this job of Slurm's: [mount] stagers and admins" },
+	{ 'K', "account", "NAME", "of Slurm's, for the ledger: likewise" },
+	{ 'I', "spec", "TEXT", "the job script's #THAW lines" },
 	{ 'h', "help", NULL, "this text" },
 };
 
@@ -98,6 +102,7 @@ static int value_refuse(const struct verb *verb, const struct cli_flag *f,
 {
 	fprintf(stderr, "thaw %s: --%s: \"%s\" is not %s\n", verb->name, f->name, value,
 		strchr("ToOX", f->letter) ? "a time (30s, 5m, 12h, 3d)"
+		: f->letter == 'J'        ? "the number of a job"
 					  : "a number of days");
 	return -EINVAL;
 }
@@ -155,10 +160,33 @@ static bool flag_cache_apply(int letter, struct settings *set)
 	return strchr("lWZz", letter) != NULL;
 }
 
+/* Who is charged, and for what. */
+static bool flag_charge_apply(int letter, const char *value, struct settings *set)
+{
+	const struct {
+		int letter;
+		const char **to;
+	} rows[] = {
+		{ 'g', &set->group },
+		{ 'p', &set->project },
+		{ 'K', &set->account },
+		{ 'I', &set->spec },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].letter == letter) {
+			*rows[i].to = value;
+			return true;
+		}
+	return false;
+}
+
 /* Words of a tier are the mount's to judge: a new one needs no new command. */
 static int flag_apply(const struct verb *verb, const struct cli_flag *f,
 		      const char *value, struct settings *set)
 {
+	uint64_t *count;
+
 	switch (f->letter) {
 	case 'r':
 		set->is_recursive = true;
@@ -187,12 +215,6 @@ static int flag_apply(const struct verb *verb, const struct cli_flag *f,
 	case 'E':
 		set->email = value;
 		return 0;
-	case 'g':
-		set->group = value;
-		return 0;
-	case 'p':
-		set->project = value;
-		return 0;
 	case 'u':
 		set->bill = value;
 		return 0;
@@ -217,9 +239,11 @@ static int flag_apply(const struct verb *verb, const struct cli_flag *f,
 	case 'M':
 		set->is_paid = true;
 		return 0;
+	case 'J':
 	case 'N':
 	case 'd':
-		if (str_to_u64(value, &set->days) < 0 || set->days == 0)
+		count = f->letter == 'J' ? &set->job : &set->days;
+		if (str_to_u64(value, count) < 0 || *count == 0)
 			return value_refuse(verb, f, value);
 		return 0;
 	case 'o':
@@ -232,7 +256,8 @@ static int flag_apply(const struct verb *verb, const struct cli_flag *f,
 	default:
 		if (flag_find_apply(f->letter, value, set) ||
 		    flag_report_apply(f->letter, value, set) ||
-		    flag_cache_apply(f->letter, set))
+		    flag_cache_apply(f->letter, set) ||
+		    flag_charge_apply(f->letter, value, set))
 			return 0;
 		help_print(verb);
 		return 1;

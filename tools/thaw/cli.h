@@ -38,6 +38,10 @@ struct settings {
 	bool is_clash;               /* names that others take for one */
 	const char *email;           /* get: who is told; NULL: nobody */
 	const char *group, *project; /* who is charged; NULL: as it follows */
+	/* get, stage: Slurm's; 0, NULL: none is named */
+	uint64_t job;
+	const char *account;
+	const char *spec; /* stage: the job's #THAW lines */
 	/* prices */
 	const char *state_dir, *endpoint, *profile; /* NULL: the usual one */
 	bool is_api;
@@ -88,6 +92,7 @@ int correct_run(const struct settings *set, char **paths, size_t n);
 int approve_run(const struct settings *set, char **paths, size_t n);
 int pin_run(const struct settings *set, char **paths, size_t n);
 int unpin_run(const struct settings *set, char **paths, size_t n);
+int stage_run(const struct settings *set, char **paths, size_t n);
 int verify_run(const struct settings *set, char **paths, size_t n);
 int evict_run(const struct settings *set, char **paths, size_t n);
 int top_run(const struct settings *set, char **paths, size_t n);

@@ -84,6 +84,10 @@ static int line_make(struct getting *g)
 		r = word_add(&line, "group", set->group);
 	if (!r)
 		r = word_add(&line, "project", set->project);
+	if (!r && set->job)
+		r = buf_printf(&line, " job=%llu", (unsigned long long)set->job);
+	if (!r)
+		r = word_add(&line, "account", set->account);
 	if (!r)
 		r = email_add(&line, set->email);
 	if (!r)

@@ -79,8 +79,9 @@ int report_run(const struct settings *set, char **paths, size_t n)
 
 	(void)n;
 	if (set->by && report_by_parse(set->by, &by) < 0)
-		return usage_say("by", set->by,
-				 "group, user, project, source, tier or program");
+		return usage_say(
+			"by", set->by,
+			"group, user, project, source, tier, program, account or job");
 	month_before(month);
 	if (report_init(&r, set->month ? set->month : month, by) < 0)
 		return usage_say("month", set->month, "a month like 2026-10");

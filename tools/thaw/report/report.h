@@ -31,6 +31,8 @@ enum report_by {
 	REPORT_BY_SOURCE,
 	REPORT_BY_TIER,
 	REPORT_BY_PROGRAM,
+	REPORT_BY_ACCOUNT, /* Slurm's */
+	REPORT_BY_JOB,     /* likewise */
 };
 
 /* What became of the requests that have ended in the month. */

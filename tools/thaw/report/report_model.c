@@ -12,6 +12,7 @@ static const char *const by_words[] = {
 	[REPORT_BY_GROUP] = "group",     [REPORT_BY_USER] = "user",
 	[REPORT_BY_PROJECT] = "project", [REPORT_BY_SOURCE] = "source",
 	[REPORT_BY_TIER] = "tier",       [REPORT_BY_PROGRAM] = "program",
+	[REPORT_BY_ACCOUNT] = "account", [REPORT_BY_JOB] = "job",
 };
 
 int report_by_parse(const char *word, enum report_by *ret)

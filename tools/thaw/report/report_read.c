@@ -109,6 +109,8 @@ static const char *who_of(const struct report *r, struct json_object *o, char re
 		[REPORT_BY_SOURCE] = { "source", NULL, "no source" },
 		[REPORT_BY_TIER] = { "tier", NULL, "no tier" },
 		[REPORT_BY_PROGRAM] = { "program", NULL, "no program" },
+		[REPORT_BY_ACCOUNT] = { "account", NULL, "no account" },
+		[REPORT_BY_JOB] = { "", "job", "no job" },
 	};
 	const char *name = text_of(o, keys[r->by].name);
 
@@ -117,7 +119,8 @@ static const char *who_of(const struct report *r, struct json_object *o, char re
 	/* Looking for names, and corrections, are nobody's. */
 	if (!number_of(o, "request") && r->by != REPORT_BY_SOURCE)
 		return "listings and corrections";
-	if (!keys[r->by].number)
+	if (!keys[r->by].number ||
+	    (r->by == REPORT_BY_JOB && !number_of(o, keys[r->by].number)))
 		return keys[r->by].none;
 	snprintf(ret, 64, "%s %llu", keys[r->by].number,
 		 (unsigned long long)number_of(o, keys[r->by].number));

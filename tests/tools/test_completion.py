@@ -29,7 +29,7 @@ _thaw; printf '%s ' ${{COMPREPLY[*]}}"""
 
 def test_bash_offers_the_verbs_and_each_ones_options(tmp_path):
     assert offered(tmp_path, "") >= set(verbs()) - {"thaw"}
-    assert offered(tmp_path, "st") == {"status"}
+    assert offered(tmp_path, "stat") == {"status"}
     for verb in ("get", "find", "report", "top"):
         assert offered(tmp_path, verb, "--") == flags(verb)
     # Files are the shell's own.

@@ -48,7 +48,7 @@ static const struct verb verbs[] = {
 		"get",
 		get_run,
 		"ask for cold files: this spends money, within the budgets",
-		"rRtdEBgpywTj",
+		"rRtdEBgpJKywTj",
 		"PATH...",
 		"A directory stands for the files in it, with -r for those below as well.\n"
 		"With --retry PATH may be left out: the current directory. On a terminal it shows\n"
@@ -140,6 +140,20 @@ static const struct verb verbs[] = {
 		"One pin of yours on each file.\n\n"
 		"example: thaw unpin -r /mnt/archive/reference\n",
 		false,
+	},
+	{
+		"stage",
+		stage_run,
+		"for schedulers: ask for, wait for and pin what a job names",
+		"IJKT",
+		"check|in|wait|out",
+		"check: would it be taken? in: pins and asks, in the job's name. wait: until all of\n"
+		"it is here, at most --timeout. out: lets go of the job's pins. Each may be said\n"
+		"again at any time: nothing is paid twice, nothing is cancelled. With --timeout a\n"
+		"mount that is being restarted is waited for. Status 75: not yet; 77: refused.\n"
+		"packaging/slurm and docs/CLUSTERS.md use it.\n\n"
+		"example: thaw stage check --spec '#THAW stage_in=/archive/run42 tier=bulk'\n",
+		true,
 	},
 	{
 		"verify",

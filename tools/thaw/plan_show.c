@@ -350,3 +350,76 @@ void plan_brief(const char *root, struct json_object *doc, struct plan_sum *sum)
 	budgets_print(doc);
 	policies_print(doc);
 }
+
+void plan_line(struct json_object *doc)
+{
+	struct json_object *chosen = member(doc, "chosen");
+	char size[24], cost[48];
+
+	size_words(number(member(chosen, "asked"), "bytes"), size);
+	dollars(word(chosen, "cost"), cost);
+	printf("%llu files, %s to bring here, %s USD estimated\n",
+	       (unsigned long long)number(member(doc, "all"), "files"), size, cost);
+}
+
+uint64_t plan_missing(struct json_object *doc)
+{
+	return number(member(doc, "missing"), "paths");
+}
+
+/* What the first budget that says no has, and what this takes of it. */
+static bool budget_add(struct json_object *doc, struct buf *out)
+{
+	static const char *const more[] = { "files", "bytes" };
+	struct json_object *budgets = NULL;
+	size_t n = 0, i = 0;
+	char limit[48], used[48], needed[48];
+
+	(void)json_array(doc, "budgets", &budgets, &n);
+	while (i < n && flag(json_at(budgets, i), "allows"))
+		i++;
+	if (i == n)
+		return false;
+	struct json_object *b = json_at(budgets, i);
+	dollars(*word(b, "limit") ? word(b, "limit") : "no limit", limit);
+	dollars(word(b, "used"), used);
+	dollars(word(b, "needed"), needed);
+	buf_printf(out, "over budget %s: %s USD used of %s, this takes %s",
+		   word(b, "budget"), used, limit, needed);
+	for (size_t k = 0; k < ARRAY_SIZE(more); k++) {
+		struct json_object *l = member(b, more[k]);
+
+		if (l)
+			buf_printf(out, "; %llu %s used of %llu, this takes %llu",
+				   (unsigned long long)number(l, "used"), more[k],
+				   (unsigned long long)number(l, "limit"),
+				   (unsigned long long)number(l, "needed"));
+	}
+	return true;
+}
+
+void plan_refusal(struct json_object *doc, struct buf *out)
+{
+	static const char *const rows[][2] = {
+		{ "refused", "refused by the policy of the mount" },
+		{ "not_offered", "without such a tier" },
+		{ "unknown", "without a known price" },
+	};
+	struct json_object *chosen = member(doc, "chosen"), *cache = member(doc, "cache");
+	char needed[24], room[24];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t files = number(member(chosen, rows[i][0]), "files");
+		if (!files)
+			continue;
+		buf_printf(out, "%llu file%s %s", (unsigned long long)files,
+			   files == 1 ? "" : "s", rows[i][1]);
+		return;
+	}
+	if (budget_add(doc, out))
+		return;
+	size_words(number(cache, "needed_bytes"), needed);
+	size_words(number(cache, "free_bytes"), room);
+	buf_printf(out, "the cache is too small: this needs %s, %s are free", needed,
+		   room);
+}

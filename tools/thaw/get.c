@@ -257,11 +257,12 @@ static void span_print(const struct getting *g)
 static void sum_print(const struct getting *g)
 {
 	_free_ char *email = text_safe(g->set->email ? g->set->email : "");
-	char size[24], cost[48];
 
 	if (g->set->is_json)
 		return;
 	if (g->asked.n + g->n_here >= 2) {
+		char size[24], cost[48];
+
 		size_words(g->bytes, size);
 		money_words(g->estimate, cost);
 		printf("%zu asked for, %s, %s USD estimated", g->asked.n, size, cost);

@@ -146,7 +146,7 @@ static void stop(void)
 	sigemptyset(&one);
 	sigaddset(&one, SIGTSTP);
 	sigprocmask(SIG_UNBLOCK, &one, &before);
-	raise(SIGTSTP); /* and here it goes on */
+	kill(getpid(), SIGTSTP); /* and here it goes on */
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	sigaction(SIGTSTP, &ours, NULL);
 	picture_begin();

@@ -178,12 +178,12 @@ static int64_t real_ms(void)
 
 static int picture_show(struct watch *w)
 {
-	struct top_look look = { .has_colour = has_colour() };
+	struct top_look size = { .has_colour = has_colour() };
 	_buf_ struct buf out;
 
-	term_size(&look.lines, &look.columns);
+	term_size(&size.lines, &size.columns);
 	buf_init(&out, 16 * BUF_TEXT_MAX);
-	top_view(&w->t, &w->ui, &look, &out);
+	top_view(&w->t, &w->ui, &size, &out);
 	return out.err < 0 ? out.err : term_show(out.data);
 }
 

@@ -154,7 +154,8 @@ int top_add_storm(struct top *t, const char *line)
 		return -ENOMEM;
 	const char *words = strstr(line + at, ": ");
 	words = words ? words + strlen(": ") : line + at;
-	words = str_after(words, "storm breaker: ") ?: words;
+	const char *behind = str_after(words, "storm breaker: ");
+	words = behind ? behind : words;
 	row->path = strndup(words, strcspn(words, ";\n"));
 	if (!row->path)
 		return -ENOMEM;

@@ -257,25 +257,28 @@ static void put_heads(struct screen *s, const struct top *t, size_t n)
 	}
 }
 
+/* The row at `i` of those shown. */
+static void put_shown(struct screen *s, const struct top *t, const struct top_ui *ui,
+		      size_t i)
+{
+	const struct top_row *row = &t->rows[ui->shown[i]];
+	bool wants_you = streq(row->phase, "held") || row->is_storm;
+	const char *attributes = wants_you && s->look->has_colour ? YELLOW : "";
+	_buf_ struct buf line;
+
+	buf_init(&line, BUF_TEXT_MAX);
+	put_row(t, row, s->columns, &line);
+	for (size_t used = text_columns(line.data ? line.data : "");
+	     i == ui->at && used < s->columns; used++)
+		buf_putc(&line, ' ');
+	put_line(s, i == ui->at ? REVERSE : attributes, line.data ? line.data : "");
+}
+
 static void put_rows(struct screen *s, const struct top *t, const struct top_ui *ui,
 		     size_t n)
 {
-	for (size_t i = ui->first; i < ui->n_shown && i < ui->first + n; i++) {
-		const struct top_row *row = &t->rows[ui->shown[i]];
-		bool wants_you = streq(row->phase, "held") || row->is_storm;
-		_buf_ struct buf line;
-
-		buf_init(&line, BUF_TEXT_MAX);
-		put_row(t, row, s->columns, &line);
-		for (size_t used = text_columns(line.data ? line.data : "");
-		     i == ui->at && used < s->columns; used++)
-			buf_putc(&line, ' ');
-		put_line(s,
-			 i == ui->at                        ? REVERSE
-			 : wants_you && s->look->has_colour ? YELLOW
-							    : "",
-			 line.data ? line.data : "");
-	}
+	for (size_t i = ui->first; i < ui->n_shown && i < ui->first + n; i++)
+		put_shown(s, t, ui, i);
 	if (ui->n_shown == 0 && n)
 		put_line(s, "",
 			 *ui->filter ? "none matches the filter"

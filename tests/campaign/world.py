@@ -31,7 +31,7 @@ BUILD = mounts.BUILD
 
 MIB = 1 << 20
 CHUNK = MIB
-TRANSFERS = 6  # chunks in flight, fs/engine/private.h
+TRANSFERS = 16  # chunks of a MiB in flight, fs/engine/private.h
 CONFIG = """
 [mount]
 clock = {url}/_sim/clock

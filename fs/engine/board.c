@@ -135,17 +135,6 @@ int engine_source_status(struct engine *e, const char *source, struct source_sta
 	return 0;
 }
 
-int engine_queue_text(struct engine *e, struct buf *out)
-{
-	int r = 0;
-
-	pthread_mutex_lock(&e->board_mu);
-	if (e->queue_text.len)
-		r = buf_add(out, e->queue_text.data, e->queue_text.len);
-	pthread_mutex_unlock(&e->board_mu);
-	return r;
-}
-
 int engine_storm_text(struct engine *e, struct buf *out)
 {
 	int r = 0;

@@ -16,6 +16,8 @@ void board_progress(struct source *s);
 /* ---- queue.c ---- */
 /* A few lines more. */
 void queue_write(struct engine *e);
+void queue_copy_init(struct queue_copy *c);
+void queue_copy_done(struct queue_copy *c);
 /* Before a restore leaves the engine's table. */
 void queue_leave(struct restore *r);
 

@@ -268,8 +268,9 @@ int engine_new(const struct engine_cfg *cfg, struct state *state,
 	e->pump.fire = pump_fires;
 	pthread_mutex_init(&e->board_mu, NULL);
 	pthread_cond_init(&e->board_changed, NULL);
-	buf_init(&e->queue_text, QUEUE_TEXT_MAX);
-	buf_init(&e->queue.next, QUEUE_TEXT_MAX);
+	queue_copy_init(&e->queue_copy);
+	buf_init(&e->queue_text, QUEUE_COPY_MAX);
+	queue_copy_init(&e->queue.next);
 	turns_init(&e->backlog);
 	buf_init(&e->storm_text, BUF_TEXT_MAX);
 	e->storms = storms_new();
@@ -318,8 +319,9 @@ void engine_free(struct engine *e)
 	timers_done(&e->service);
 	if (e->box)
 		mailbox_free(e->box);
+	queue_copy_done(&e->queue_copy);
 	buf_done(&e->queue_text);
-	buf_done(&e->queue.next);
+	queue_copy_done(&e->queue.next);
 	buf_done(&e->storm_text);
 	storms_free(e->storms);
 	pthread_cond_destroy(&e->board_changed);

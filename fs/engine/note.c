@@ -20,16 +20,16 @@ struct note {
 	bool is_end;
 };
 
-void restore_resource(const struct restore *r, char *ret, size_t room)
+void source_resource(const struct source *s, const char *id, char *ret, size_t room)
 {
-	const char *root = r->source->backend->resource_root;
+	const char *root = s->backend->resource_root;
 
-	if (r->is_inventory)
+	if (!id)
 		snprintf(ret, room, "%s/inventory", root);
-	else if (r->source->backend->ops->catalog_is_job)
-		snprintf(ret, room, "%s/archives/%s", root, r->brief->id);
+	else if (s->backend->ops->catalog_is_job)
+		snprintf(ret, room, "%s/archives/%s", root, id);
 	else
-		snprintf(ret, room, "%s/%s", root, r->brief->id);
+		snprintf(ret, room, "%s/%s", root, id);
 }
 
 void charge_fill(struct charge *c, const struct restore *r,
@@ -59,7 +59,8 @@ void charge_fill(struct charge *c, const struct restore *r,
 	snprintf(c->component, sizeof(c->component), "%s",
 		 cost_component_word(line->component));
 	snprintf(c->remote_id, sizeof(c->remote_id), "%s", remote_id ? remote_id : "");
-	restore_resource(r, c->resource, sizeof(c->resource));
+	source_resource(r->source, r->is_inventory ? NULL : r->brief->id, c->resource,
+			sizeof(c->resource));
 	if (line->component == COST_RETRIEVAL ||
 	    strcmp(line->operation, r->source->backend->ops->restore_operation) == 0)
 		snprintf(c->tier, sizeof(c->tier), "%s", tier_word(rec->tier));

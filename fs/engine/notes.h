@@ -39,8 +39,8 @@ void restore_texts_free(struct restore *r);
 void origins_done(struct engine *e);
 
 /* ---- note.c ---- */
-/* The path of a restore's object in ledger lines. */
-void restore_resource(const struct restore *r, char *ret, size_t room);
+/* Any thread. The path in ledger lines of an object by its id at the service; NULL: the inventory. */
+void source_resource(const struct source *s, const char *id, char *ret, size_t room);
 /* A line of `rec`, which is the restore's or its extra's. */
 void charge_fill(struct charge *c, const struct restore *r,
 		 const struct request_numbers *rec, const struct cost_line *line,

@@ -13,7 +13,7 @@
  *	cache.h      what is kept of them                room.c victims.c evict.c pin.c check.c
  *	wave.h       recall-ahead                        wave.c
  *	sources.h    catalogs                            source.c saved.c report.c meter.c
- *	board.h      what others may look at             board.c queue.c usage.c
+ *	board.h      what others may look at             board.c queue.c queue_text.c usage.c
  *
  * Pure, and without these records: restore.h, guard.h, policy.h, storm.h, plan.h, range.h, ahead.h, flow.h.
  *
@@ -268,12 +268,32 @@ struct transfer {
 	struct chunk_op chunk;
 };
 
+/* Of a restore, for `.thaw/queue`: what nobody else knows. */
+struct queue_row {
+	const struct source *source;
+	uint64_t ino, id; /* id 0: no intent yet */
+	money_t estimate;
+	uint64_t size_bytes, here_bytes, off, len;
+	int64_t asked_ms, eta_ms; /* service time; 0: not known */
+	uint32_t uid;
+	uint32_t
+		extra_len; /* in `extras`, behind those of the rows before; 0: nothing to say */
+	uint8_t phase, tier;
+	bool is_ahead, is_inventory;
+};
+
+/* Of all of them. */
+#define QUEUE_COPY_MAX ((size_t)1 << 30)
+struct queue_copy {
+	struct buf rows;   /* struct queue_row */
+	struct buf extras; /* JSON of trouble and waiters */
+};
+
 /* `.thaw/queue` being written. */
-#define QUEUE_TEXT_MAX ((size_t)1 << 30)
 struct queue {
 	bool is_writing;
 	struct restore *at; /* the next one */
-	struct buf next;
+	struct queue_copy next;
 	uint64_t lines, held;
 	int64_t due_ms; /* real: when the next writing may begin */
 };
@@ -372,8 +392,10 @@ struct engine {
 	/* Lock: a leaf. Protects what follows and each source's `status` and `is_settled`. */
 	pthread_mutex_t board_mu;
 	pthread_cond_t board_changed;
-	bool is_drained;       /* after is_stopping: nothing is under way */
-	struct buf queue_text; /* the whole of the last writing */
+	bool is_drained;              /* after is_stopping: nothing is under way */
+	struct queue_copy queue_copy; /* the whole of the last writing */
+	uint64_t queue_no;            /* which one that is */
+	struct buf queue_text; /* its lines, once somebody has looked; else empty */
 	struct buf storm_text;
 	struct engine_stats stats;
 	struct queue queue;   /* the engine's */

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queue - what is under way, as JSON lines for `.thaw/queue`, a restore each with its waiters.
+/* queue - what is under way, for `.thaw/queue`: of each restore a row of what only the engine knows,
+ * which whoever looks makes a line of (queue_text.c), with names and prices looked up by himself.
  *
  * There may be a hundred thousand: a few are written in each turn of the loop, and when all are
  * the whole takes the place of the last one. So a line is always right in itself, and of some
  * moment since the copy before. */
 #include "board.h"
 #include "json.h"
-#include "notes.h"
 #include "pace.h"
 #include "private.h"
 #include "steps.h"
-#include "subtree.h"
 
 /* The copy is at least this much older than the next one; of a long queue more, so that writing it
  * takes a twentieth of the time. */
@@ -38,41 +37,53 @@ static void queue_waiters(const struct restore *r, int64_t now_ms, struct buf *o
 	buf_puts(out, "]");
 }
 
-static void queue_line(struct restore *r, int64_t now_ms, struct buf *out)
+/* Nobody waits for most, and most have no trouble. */
+static void row_extra(struct restore *r, int64_t now_ms, struct buf *out)
 {
-	char eta[32], asked[32], money[48], resource[1200], path[SUBTREE_PATH_MAX];
-	int64_t service_ms = engine_service_ms(r->engine), least, most;
-
-	pace_eta(restore_class(r), r->rec.tier, r->rec.accepted_ms, &least, &most);
-	time_rfc3339(most, eta);
-	time_rfc3339(r->rec.asked_ms, asked);
-	restore_resource(r, resource, sizeof(resource));
-	subtree_path(r->engine, r->ino, path);
-	buf_printf(out, "{\"request\":%llu,\"ino\":%llu,\"source\":",
-		   (unsigned long long)r->rec.id, (unsigned long long)r->ino);
-	json_quote(out, r->source->cfg->backend.name);
-	json_put(out, "path", path);
-	json_put(out, "resource", resource);
-	buf_printf(out, ",\"phase\":\"%s\",\"tier\":\"%s\",\"size\":%llu,\"here\":%llu",
-		   restore_phase_word(r->phase), tier_word(r->rec.tier),
-		   (unsigned long long)r->rec.size_bytes,
-		   (unsigned long long)r->fill.here_bytes);
-	if (r->rec.len)
-		buf_printf(out, ",\"off\":%llu,\"len\":%llu",
-			   (unsigned long long)r->rec.off,
-			   (unsigned long long)r->rec.len);
-	buf_printf(out, ",\"asked\":\"%s\",\"eta\":\"%s\",\"uid\":%u,\"estimate\":\"",
-		   asked, eta, r->rec.uid);
-	money_format(r->rec.estimate, money);
-	buf_puts(out, money);
-	buf_printf(out, "\",\"ahead\":%s,\"trouble\":", r->is_ahead ? "true" : "false");
+	if (!r->n_waiters && !r->trouble)
+		return;
+	buf_puts(out, ",\"trouble\":");
 	json_quote(out, r->trouble ? r->trouble : "");
-	if (r->phase == PHASE_RESTORING && most)
-		buf_printf(
-			out, ",\"left\":%lld",
-			(long long)(most > service_ms ? (most - service_ms) / 1000 : 0));
 	queue_waiters(r, now_ms, out);
-	buf_puts(out, "}\n");
+}
+
+static void row_write(struct restore *r, int64_t now_ms, struct queue_copy *out)
+{
+	size_t began = out->extras.len;
+	int64_t least;
+	struct queue_row row = {
+		.source = r->source,
+		.ino = r->ino,
+		.id = r->rec.id,
+		.estimate = r->rec.estimate,
+		.size_bytes = r->rec.size_bytes,
+		.here_bytes = r->fill.here_bytes,
+		.off = r->rec.off,
+		.len = r->rec.len,
+		.asked_ms = r->rec.asked_ms,
+		.uid = r->rec.uid,
+		.phase = (uint8_t)r->phase,
+		.tier = (uint8_t)r->rec.tier,
+		.is_ahead = r->is_ahead,
+		.is_inventory = r->is_inventory,
+	};
+
+	pace_eta(restore_class(r), r->rec.tier, r->rec.accepted_ms, &least, &row.eta_ms);
+	row_extra(r, now_ms, &out->extras);
+	row.extra_len = (uint32_t)(out->extras.len - began);
+	buf_add(&out->rows, &row, sizeof(row));
+}
+
+void queue_copy_init(struct queue_copy *c)
+{
+	buf_init(&c->rows, QUEUE_COPY_MAX);
+	buf_init(&c->extras, QUEUE_COPY_MAX);
+}
+
+void queue_copy_done(struct queue_copy *c)
+{
+	buf_done(&c->rows);
+	buf_done(&c->extras);
 }
 
 static void queue_done(struct engine *e, int64_t now_ms)
@@ -83,13 +94,16 @@ static void queue_done(struct engine *e, int64_t now_ms)
 	q->is_writing = false;
 	q->due_ms = now_ms + (pause > QUEUE_MS ? pause : QUEUE_MS);
 	pthread_mutex_lock(&e->board_mu);
-	struct buf was = e->queue_text;
-	e->queue_text = q->next;
-	q->next = was;
+	struct queue_copy was = e->queue_copy;
+	struct buf text = e->queue_text;
+	e->queue_copy = q->next;
+	e->queue_no++;
+	buf_init(&e->queue_text, QUEUE_COPY_MAX);
 	e->stats.held = q->held;
 	pthread_mutex_unlock(&e->board_mu);
-	buf_done(&q->next);
-	buf_init(&q->next, QUEUE_TEXT_MAX);
+	queue_copy_done(&was);
+	buf_done(&text);
+	queue_copy_init(&q->next);
 }
 
 void queue_write(struct engine *e)
@@ -105,7 +119,7 @@ void queue_write(struct engine *e)
 		q->lines = q->held = 0;
 	}
 	for (int i = 0; i < LINES_PER_TURN && q->at; i++) {
-		queue_line(q->at, now, &q->next);
+		row_write(q->at, now, &q->next);
 		q->held += q->at->phase == PHASE_HELD;
 		q->lines++;
 		q->at = restore_next(q->at);

@@ -161,6 +161,7 @@ static void raise_denied(struct memory_object *o)
 static const struct scenario scenarios[] = {
 	{ "archive", "vault", "archive", plain, 0, 1 },
 	{ "object", "bucket", "object", plain, 0, 1 },
+	{ "object-kept", "bucket", "object", kept, 0, 0, .is_kept = true },
 	{ "archive-lost-after", "vault", "archive", lost_after, 0, 1 },
 	{ "object-lost-after", "bucket", "object", lost_after, 0, 1 },
 	{ "archive-lost-before", "vault", "archive", lost_before, 0, 1 },
@@ -183,7 +184,6 @@ static const struct scenario scenarios[] = {
 	{ "object-denied", "bucket", "object", denied, -EACCES, 1 },
 	{ "archive-held", "vault", "archive", plain, 0, 1, .is_held = true },
 	{ "object-held", "bucket", "object", plain, 0, 1, .is_held = true },
-	{ "object-kept", "bucket", "object", kept, 0, 0, .is_kept = true },
 	{ "archive-in-parts", "vault", "parted", plain, 0, 2, .head = 10 },
 	{ "archive-part-lost-after", "vault", "parted", lost_after, 0, 2, .head = 10 },
 };

@@ -385,7 +385,7 @@ static void the_queue_lists_everybody_who_waits(void **state)
 	_buf_ struct buf text = { .len = 0 };
 	(void)state;
 
-	buf_init(&text, QUEUE_TEXT_MAX);
+	buf_init(&text, 64 * MIB);
 	ask_for(rig, 0, 300, ALICE);
 	for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
 		rig_read(rig, &readers[i], inos[7], i, 1);

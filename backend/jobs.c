@@ -9,6 +9,8 @@
 #define GATHER_MS 20
 /* Service time for which a walk answers PROBEs. */
 #define FRESH_MS 5000
+/* Answers given in one turn of the loop, some 50 microseconds each. */
+#define TOLD_AT_ONCE 128
 
 enum rider_state {
 	RIDER_WAITING,  /* for the next walk */
@@ -292,13 +294,27 @@ static struct backend_call *rider_leave(struct jobs *j, struct rider *r)
 }
 
 /* A `done` may ask, and take others back: the list is looked at anew after each. */
+static bool rider_tell(struct jobs *j)
+{
+	struct rider *r = rider_in(j, RIDER_ANSWERED);
+
+	if (!r)
+		return false;
+	struct backend_call *c = rider_leave(j, r);
+	c->done(c);
+	return true;
+}
+
 static void riders_tell(struct jobs *j)
 {
-	for (struct rider *r; (r = rider_in(j, RIDER_ANSWERED));) {
-		struct backend_call *c = rider_leave(j, r);
+	int n = 0;
 
-		c->done(c);
-	}
+	while (n++ < TOLD_AT_ONCE && rider_tell(j))
+		;
+	/* The rest in the next turn; without memory for a timer at once. */
+	while (rider_in(j, RIDER_ANSWERED) && !j->gather.slot &&
+	       backends_timer_arm(j->backend->all, &j->gather, 0) < 0)
+		rider_tell(j);
 }
 
 static void gather_begin(struct jobs *j)
@@ -364,8 +380,10 @@ static void gather_ends(struct timer *t)
 	struct jobs *j = container_of(t, struct jobs, gather);
 	size_t finds, probes;
 
-	if (j->is_walking)
+	if (j->is_walking) {
+		riders_tell(j);
 		return;
+	}
 	snapshot_use(j);
 	count(j, &finds, &probes);
 	if (jobs_walk_pays(finds, probes, j->last_pages))

@@ -205,6 +205,12 @@ static void park(struct parked *p)
 	struct mount *m = p->mount;
 	uint64_t id = atomic_fetch_add(&m->next_waiter, 1) + 1;
 
+	p->waiter.origin = calloc(1, sizeof(*p->waiter.origin));
+	if (!p->waiter.origin) {
+		answer_err(p->req, -ENOMEM);
+		parked_free(p);
+		return;
+	}
 	atomic_store(&p->handle->has_waited, true);
 	p->waiter.ops = &waiter_ops;
 	p->waiter.id = id;
@@ -213,7 +219,7 @@ static void park(struct parked *p)
 								    : WAIT_PARK;
 	if (p->waiter.how == WAIT_PARK)
 		whose(&p->waiter);
-	who_origin(m, &p->who, &p->waiter.origin);
+	who_origin(m, &p->who, p->waiter.origin);
 	fuse_req_interrupt_func(p->req, on_interrupt, (void *)(uintptr_t)id);
 	engine_wait(m->engine, &p->waiter);
 }

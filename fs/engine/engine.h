@@ -150,6 +150,8 @@ struct waiter_ops {
 	bool (*stays)(struct waiter *w);
 };
 
+struct shared_origin; /* the engine's */
+
 /* A read that waits: a record, not a thread. Embedded in the owner's. */
 struct waiter {
 	struct msg msg; /* the engine's */
@@ -160,14 +162,15 @@ struct waiter {
 	uint64_t ino, off, len;
 	enum wait_how how;
 	uint32_t uid, gid, pid;
-	struct origin origin;
-	uint32_t session; /* of its process; 0: unknown, or of no process here */
-	uint64_t started; /* likewise: when it began (process_is_gone) */
+	struct origin *origin; /* from malloc, handed over; NULL: nobody in particular */
+	uint32_t session;      /* of its process; 0: unknown, or of no process here */
+	uint64_t started;      /* likewise: when it began (process_is_gone) */
 	bool needs_check; /* it is here, but its data file must be looked at before it is used
 			     (store_open_data), or could not be read */
 	/* The engine's: */
 	struct engine *engine;
-	struct restore *restore; /* NULL: of a poll that waits for somebody to ask */
+	struct restore *restore;     /* NULL: of a poll that waits for somebody to ask */
+	struct shared_origin *whose; /* what `origin` was; NULL: nobody in particular */
 	bool is_parked;
 	LIST_ENTRY(waiter) of_restore, by_id;
 	int64_t since_ms; /* real */

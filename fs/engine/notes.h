@@ -35,6 +35,10 @@ const struct origin *restore_origin(const struct restore *r);
 /* NULL: nobody in particular. */
 void restore_origin_set(struct restore *r, const struct origin *origin);
 void restore_texts_free(struct restore *r);
+/* One that says the same as the last one, or a new one; NULL: out of memory. */
+struct shared_origin *origin_share(struct engine *e, const struct origin *origin);
+/* Takes NULL. */
+void origin_unref(struct shared_origin *o);
 /* When the engine's thread is gone. */
 void origins_done(struct engine *e);
 

@@ -63,7 +63,7 @@ void restore_token_set(struct restore *r, const char *token)
 		abort();
 }
 
-static void origin_unref(struct shared_origin *o)
+void origin_unref(struct shared_origin *o)
 {
 	if (o && --o->refs == 0)
 		free(o);
@@ -81,8 +81,7 @@ const struct origin *restore_origin(const struct restore *r)
 	return r->origin ? &r->origin->origin : &nobody;
 }
 
-/* One that says the same as the last one, or a new one; NULL without memory. */
-static struct shared_origin *origin_share(struct engine *e, const struct origin *origin)
+struct shared_origin *origin_share(struct engine *e, const struct origin *origin)
 {
 	struct shared_origin *o = e->last_origin;
 

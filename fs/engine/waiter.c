@@ -34,6 +34,8 @@ void waiter_answer(struct waiter *w, int result)
 	}
 	w->is_parked = false;
 	w->restore = NULL;
+	origin_unref(w->whose);
+	w->whose = NULL;
 	w->ops->answer(w, result);
 }
 
@@ -97,7 +99,7 @@ static struct wish waiter_wish(const struct waiter *w)
 		.uid = w->uid,
 		.gid = w->gid,
 		.pid = w->pid,
-		.origin = &w->origin,
+		.origin = w->whose ? &w->whose->origin : NULL,
 		.is_walking = w->how != WAIT_PARK && w->off < STORM_HEAD_BYTES,
 	};
 }
@@ -129,13 +131,19 @@ static void poll_take(struct engine *e, struct waiter *w)
 
 void waiter_take(struct engine *e, struct waiter *w)
 {
-	struct wish wish = waiter_wish(w);
+	_free_ struct origin *origin = steal_ptr(w->origin);
 	struct restore *r;
 	struct fill fill;
 
 	w->engine = e;
 	w->restore = NULL;
 	w->is_parked = false;
+	if (origin) /* ten thousand readers of one program are one */
+		w->whose = origin_share(e, origin);
+	if (origin && !w->whose) {
+		waiter_answer(w, -ENOMEM);
+		return;
+	}
 	if (w->ops->is_interrupted(w)) {
 		waiter_answer(w, -EINTR);
 		return;
@@ -155,6 +163,7 @@ void waiter_take(struct engine *e, struct waiter *w)
 		poll_take(e, w);
 		return;
 	}
+	struct wish wish = waiter_wish(w);
 	int result = restore_wish(e, &wish, &r);
 	if (result < 0)
 		waiter_answer(w, wish_errno(result));

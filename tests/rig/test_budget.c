@@ -307,8 +307,11 @@ static void a_storm_is_stopped_before_it_is_paid(void **state)
 	rig_open(&rig, RIG_START_MS);
 	_free_ struct crowd *c = calloc(1, sizeof(*c));
 	for (size_t i = 0; i < READERS; i++) {
+		struct origin *of = calloc(1, sizeof(*of));
+		assert_non_null(of);
+		of->pgrp = 4711;
 		rig_read(&rig, &c->of[i], ino_of(&rig, "vault", i), 0, SIZE);
-		c->of[i].waiter.origin.pgrp = 4711;
+		c->of[i].waiter.origin = of; /* taken when it settles */
 	}
 	rig_settle(&rig);
 	buf_init(&text, BUF_TEXT_MAX);

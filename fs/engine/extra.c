@@ -354,6 +354,10 @@ static void sent(struct extra *x)
 			    pace_retry_ms(x->failures++, x->engine->noise));
 	} else if (c->result < 0 && fault_is_transient(&c->fault)) {
 		extra_retry(x, extra_send, true);
+	} else if (c->result < 0 && x->may_be_taken && extra_is_raise(x) &&
+		   !is_vault(x)) {
+		/* Of an object only this call could have told. */
+		taken_for_paid(x);
 	} else if (c->result < 0) {
 		extra_fails(x, EIO, c->fault.text, 0);
 	} else if (extra_is_raise(x)) {

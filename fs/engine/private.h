@@ -185,6 +185,7 @@ struct restore {
 	unsigned int lapses;
 	struct extra *extra;     /* owned: a second paid call under way; NULL: none */
 	bool is_end_due;         /* it ends as soon as the extra has */
+	bool is_taken_up;        /* an earlier run's, about to go on */
 	int64_t extended_for_ms; /* the expiry for which an extension was tried */
 	int64_t fetch_began_ms;  /* service */
 	uint64_t fetch_began_bytes;

@@ -109,9 +109,10 @@ static enum restore_event adopt_event(const struct restore *r)
 	return r->rec.len && part_is_here(r) ? EV_FETCHED : EV_RESUMED;
 }
 
-/* Takes up an open request again; `entry` is NULL for an inventory. */
-static int restore_adopt(struct source *s, const struct request *rec,
-			 const struct entry *entry, struct restore **ret)
+/* Takes up an open request again; `entry` is NULL for an inventory. It goes on with
+ * restores_go_on(). */
+static int restore_take_up(struct source *s, const struct request *rec,
+			   const struct entry *entry, struct restore **ret)
 {
 	struct restore *r = restore_new(s, rec->ino, entry ? &entry->object : NULL);
 
@@ -132,9 +133,41 @@ static int restore_adopt(struct source *s, const struct request *rec,
 	r->estimate = estimate.total;
 	log_info("ino=%llu request=%llu taken up again", (unsigned long long)r->ino,
 		 (unsigned long long)rec->id);
-	restore_happens(r, adopt_event(r));
+	r->is_taken_up = true;
 	*ret = r;
 	return 0;
+}
+
+static bool request_is_extra(const struct request *rec)
+{
+	return rec->kind == REQUEST_RAISE || rec->kind == REQUEST_EXTEND;
+}
+
+/* A second paid call belongs to its restore before that goes on: which may be here as a whole,
+ * and would end without it. */
+static int adopt_extra(void *arg, const struct request *rec)
+{
+	struct restore *r = restore_find(arg, rec->ino);
+
+	/* Without its restore, as that: not in the catalog (yet). */
+	if (r && request_is_extra(rec))
+		extra_adopt(r, rec);
+	return 0;
+}
+
+/* All that have been taken up, each with what else is open for it. */
+static int restores_go_on(struct engine *e)
+{
+	int result = journal_each_open(e->state->journal, adopt_extra, e);
+
+	for (struct restore *r = restore_first(e), *next; r; r = next) {
+		next = restore_next(r);
+		if (!r->is_taken_up)
+			continue;
+		r->is_taken_up = false;
+		restore_happens(r, adopt_event(r));
+	}
+	return result;
 }
 
 /* Who it is charged to, if the request does not say: the first line that names him. */
@@ -226,7 +259,9 @@ int restore_wish(struct engine *e, const struct wish *wish, struct restore **ret
 	/* An earlier run's, that nobody has taken up yet: never a second one beside it. */
 	int known = journal_request_of(e->state->journal, wish->ino, &open);
 	if (known == 0 && request_is_open(&open)) {
-		result = restore_adopt(s, &open, &entry, &r);
+		result = restore_take_up(s, &open, &entry, &r);
+		if (result == 0)
+			result = restores_go_on(e);
 		return result < 0 ? result : wish_join(r, wish, ret);
 	}
 	restore_policy(e, wish, &policy);
@@ -278,21 +313,6 @@ int restore_wish_inventory(struct source *s, struct restore **ret)
 
 /* ---- an earlier run's ---- */
 
-static bool request_is_extra(const struct request *rec)
-{
-	return rec->kind == REQUEST_RAISE || rec->kind == REQUEST_EXTEND;
-}
-
-static int adopt_extra(void *arg, const struct request *rec)
-{
-	struct restore *r = restore_find(arg, rec->ino);
-
-	/* Without its restore, as that: not in the catalog (yet). */
-	if (r && request_is_extra(rec))
-		extra_adopt(r, rec);
-	return 0;
-}
-
 static int adopt_one(void *arg, const struct request *rec)
 {
 	struct engine *e = arg;
@@ -306,15 +326,16 @@ static int adopt_one(void *arg, const struct request *rec)
 	/* Not in the catalog (yet): its turn comes with the next one. */
 	if (!is_inventory && catalog_get(e->state->catalog, rec->ino, &entry) < 0)
 		return 0;
-	return restore_adopt(s, rec, is_inventory ? NULL : &entry, &r);
+	return restore_take_up(s, rec, is_inventory ? NULL : &entry, &r);
 }
 
 void restores_adopt(struct engine *e)
 {
 	int r = journal_each_open(e->state->journal, adopt_one, e);
+	int gone_on = restores_go_on(e);
 
 	if (r == 0)
-		r = journal_each_open(e->state->journal, adopt_extra, e);
+		r = gone_on;
 	if (r < 0)
 		log_err("open requests cannot be read: %s, going on",
 			strerrordesc_np(-r));

@@ -129,6 +129,84 @@ static void a_faster_tier_nobody_can_tell_of_any_more_is_booked(void **state)
 	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 3);
 }
 
+static void denied_after_the_look(void)
+{
+	if (store->calls[BACKEND_RESTORE] != 2 || looks() == looks_before)
+		return;
+	store->mishap[BACKEND_RESTORE] = MISHAP_DENIED;
+	store->mishaps[BACKEND_RESTORE] = 1;
+}
+
+/* S12, S23: the answer to the second try says nothing of the first. */
+static void a_faster_tier_refused_when_asked_for_again_is_booked(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "bucket", "object");
+	struct rig_asked get;
+
+	store->calls[BACKEND_RESTORE] = 0;
+	ask_tier(rig, &get, TIER_BULK, ino);
+	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
+	store->mishaps[BACKEND_RESTORE] = 1;
+	looks_before = looks();
+	memory_changed = denied_after_the_look;
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	read_whole(rig, ino, 0);
+	memory_changed = NULL;
+	assert_int_equal(store->calls[BACKEND_RESTORE], 3);
+	assert_int_equal(object->restores, 2);
+	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 2);
+}
+
+struct raise {
+	struct rig *rig;
+	uint64_t id;
+};
+
+static bool raise_is_over(void *arg)
+{
+	struct raise *raise = arg;
+	struct request rec;
+
+	assert_int_equal(journal_request(raise->rig->state->journal, raise->id, &rec), 0);
+	return rec.state == REQUEST_DONE;
+}
+
+/* S12, S23: all of the file is here, and what a faster tier cost is not known yet. */
+static void stopped_with_all_here_a_faster_tier_is_booked_nevertheless(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ino = rig_ino(rig, "vault", "archive");
+	struct rig_asked get;
+	struct request rec;
+
+	ask_tier(rig, &get, TIER_BULK, ino);
+	uint64_t id = request_id(rig, ino);
+	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
+	store->mishaps[BACKEND_RESTORE] = 1;
+	store->mishap[BACKEND_FIND] = MISHAP_LOST_BEFORE;
+	store->mishaps[BACKEND_FIND] = 100000;
+	ask_tier(rig, &get, TIER_STANDARD, ino);
+	read_whole(rig, ino, 0);
+	assert_int_equal(rig_phase(rig, ino), PHASE_ENDING);
+	assert_int_equal(rig_ledger(rig, "InitiateJob", "retrieval").lines, 1);
+
+	int64_t now = clock_service_ms(rig->clock);
+	rig_close(rig);
+	rig_open(rig, now + 60000);
+	rig_settle(rig);
+	assert_int_equal(rig_phase(rig, ino), PHASE_ENDING);
+	store->mishaps[BACKEND_FIND] = 0;
+	struct raise raise = { rig, id + 1 };
+	assert_true(rig_run(rig, raise_is_over, &raise, HOURS));
+	rig_settle(rig);
+	assert_int_equal(rig_phase(rig, ino), PHASE_ENDED);
+	assert_int_equal(rig_ledger(rig, "InitiateJob", "retrieval").lines, 2);
+	assert_int_equal(journal_request(rig->state->journal, raise.id, &rec), 0);
+	assert_int_equal(rec.state, REQUEST_DONE);
+	assert_true(rec.reserved == 0 && rec.charged > 0);
+}
+
 /* S24, S72 */
 static void a_faster_tier_that_is_refused_leaves_the_restore_as_it_is(void **state)
 {
@@ -354,6 +432,8 @@ int main(void)
 		TEST(a_lost_answer_to_a_faster_tier_is_looked_for),
 		TEST(a_faster_tier_that_never_arrived_is_asked_for_again),
 		TEST(a_faster_tier_nobody_can_tell_of_any_more_is_booked),
+		TEST(a_faster_tier_refused_when_asked_for_again_is_booked),
+		TEST(stopped_with_all_here_a_faster_tier_is_booked_nevertheless),
 		TEST(a_faster_tier_that_is_refused_leaves_the_restore_as_it_is),
 		TEST(somebody_elses_restore_is_not_made_faster),
 		TEST(stopped_at_any_turn_a_faster_tier_is_booked_as_paid),

@@ -301,8 +301,10 @@ static int states_check(const char *list)
 	while (list && *list) {
 		size_t len = strcspn(list, ",");
 		_free_ char *word = strndup(list, len);
-		bool is_known = !word;
+		bool is_known = false;
 
+		if (!word)
+			return -ENOMEM;
 		for (size_t i = 0; i < n && !is_known; i++)
 			is_known = strcasecmp(known[i], word) == 0;
 		if (!is_known) {

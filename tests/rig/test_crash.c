@@ -140,6 +140,7 @@ static void copy_comes(void)
 static void kept(struct memory_object *o)
 {
 	(void)o;
+	store->calls[BACKEND_FIND] = 0;
 	memory_changed = copy_comes;
 }
 

@@ -348,7 +348,7 @@ static int read_again(int argc, char **argv, const char *base_dir, struct config
 	cfg->base_dir = base_dir;
 	int r = take_args(argc, argv, cfg, &args, &what, err);
 	if (!r)
-		r = take_all(cfg, &args, err);
+		r = args.source ? take_all(cfg, &args, err) : -EINVAL;
 	if (!r)
 		*ret = steal_ptr(cfg);
 	return r;

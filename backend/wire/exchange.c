@@ -247,9 +247,9 @@ static void broken(struct exchange *x, const struct http_result *res)
 				      : res->text);
 	tally_add(http_errors(x->site->http), x->fault.code);
 	if (!is_nonsense && may_repeat && x->attempt < RETRY_ATTEMPTS_MAX) {
-		int attempt = x->is_moving ? 0 : x->attempt;
+		int tries = x->is_moving ? 0 : x->attempt;
 		x->is_moving = false;
-		again_in(x, retry_delay_ms(attempt, random_fraction(), -1));
+		again_in(x, retry_delay_ms(tries, random_fraction(), -1));
 		return;
 	}
 	x->is_lost = !may_repeat;

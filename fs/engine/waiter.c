@@ -129,10 +129,32 @@ static void poll_take(struct engine *e, struct waiter *w)
 		waiter_park_for(e, r, w);
 }
 
+/* What is not here: a restore is found or made, and waited for as the reader will. */
+static void miss_take(struct engine *e, struct waiter *w)
+{
+	struct wish wish = waiter_wish(w);
+	struct restore *r;
+	int result = restore_wish(e, &wish, &r);
+
+	if (result < 0)
+		waiter_answer(w, wish_errno(result));
+	else if (w->how == WAIT_NEVER)
+		waiter_answer(w, r->phase == PHASE_ENDING && r->rec.err ? -r->rec.err
+									: -EAGAIN);
+	else if (w->how == WAIT_FAULT && r->phase != PHASE_FETCHING &&
+		 r->phase != PHASE_PROVING) {
+		fault_explain(r);
+		waiter_answer(w, -EIO);
+	} else {
+		if (w->how == WAIT_PARK && r->phase != PHASE_ENDING)
+			ahead_saw(w, &wish);
+		waiter_park_for(e, r, w);
+	}
+}
+
 void waiter_take(struct engine *e, struct waiter *w)
 {
 	_free_ struct origin *origin = steal_ptr(w->origin);
-	struct restore *r;
 	struct fill fill;
 
 	w->engine = e;
@@ -159,26 +181,10 @@ void waiter_take(struct engine *e, struct waiter *w)
 			waiter_answer(w, 0);
 		return;
 	}
-	if (w->how == WAIT_POLL) {
+	if (w->how == WAIT_POLL)
 		poll_take(e, w);
-		return;
-	}
-	struct wish wish = waiter_wish(w);
-	int result = restore_wish(e, &wish, &r);
-	if (result < 0)
-		waiter_answer(w, wish_errno(result));
-	else if (w->how == WAIT_NEVER)
-		waiter_answer(w, r->phase == PHASE_ENDING && r->rec.err ? -r->rec.err
-									: -EAGAIN);
-	else if (w->how == WAIT_FAULT && r->phase != PHASE_FETCHING &&
-		 r->phase != PHASE_PROVING) {
-		fault_explain(r);
-		waiter_answer(w, -EIO);
-	} else {
-		if (w->how == WAIT_PARK && r->phase != PHASE_ENDING)
-			ahead_saw(w, &wish);
-		waiter_park_for(e, r, w);
-	}
+	else
+		miss_take(e, w);
 }
 
 void waiter_interrupt(struct engine *e, uint64_t id)

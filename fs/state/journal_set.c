@@ -370,11 +370,12 @@ int journal_each_set_file(struct journal *j, uint64_t set,
 	_db_walk_ struct db_walk w = { 0 };
 	struct record rec;
 	struct set_file f;
-	uint8_t from[16];
+	uint8_t key[16];
+	MDB_val from = pair_key(key, set, 0);
 
 	int r = db_read(&j->db, &txn);
 	if (r == 0)
-		r = db_walk(&w, txn, j->set_file, pair_key(from, set, 0));
+		r = db_walk(&w, txn, j->set_file, from);
 	while (r == 0 && (r = db_walk_next(&w)) > 0) {
 		if (w.key.mv_size != 16)
 			return -EBADMSG;

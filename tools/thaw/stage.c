@@ -198,33 +198,40 @@ static int plan_judge(const struct place *p, struct json_object *doc)
 	return EXIT_REFUSED;
 }
 
-/* Asks each mount once; says why not. */
+/* Asks the mount of `p` what all of it would take; says why not. */
+static int mount_check(const struct staging *s, const struct place *p, bool is_told)
+{
+	_buf_ struct buf answer;
+
+	buf_init(&answer, PLAN_ANSWER_MAX);
+	int r = plan_of(s, p->root, &answer);
+	if (r < 0 && is_away(r))
+		return EXIT_NOT_YET;
+	_cleanup_(json_freep) struct json_object *doc =
+		r < 0 ? NULL : json_parse(answer.data, answer.len);
+	if (!doc) {
+		say(p->shown, r < 0 ? question_refusal(r) : item_error(-EBADMSG));
+		return r == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
+	}
+	int status = plan_judge(p, doc);
+	if (status == EXIT_DONE && is_told)
+		plan_line(doc);
+	return status;
+}
+
+/* Each mount is asked once. */
 static int stage_check(struct staging *s, bool is_told)
 {
 	int status = places_find(s);
 
 	for (size_t i = 0; i < s->n && status == EXIT_DONE; i++) {
-		const struct place *p = &s->places[i];
 		bool is_asked = false;
-		_buf_ struct buf answer;
 
 		for (size_t k = 0; k < i; k++)
-			is_asked = is_asked || streq(s->places[k].root, p->root);
-		if (is_asked)
-			continue;
-		buf_init(&answer, PLAN_ANSWER_MAX);
-		int r = plan_of(s, p->root, &answer);
-		if (r < 0 && is_away(r))
-			return EXIT_NOT_YET;
-		_cleanup_(json_freep) struct json_object *doc =
-			r < 0 ? NULL : json_parse(answer.data, answer.len);
-		if (!doc) {
-			say(p->shown, r < 0 ? question_refusal(r) : item_error(-EBADMSG));
-			return r == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
-		}
-		status = plan_judge(p, doc);
-		if (status == EXIT_DONE && is_told)
-			plan_line(doc);
+			is_asked =
+				is_asked || streq(s->places[k].root, s->places[i].root);
+		if (!is_asked)
+			status = mount_check(s, &s->places[i], is_told);
 	}
 	return status;
 }

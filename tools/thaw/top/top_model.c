@@ -139,21 +139,38 @@ int top_add_queue(struct top *t, const char *line, size_t len)
 	return 0;
 }
 
+/* Goes on behind `prefix` and the number after it. */
+static int number_take(const char **at, const char *prefix, uint64_t *ret)
+{
+	const char *from = str_after(*at, prefix);
+	size_t n = from ? strspn(from, "0123456789") : 0;
+	char digits[24];
+
+	if (!n || n >= sizeof(digits))
+		return -EBADMSG;
+	memcpy(digits, from, n);
+	digits[n] = '\0';
+	*at = from + n;
+	return str_to_u64(digits, ret);
+}
+
 /* "storm-3: uid 1000, 7 reads refused, 4 min left: why" */
 int top_add_storm(struct top *t, const char *line)
 {
-	unsigned long long id, uid, reads;
-	int at = 0;
+	uint64_t id, uid, reads;
+	const char *at = line;
 
-	int n = sscanf(line, "storm-%llu: uid %llu, %llu reads refused, %n", &id, &uid,
-		       &reads, &at);
-	if (n != 3 || at == 0)
+	if (number_take(&at, "storm-", &id) < 0 || number_take(&at, ": uid ", &uid) < 0 ||
+	    number_take(&at, ", ", &reads) < 0)
+		return -EBADMSG;
+	at = str_after(at, " reads refused, ");
+	if (!at)
 		return -EBADMSG;
 	struct top_row *row = row_new(t);
 	if (!row)
 		return -ENOMEM;
-	const char *words = strstr(line + at, ": ");
-	words = words ? words + strlen(": ") : line + at;
+	const char *words = strstr(at, ": ");
+	words = words ? words + strlen(": ") : at;
 	const char *behind = str_after(words, "storm breaker: ");
 	words = behind ? behind : words;
 	row->path = strndup(words, strcspn(words, ";\n"));

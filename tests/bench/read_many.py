@@ -54,7 +54,7 @@ def small(args):
 
 
 def memory(args):
-    """Four readers; the cache holds half of what they read, so that room has to be made all the time."""
+    """Four readers at once, each of a file that is larger than all buffers together."""
     rounds = Rounds()
     objects = [{"key": f"large{i}", "storage-class": "STANDARD", "size": args.memory * MIB, "fill": "x",
                 "part-size": 16 * MIB, "checksum": "crc32-composite"} for i in range(4)]

@@ -423,10 +423,9 @@ void jobs_see(struct jobs *j, const struct glacier_job *job)
 			if (r->call->verb == BACKEND_FIND && !r->call->object)
 				rider_hear(r, job, now);
 	} else {
-		struct rider_list *finds = finds_of(j, job->archive_id);
-
-		LIST_FOREACH (r, finds, by_archive)
+		LIST_FOREACH (r, finds_of(j, job->archive_id), by_archive) {
 			rider_hear(r, job, now);
+		}
 	}
 	if (j->is_whole && snapshot_add(j, job) < 0)
 		snapshot_drop(j);

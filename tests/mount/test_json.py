@@ -87,7 +87,7 @@ def said(*words, status=0):
 def archive(start_mount, start_sim):
     sim = start_sim("--speed", 60)
     assert sim.s3("PUT", "/lab").status == 200
-    for name in ("runs/a.dat", "runs/b.dat", "free/c.dat"):
+    for name in ("runs/a.dat", "runs/b.dat", "free/c.dat", "free/C.dat"):
         assert sim.s3("PUT", f"/lab/{name}", pattern(70000),
                       {"x-amz-storage-class": "DEEP_ARCHIVE"}).status == 200
     mount = start_mount(sim, CONFIG.format(url=sim.url))
@@ -118,6 +118,23 @@ def test_each_command_prints_the_fields_that_are_documented(archive):
     compare("doctor", said("doctor", "--json", archive.path))
     compare("prices", said("prices", "--json", "--state", archive.dir / "state", "show"))
     compare("presign", said("presign", "--json", lab / "runs/a.dat"))
+    compare("find --clashes", said("find", "--clashes", "--json", lab))
+
+
+# S185
+def test_what_is_said_of_the_state_is_documented_too(archive):
+    """With one extent's data gone."""
+    with open(archive.path / "lab/runs/a.dat", "rb") as reader:
+        process = subprocess.Popen(["cat"], stdin=reader, stdout=subprocess.DEVNULL)
+        archive.wait_state(archive.path / "lab/runs/a.dat", "restoring")
+        archive.sim.advance("49h")
+        assert process.wait(30) == 0
+    compare("backup", said("backup", "--json", archive.dir / "state", archive.dir / "backup"))
+    archive.stop()
+    for path in (archive.dir / "cache").rglob("*"):
+        if path.is_file() and path.stat().st_size == 70000:
+            path.unlink()
+    compare("fsck", said("fsck", "--json", archive.dir / "state", archive.dir / "cache", status=1))
 
 
 def test_a_file_and_a_pipe_into_jq(archive):
@@ -131,6 +148,6 @@ def test_a_file_and_a_pipe_into_jq(archive):
                               cwd=lab, text=True, capture_output=True, timeout=50)
         assert done.returncode == 0, done.stderr
         return done.stdout.split()
-    assert jq("status -r --json .", 'select(.state == "cold") | .name') == ["c.dat", "a.dat", "b.dat"]
-    assert jq("plan -r --json .", ".all.files") == ["3"]
+    assert jq("status -r --json .", 'select(.state == "cold") | .name') == ["C.dat", "c.dat", "a.dat", "b.dat"]
+    assert jq("plan -r --json .", ".all.files") == ["4"]
     assert jq("find --json --name 'c*' .", ".path") == ["./free/c.dat"]

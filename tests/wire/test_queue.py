@@ -115,6 +115,7 @@ def test_a_message_is_deleted_only_after_it_was_handed_over(fake, listen):
         "ReceiveMessage", "DeleteMessageBatch", "ReceiveMessage"]
     asked, gone = (json.loads(r.body) for r in server.requests[:2])
     assert asked == {"QueueUrl": server.url + "/1/q", "MaxNumberOfMessages": 10,
+                     "MessageSystemAttributeNames": ["SentTimestamp"],
                      "WaitTimeSeconds": 20, "VisibilityTimeout": 60}
     assert [e["ReceiptHandle"] for e in gone["Entries"]] == ["r0", "r1"]
 

@@ -79,9 +79,9 @@ static void link_add(struct telling *t, const struct set_file *f)
 	const struct notice_cfg *cfg = &t->notices->cfg;
 	_link_ struct link l;
 
+	link_init(&l);
 	if (!cfg->link_ms || t->links >= LINKS_MAX)
 		return;
-	link_init(&l);
 	int r = cfg->link(cfg->link_arg, t->set->uid, f->ino, cfg->link_ms, &l);
 	if (r == 0) {
 		int64_t ends_ms = real_utc_ms() + l.address.life_ms;

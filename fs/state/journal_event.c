@@ -25,10 +25,10 @@ static int event_put(struct journal *j, MDB_txn *txn, const struct event_row *e)
 	uint8_t key[8];
 	uint64_t last;
 
+	buf_init(&b, DB_VALUE_MAX);
 	int r = db_last_number(txn, j->event, &last);
 	if (r < 0)
 		return r;
-	buf_init(&b, DB_VALUE_MAX);
 	key_put_u64(key, last + 1);
 	record_begin(&b, KIND_EVENT, DB_VERSION);
 	record_u64(&b, last + 1);

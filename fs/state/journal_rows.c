@@ -379,10 +379,11 @@ int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
 	_buf_ struct buf b;
 	uint8_t seq[8];
 	uint64_t last;
+
+	buf_init(&b, DB_VALUE_MAX);
 	int r = db_last_number(txn, j->ledger, &last);
 	if (r < 0)
 		return r;
-	buf_init(&b, DB_VALUE_MAX);
 	charge->seq = last + 1;
 	key_put_u64(seq, charge->seq);
 

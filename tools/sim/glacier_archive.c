@@ -150,12 +150,12 @@ static int seed_vault(struct sim *sim, struct json_object *o, const char *base_d
 	const char *name = NULL;
 	struct json_object *list = NULL;
 	size_t n = 0;
-	_buf_ struct buf line;
 
 	if (json_str(o, "name", &name) < 0) {
 		log_err("seed: a vault needs a name");
 		return -EINVAL;
 	}
+	_buf_ struct buf line;
 	line_begin(&line, "vault", name, sim_clock_now(sim->clock));
 	pthread_mutex_lock(&sim->mu);
 	bool is_there = glacier_vault(sim, name);

@@ -109,9 +109,9 @@ int sim_seed_file(struct sim *sim, const char *path)
 	_buf_ struct buf text;
 	_free_ char *copy = strdup(path);
 
+	buf_init(&text, SEED_MAX);
 	if (!copy)
 		return -ENOMEM;
-	buf_init(&text, SEED_MAX);
 	int r = file_read(AT_FDCWD, path, SEED_MAX, &text);
 	if (r < 0) {
 		log_err("seed: %s: %s", path, strerrorname_np(-r));

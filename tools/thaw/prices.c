@@ -62,11 +62,11 @@ static int tables_load(struct run *run)
 	_free_ char *path = NULL;
 	_buf_ struct buf text;
 
+	buf_init(&text, PRICE_FILE_MAX + 1);
 	if (asprintf(&path, "%s/" FILE_NAME, run->dir) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
-	buf_init(&text, PRICE_FILE_MAX + 1);
 	run->all = prices_new();
 	int r = run->all ? file_read(AT_FDCWD, path, PRICE_FILE_MAX, &text) : -ENOMEM;
 	if (r == -ENOENT)

@@ -248,16 +248,33 @@ static void park_known(struct parked *p)
 	worker_post(p->mount->namer, &p->waiter.msg);
 }
 
+/* Of a file that is gone from the service but is still here its data tells where it ends. */
+static int size_of(struct mount *m, uint64_t ino, uint64_t *ret)
+{
+	struct entry e;
+	struct fill fill;
+	int r = catalog_get(m->state->catalog, ino, &e);
+
+	if (r == 0)
+		*ret = e.object.size_bytes;
+	if (r != -ENOENT)
+		return r;
+	r = store_fill(m->state->store, ino, &fill);
+	if (r == 0)
+		*ret = fill.size_bytes;
+	return r;
+}
+
 /* Not here: what now? 0: wait for it; else the answer is given. */
 static int check_absent(const struct parked *p)
 {
 	struct mount *m = p->mount;
-	struct entry e;
+	uint64_t size;
 
-	int r = catalog_get(m->state->catalog, p->waiter.ino, &e);
+	int r = size_of(m, p->waiter.ino, &size);
 	if (r < 0)
 		r = r == -ENOENT ? -ESTALE : -EIO;
-	else if (p->waiter.off >= e.object.size_bytes) {
+	else if (p->waiter.off >= size) {
 		(void)fuse_reply_buf(p->req, NULL, 0);
 		return 1;
 	} else if (atomic_load(&m->is_stopping))

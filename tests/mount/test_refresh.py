@@ -272,12 +272,16 @@ def test_what_is_gone_vanishes_and_what_is_in_use_stays(mounted, tmp_path):
     here = sim.upload(data, "here", "old")
     gone = sim.upload(data, "gone", "old")
     refresh(root, inventory(tmp_path / "1", {here: ("here", 100000), gone: ("gone", 100000)}))
+    direct = os.open(root / "here", os.O_RDONLY)
     assert (root / "here").read_bytes() == data
     with open(root / "here", "rb") as in_use, open(root / "gone", "rb", buffering=0) as cold:
         assert in_use.read(10) == data[:10]
         refresh(root, inventory(tmp_path / "2", {"X": ("other", 1)}))
         assert os.listdir(root) == ["other"]
         assert in_use.read() == data[10:]
+        # Where it ends is known to who asks thawfs, not the page cache, too.
+        assert os.pread(direct, 10, 99995) == data[-5:] and os.pread(direct, 10, 100000) == b""
+        os.close(direct)
         with pytest.raises(OSError) as e:
             cold.read(10)
         assert e.value.errno == errno.ESTALE

@@ -269,7 +269,7 @@ static int size_of(struct mount *m, uint64_t ino, uint64_t *ret)
 static int check_absent(const struct parked *p)
 {
 	struct mount *m = p->mount;
-	uint64_t size;
+	uint64_t size = 0;
 
 	int r = size_of(m, p->waiter.ino, &size);
 	if (r < 0)

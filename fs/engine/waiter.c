@@ -12,8 +12,6 @@
 #include "wave.h"
 #include <errno.h>
 
-/* Asks of a directory's taken in one turn of the loop. */
-#define ASKS_PER_TURN 32
 /* Buckets of waiters looked through each second for readers that are gone: all in a minute. */
 #define GONE_BUCKETS (WAITER_BUCKETS / 64)
 
@@ -221,6 +219,21 @@ void waiters_fail(struct restore *r, int err)
 		waiter_answer(LIST_FIRST(&r->waiters), -err);
 }
 
+int waiters_fail_of(struct restore *r, uint32_t pid, int err)
+{
+	struct waiter *next;
+	int result = -ENOENT;
+
+	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next) {
+		next = LIST_NEXT(w, of_restore);
+		if (w->pid != pid)
+			continue;
+		waiter_answer(w, -err);
+		result = 0;
+	}
+	return result;
+}
+
 /* Waits on as it did, for another restore; `r` NULL: a poll of what nobody asks for. */
 static void waiter_move(struct waiter *w, struct restore *r)
 {
@@ -298,22 +311,6 @@ static void waiters_give_up(struct restore *r, int64_t now_ms)
 	}
 }
 
-/* Who has waited long enough for the intent is told that it is remembered; others wait on. */
-static void asks_give_up(struct restore *r, int64_t now_ms)
-{
-	struct ask_queue asks = STAILQ_HEAD_INITIALIZER(asks);
-	struct ask *a;
-
-	STAILQ_CONCAT(&asks, &r->asks);
-	while ((a = STAILQ_FIRST(&asks))) {
-		STAILQ_REMOVE_HEAD(&asks, of_restore);
-		if (a->give_up_ms > now_ms)
-			STAILQ_INSERT_TAIL(&r->asks, a, of_restore);
-		else
-			a->done(a, 0);
-	}
-}
-
 static void restore_sweep(struct restore *r, int64_t now_ms)
 {
 	const struct waiter *w;
@@ -354,192 +351,6 @@ void waiters_sweep(struct engine *e, int64_t now_ms)
 	checks_sweep(e, now_ms);
 	for (struct restore *r = restore_first(e); r; r = restore_next(r))
 		restore_sweep(r, now_ms);
-}
-
-void asks_answer(struct restore *r, int result)
-{
-	struct ask *a;
-
-	while ((a = STAILQ_FIRST(&r->asks))) {
-		STAILQ_REMOVE_HEAD(&r->asks, of_restore);
-		a->done(a, result);
-	}
-}
-
-int ask_park(struct restore *r, struct ask *a)
-{
-	/* A step on its way may be what is to follow this one. */
-	if (restore_phase_is_durable(r->phase) && r->n_notes == 0)
-		return 0;
-	a->give_up_ms = a->is_bulk ? INT64_MAX : engine_real_ms(r->engine) + ASK_WAIT_MS;
-	STAILQ_INSERT_TAIL(&r->asks, a, of_restore);
-	return -EINPROGRESS;
-}
-
-/* 0; -EOPNOTSUPP: all or nothing, but of a vault's archives; -EINVAL: it begins behind the end. */
-static int ask_part_check(struct engine *e, const struct ask *a)
-{
-	struct entry entry;
-
-	int r = catalog_get(e->state->catalog, a->ino, &entry);
-	if (r < 0)
-		return r;
-	struct source *s = engine_source(e, entry.source);
-	if (!s)
-		return -ENOENT;
-	if (!s->backend->ops->is_range_proved)
-		return -EOPNOTSUPP;
-	return a->off < entry.object.size_bytes ? 0 : -EINVAL;
-}
-
-static bool ask_is_here(struct engine *e, const struct ask *a)
-{
-	struct fill fill;
-
-	if (a->len)
-		return store_covers(e->state->store, a->ino, a->off, a->len, &fill) == 1;
-	return store_fill(e->state->store, a->ino, &fill) == 0 && fill.is_whole;
-}
-
-static int ask_get(struct engine *e, struct ask *a)
-{
-	struct wish wish = {
-		.ino = a->ino,
-		.off = a->off,
-		.len = a->len,
-		.is_asked = true,
-		.tier = a->tier,
-		.days = a->days,
-		.uid = a->uid,
-		.gid = a->gid,
-		.pid = a->pid,
-		.origin = &a->origin,
-	};
-	struct restore *r;
-
-	int result = a->len ? ask_part_check(e, a) : 0;
-	if (result == 0 && a->ahead)
-		result = ahead_asked(e, &wish, a->ahead);
-	if (result < 0 || ask_is_here(e, a))
-		return result;
-	result = restore_wish(e, &wish, &r);
-	if (result == 0)
-		result = extra_raise(r, a);
-	if (result < 0)
-		return result;
-	return r->phase == PHASE_HELD ? 0 : ask_park(r, a);
-}
-
-/* Those of one process; the restore goes on. 0, or -ENOENT: it waits for nothing here. */
-static int waiters_fail_of(struct restore *r, uint32_t pid, int err)
-{
-	struct waiter *next;
-	int result = -ENOENT;
-
-	for (struct waiter *w = LIST_FIRST(&r->waiters); w; w = next) {
-		next = LIST_NEXT(w, of_restore);
-		if (w->pid != pid)
-			continue;
-		waiter_answer(w, -err);
-		result = 0;
-	}
-	return result;
-}
-
-static int ask_cancel(struct engine *e, struct ask *a)
-{
-	struct restore *r = restore_find(e, a->ino);
-
-	if (!r || r->is_inventory)
-		return -ENOENT;
-	if (a->pid_only)
-		return waiters_fail_of(r, a->pid_only, ECANCELED);
-	restore_cancel(r);
-	return 0;
-}
-
-static int ask_refresh(struct engine *e, struct ask *a)
-{
-	struct entry entry;
-
-	int r = catalog_get(e->state->catalog, a->ino, &entry);
-	if (r < 0)
-		return r;
-	struct source *s = engine_source(e, entry.source);
-	if (!s)
-		return -ENOENT;
-	if (a->is_saved)
-		return saved_refresh(s, a);
-	if (source_refuses(s))
-		return -EDQUOT;
-	s->is_asked = true;
-	source_refresh(s);
-	return 0;
-}
-
-void ask_take(struct engine *e, struct ask *a)
-{
-	int r = -EINVAL;
-
-	a->engine = e;
-	if (e->is_stopping) {
-		a->done(a, -ETIMEDOUT);
-		return;
-	}
-	switch (a->verb) {
-	case ASK_GET:
-		r = ask_get(e, a);
-		break;
-	case ASK_CANCEL:
-		r = ask_cancel(e, a);
-		break;
-	case ASK_REFRESH:
-		r = ask_refresh(e, a);
-		break;
-	case ASK_EVICT:
-		r = ask_evict(e, a);
-		break;
-	case ASK_VERIFY:
-		r = ask_verify(e, a);
-		break;
-	case ASK_PIN:
-		r = ask_pin(e, a);
-		break;
-	case ASK_UNPIN:
-		r = ask_unpin(e, a);
-		break;
-	case ASK_CORRECT:
-		r = ask_correct(e, a);
-		break;
-	case ASK_APPROVE:
-		r = ask_approve(e, a);
-		break;
-	}
-	if (r != -EINPROGRESS)
-		a->done(a, r);
-}
-
-static struct ask *backlog_next(struct engine *e)
-{
-	struct turn *t = turns_take(&e->backlog, false);
-
-	return t ? container_of(t, struct ask, turn) : NULL;
-}
-
-void asks_take(struct engine *e)
-{
-	struct ask *a;
-
-	for (int i = 0; i < ASKS_PER_TURN && (a = backlog_next(e)); i++)
-		ask_take(e, a);
-}
-
-void asks_abandon(struct engine *e)
-{
-	struct ask *a;
-
-	while ((a = backlog_next(e)))
-		a->done(a, -ETIMEDOUT);
 }
 
 /* ---- the messages ---- */
@@ -584,21 +395,4 @@ void engine_interrupt(struct engine *e, uint64_t waiter_id)
 	i->engine = e;
 	i->id = waiter_id;
 	mailbox_post(e->box, &i->msg);
-}
-
-static void ask_taken(struct msg *m)
-{
-	struct ask *a = container_of(m, struct ask, msg);
-
-	if (a->is_bulk && !a->engine->is_stopping)
-		turns_add(&a->engine->backlog, &a->turn, a->gid, a->uid, false);
-	else
-		ask_take(a->engine, a);
-}
-
-void engine_ask(struct engine *e, struct ask *a)
-{
-	a->engine = e;
-	a->msg.run = ask_taken;
-	mailbox_post(e->box, &a->msg);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* waiters - who waits for what, and what is asked by a request: waiter.c, correct.c.
+/* waiters - who waits for what, and what is asked by a request.
  *
  * Thread: the engine's.
  */
@@ -24,6 +24,10 @@ void waiters_adopt(struct restore *r);
 /* At stop: the polls that belong to no restore. */
 void waiters_abandon(struct engine *e);
 void waiters_sweep(struct engine *e, int64_t now_ms);
+/* Those of one process; the restore goes on. 0, or -ENOENT: it waits for nothing here. */
+int waiters_fail_of(struct restore *r, uint32_t pid, int err);
+
+/* ---- asks.c ---- */
 void ask_take(struct engine *e, struct ask *a);
 /* Takes a few of those that came many at once. */
 void asks_take(struct engine *e);
@@ -32,6 +36,8 @@ void asks_abandon(struct engine *e);
 void asks_answer(struct restore *r, int result);
 /* Has it answered when the intent is durable: 0 (it is), or -EINPROGRESS. */
 int ask_park(struct restore *r, struct ask *a);
+/* Who has waited long enough for the intent is told that it is remembered; others wait on. */
+void asks_give_up(struct restore *r, int64_t now_ms);
 
 /* ---- correct.c ---- */
 /* -EINPROGRESS: answered when it is booked; -EACCES, -ENOMEM. */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real mount for every test: thaw-sim with fixtures behind it, and what must hold at its end."""
+import datetime
 import importlib.util
+import json
 import os
 import pathlib
 import re
@@ -111,17 +113,17 @@ class Mount:
         self.log.close()
         subprocess.run(["umount", "-l", self.path], check=True)
 
-    def names_age_s(self):
-        """Of the oldest catalog, in service time."""
-        text = (self.path / ".thaw/metrics").read_text()
-        return max(float(age) for age in
-                   re.findall(r"^thawfs_source_catalog_age_seconds\{.*\} +(\S+)$", text, re.M))
+    def now(self):
+        """The daemon's clock of the service, in seconds."""
+        line = (self.path / ".thaw/sources").read_text().splitlines()[0]
+        said = json.loads(line)["now"].replace("Z", "+00:00")
+        return datetime.datetime.fromisoformat(said).timestamp()
 
     def advance(self, hours):
         """Service time goes on, and the daemon has seen it."""
-        before = self.names_age_s()
+        before = self.now()
         self.sim.advance(f"{hours}h")
-        until(lambda: self.names_age_s() >= before + hours * 3600, 20, "the daemon's clock")
+        until(lambda: self.now() >= before + hours * 3600, 20, "the daemon's clock")
 
     def booked(self):
         """What the ledger has of restores: (operation, component) -> quantity."""
@@ -209,6 +211,18 @@ def start_mount(tmp_path, request, start_sim):
         if getattr(request.node, "failed", False) and mounts:
             print(f"to repeat it: {mounts[-1].write_repro()}")
             print(mounts[-1].said()[-4000:])
+
+
+def cold_lab(start_sim, start_mount, tmp_path, files, conf):
+    """A mount of a bucket "lab" with these Deep Archive objects, {name: size}."""
+    bucket = {"name": "lab", "objects": [
+        {"key": name, "size": size, "fill": name, "storage-class": "DEEP_ARCHIVE"}
+        for name, size in files.items()]}
+    (tmp_path / "seed.json").write_text(json.dumps({"buckets": [bucket]}))
+    sim = start_sim("--speed", 36000, "--seed", tmp_path / "seed.json")
+    mount = start_mount(sim, conf.format(url=sim.url))
+    until(lambda: listed(mount.path / "lab"), 30, "catalog")
+    return mount
 
 
 FILES = {

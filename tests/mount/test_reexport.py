@@ -2,12 +2,10 @@
 """What a file server's process may and gets. Here it is one by its name; real ones: tests/reexport."""
 import ctypes
 import errno
-import json
 import os
-import subprocess
 
 import pytest
-from conftest import listed, until
+from conftest import cold_lab, listed, until
 from users import login, people, run_as, tmp_path  # noqa: F401
 
 FILES = {"a": 3000, "b": 3000, "c": 3000, "d": 3000}
@@ -53,14 +51,7 @@ def serve(user, *words):
 
 @pytest.fixture
 def mount(start_sim, start_mount, tmp_path, people):
-    bucket = {"name": "lab", "objects": [
-        {"key": name, "size": size, "fill": name, "storage-class": "DEEP_ARCHIVE"}
-        for name, size in FILES.items()]}
-    (tmp_path / "seed.json").write_text(json.dumps({"buckets": [bucket]}))
-    sim = start_sim("--speed", 36000, "--seed", tmp_path / "seed.json")
-    mount = start_mount(sim, CONF.format(url=sim.url))
-    until(lambda: listed(mount.path / "lab"), 30, "catalog")
-    return mount
+    return cold_lab(start_sim, start_mount, tmp_path, FILES, CONF)
 
 
 def test_a_file_server_never_waits_and_asks_for_whom_it_serves(mount):

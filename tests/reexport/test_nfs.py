@@ -3,7 +3,6 @@
 import concurrent.futures
 import contextlib
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -12,7 +11,7 @@ import time
 
 import nfs4
 import pytest
-from mounts import listed, until
+from mounts import cold_lab, listed, until
 from servers import ganesha  # noqa: F401
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
@@ -46,13 +45,7 @@ recall = explicit
 
 
 def begin(start_sim, start_mount, tmp_path, conf):
-    bucket = {"name": "lab", "objects": [
-        {"key": name, "size": size, "fill": name, "storage-class": "DEEP_ARCHIVE"}
-        for name, size in FILES.items()]}
-    (tmp_path / "seed.json").write_text(json.dumps({"buckets": [bucket]}))
-    sim = start_sim("--speed", 36000, "--seed", tmp_path / "seed.json")
-    mount = start_mount(sim, conf.format(url=sim.url))
-    until(lambda: listed(mount.path / "lab"), 30, "catalog")
+    mount = cold_lab(start_sim, start_mount, tmp_path, FILES, conf)
     for name in HERE_NAMES:
         mount.ask(mount.path / "lab" / name, "get\n")
     for name in HERE_NAMES:

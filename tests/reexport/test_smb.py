@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A mount handed on by Samba: what clients see of files that are here and of those that are not."""
-import json
 import os
 import re
 import subprocess
 
 import pytest
-from mounts import listed, until
+from mounts import cold_lab
 from servers import samba  # noqa: F401
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
@@ -44,13 +43,7 @@ def people():
 
 @pytest.fixture
 def mount(start_sim, start_mount, tmp_path, people):
-    bucket = {"name": "lab", "objects": [
-        {"key": name, "size": size, "fill": name, "storage-class": "DEEP_ARCHIVE"}
-        for name, size in FILES.items()]}
-    (tmp_path / "seed.json").write_text(json.dumps({"buckets": [bucket]}))
-    sim = start_sim("--speed", 36000, "--seed", tmp_path / "seed.json")
-    mount = start_mount(sim, CONF.format(url=sim.url))
-    until(lambda: listed(mount.path / "lab"), 30, "catalog")
+    mount = cold_lab(start_sim, start_mount, tmp_path, FILES, CONF)
     mount.ask(mount.path / "lab/warm", "get\n")
     mount.wait_state(mount.path / "lab/warm", "cached")
     mount.wait_booked()

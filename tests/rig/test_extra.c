@@ -107,10 +107,9 @@ static void ready_after_the_look(void)
 		object->ready_ms = 1;
 }
 
-/* S12, S23: between the look and the second try it became ready. */
-static void a_faster_tier_nobody_can_tell_of_any_more_is_booked(void **state)
+/* The answer to a faster tier is lost, and `happens` before it is asked for again. */
+static void asked_for_again(struct rig *rig, void (*happens)(void))
 {
-	struct rig *rig = *state;
 	uint64_t ino = rig_ino(rig, "bucket", "object");
 	struct rig_asked get;
 
@@ -119,13 +118,21 @@ static void a_faster_tier_nobody_can_tell_of_any_more_is_booked(void **state)
 	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
 	store->mishaps[BACKEND_RESTORE] = 1;
 	looks_before = looks();
-	memory_changed = ready_after_the_look;
+	memory_changed = happens;
 	ask_tier(rig, &get, TIER_STANDARD, ino);
 	read_whole(rig, ino, 0);
 	memory_changed = NULL;
 	assert_int_equal(store->calls[BACKEND_RESTORE], 3);
 	assert_int_equal(object->restores, 2);
 	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 2);
+}
+
+/* S12, S23: between the look and the second try it became ready. */
+static void a_faster_tier_nobody_can_tell_of_any_more_is_booked(void **state)
+{
+	struct rig *rig = *state;
+
+	asked_for_again(rig, ready_after_the_look);
 	assert_int_equal(rig_ledger(rig, "RestoreObject", "request").quantity, 3);
 }
 
@@ -140,22 +147,7 @@ static void denied_after_the_look(void)
 /* S12, S23: the answer to the second try says nothing of the first. */
 static void a_faster_tier_refused_when_asked_for_again_is_booked(void **state)
 {
-	struct rig *rig = *state;
-	uint64_t ino = rig_ino(rig, "bucket", "object");
-	struct rig_asked get;
-
-	store->calls[BACKEND_RESTORE] = 0;
-	ask_tier(rig, &get, TIER_BULK, ino);
-	store->mishap[BACKEND_RESTORE] = MISHAP_LOST_AFTER;
-	store->mishaps[BACKEND_RESTORE] = 1;
-	looks_before = looks();
-	memory_changed = denied_after_the_look;
-	ask_tier(rig, &get, TIER_STANDARD, ino);
-	read_whole(rig, ino, 0);
-	memory_changed = NULL;
-	assert_int_equal(store->calls[BACKEND_RESTORE], 3);
-	assert_int_equal(object->restores, 2);
-	assert_int_equal(rig_ledger(rig, "RestoreObject", "retrieval").lines, 2);
+	asked_for_again(*state, denied_after_the_look);
 }
 
 struct raise {

@@ -8,7 +8,8 @@ import time
 
 import pytest
 import sigv4
-from conftest import ROOT, until
+from box import until
+from conftest import ROOT
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 

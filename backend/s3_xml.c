@@ -1,110 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "s3_xml.h"
 #include "str.h"
-#include <expat.h>
+#include "xml_pass.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define DEPTH_MAX 16
-#define TEXT_MAX  ((size_t)64 << 10)
-#define NAME_MAX_ 64
-
-/* One pass over one document: the reader sees each element's end with its text and parents. */
-struct pass {
-	XML_Parser parser;
-	char names[DEPTH_MAX][NAME_MAX_];
-	int depth;
-	struct buf text;
-	int err; /* the first reason to stop: -EBADMSG, -ENOMEM or a callback's answer */
-	int (*begin)(struct pass *p, const char *name);
-	int (*end)(struct pass *p, const char *name, const char *parent);
-	void *arg;
-};
-
-static void stop(struct pass *p, int err)
-{
-	if (p->err == 0)
-		p->err = err;
-	XML_StopParser(p->parser, XML_FALSE);
-}
-
-static void XMLCALL on_doctype(void *arg, const XML_Char *name, const XML_Char *sysid,
-			       const XML_Char *pubid, int has_internal)
-{
-	(void)name, (void)sysid, (void)pubid, (void)has_internal;
-	stop(arg, -EBADMSG);
-}
-
-static void XMLCALL on_begin(void *arg, const XML_Char *name, const XML_Char **attrs)
-{
-	struct pass *p = arg;
-
-	(void)attrs;
-	if (p->err)
-		return;
-	if (p->depth == DEPTH_MAX) {
-		stop(p, -EBADMSG);
-		return;
-	}
-	/* A name that does not fit is none we know: cut is as good as whole. */
-	snprintf(p->names[p->depth++], NAME_MAX_, "%s", name);
-	buf_reset(&p->text);
-	int r = p->begin ? p->begin(p, name) : 0;
-	if (r)
-		stop(p, r);
-}
-
-static void XMLCALL on_text(void *arg, const XML_Char *s, int len)
-{
-	struct pass *p = arg;
-
-	if (p->err)
-		return;
-	int r = buf_add(&p->text, s, (size_t)len);
-	if (r < 0)
-		stop(p, r == -ENOMEM ? r : -EBADMSG);
-}
-
-static void XMLCALL on_end(void *arg, const XML_Char *name)
-{
-	struct pass *p = arg;
-
-	if (p->err)
-		return;
-	p->depth--;
-	int r = p->end(p, name, p->depth > 0 ? p->names[p->depth - 1] : "");
-	if (r)
-		stop(p, r);
-	buf_reset(&p->text);
-}
-
-static int pass_run(struct pass *p, const char *data, size_t len)
-{
-	if (len > INT_MAX)
-		return -EBADMSG;
-
-	p->parser = XML_ParserCreate(NULL);
-	if (!p->parser)
-		return -ENOMEM;
-	buf_init(&p->text, TEXT_MAX);
-	XML_SetUserData(p->parser, p);
-	XML_SetElementHandler(p->parser, on_begin, on_end);
-	XML_SetCharacterDataHandler(p->parser, on_text);
-	XML_SetStartDoctypeDeclHandler(p->parser, on_doctype);
-	bool is_good = XML_Parse(p->parser, data, (int)len, 1) == XML_STATUS_OK;
-	if (!is_good && p->err == 0)
-		p->err = XML_GetErrorCode(p->parser) == XML_ERROR_NO_MEMORY ? -ENOMEM
-									    : -EBADMSG;
-	XML_ParserFree(p->parser);
-	buf_done(&p->text);
-	return p->err;
-}
-
-static const char *text_of(const struct pass *p)
-{
-	return p->text.data ? p->text.data : "";
-}
 
 void s3_etag_copy(const char *value, char ret[OBJECT_ETAG_MAX])
 {
@@ -124,8 +24,7 @@ struct list_pass {
 	const struct s3_list_taker *taker;
 };
 
-/* A key that holds NUL cannot be told in C, nor can one above S3's own limit. */
-static int key_decode(const char *encoded, struct buf *key)
+int s3_key_decode(const char *encoded, struct buf *key)
 {
 	buf_reset(key);
 	int r = percent_decode(key, encoded, strlen(encoded), true);
@@ -141,8 +40,8 @@ static int key_take(struct object *o, const char *encoded)
 {
 	_buf_ struct buf key;
 
-	buf_init(&key, TEXT_MAX);
-	int r = key_decode(encoded, &key);
+	buf_init(&key, XML_TEXT_MAX);
+	int r = s3_key_decode(encoded, &key);
 	if (r == 0)
 		memcpy(o->id, key.data, key.len + 1);
 	return r;
@@ -152,10 +51,10 @@ static int prefix_give(struct list_pass *l, const char *encoded)
 {
 	_buf_ struct buf key;
 
-	buf_init(&key, TEXT_MAX);
+	buf_init(&key, XML_TEXT_MAX);
 	if (!l->taker->prefix)
 		return 0;
-	int r = key_decode(encoded, &key);
+	int r = s3_key_decode(encoded, &key);
 	return r < 0 ? r : l->taker->prefix(l->taker->arg, key.data);
 }
 
@@ -164,7 +63,7 @@ static bool is_item(const char *name)
 	return streq(name, "Contents") || streq(name, "Version");
 }
 
-static int list_begin(struct pass *p, const char *name)
+static int list_begin(struct xml_pass *p, const char *name)
 {
 	struct list_pass *l = p->arg;
 
@@ -222,16 +121,16 @@ static int page_member(struct list_pass *l, const char *name, const char *text)
 	else if (streq(name, "NextContinuationToken"))
 		return buf_puts(&page->token, text);
 	else if (streq(name, "NextKeyMarker"))
-		return key_decode(text, &page->token);
+		return s3_key_decode(text, &page->token);
 	else if (streq(name, "NextVersionIdMarker"))
 		return buf_puts(&page->version, text);
 	return 0;
 }
 
-static int list_end(struct pass *p, const char *name, const char *parent)
+static int list_end(struct xml_pass *p, const char *name, const char *parent)
 {
 	struct list_pass *l = p->arg;
-	const char *text = text_of(p);
+	const char *text = xml_text_of(p);
 
 	if (p->depth == 1)
 		return page_member(l, name, text);
@@ -248,28 +147,28 @@ int s3_list_parse(const char *data, size_t len, struct s3_page *ret,
 		  const struct s3_list_taker *taker)
 {
 	struct list_pass l = { .page = ret, .taker = taker };
-	struct pass p = { .begin = list_begin, .end = list_end, .arg = &l };
+	struct xml_pass p = { .begin = list_begin, .end = list_end, .arg = &l };
 
-	return pass_run(&p, data, len);
+	return xml_pass_run(&p, data, len);
 }
 
 /* <Event> of each target, and <EventBridgeConfiguration>, which is told of everything (AWS protocol
  * reference 3.1, 2026-09). */
-static int wiring_end(struct pass *p, const char *name, const char *parent)
+static int wiring_end(struct xml_pass *p, const char *name, const char *parent)
 {
 	enum backend_wiring *wiring = p->arg;
 	bool is_bridge = p->depth == 1 && streq(name, "EventBridgeConfiguration");
 
 	(void)parent;
 	if (is_bridge || (p->depth == 2 && streq(name, "Event") &&
-			  str_after(text_of(p), "s3:ObjectRestore:")))
+			  str_after(xml_text_of(p), "s3:ObjectRestore:")))
 		*wiring = WIRING_RESTORES;
 	else if (p->depth == 1 && *wiring == WIRING_NONE)
 		*wiring = WIRING_OTHER;
 	return 0;
 }
 
-static int wiring_begin(struct pass *p, const char *name)
+static int wiring_begin(struct xml_pass *p, const char *name)
 {
 	return p->depth == 1 && !streq(name, "NotificationConfiguration") ? -EBADMSG : 0;
 }
@@ -277,9 +176,9 @@ static int wiring_begin(struct pass *p, const char *name)
 int s3_wiring_parse(const char *data, size_t len, enum backend_wiring *ret)
 {
 	enum backend_wiring wiring = WIRING_NONE;
-	struct pass p = { .begin = wiring_begin, .end = wiring_end, .arg = &wiring };
+	struct xml_pass p = { .begin = wiring_begin, .end = wiring_end, .arg = &wiring };
 
-	int r = pass_run(&p, data, len);
+	int r = xml_pass_run(&p, data, len);
 	if (r == 0)
 		*ret = wiring;
 	return r;
@@ -291,14 +190,14 @@ struct text_pass {
 	bool is_found;
 };
 
-static int text_end(struct pass *p, const char *name, const char *parent)
+static int text_end(struct xml_pass *p, const char *name, const char *parent)
 {
 	struct text_pass *t = p->arg;
 
 	(void)parent;
 	if (t->is_found || !streq(name, t->name))
 		return 0;
-	snprintf(t->text, sizeof(t->text), "%s", text_of(p));
+	snprintf(t->text, sizeof(t->text), "%s", xml_text_of(p));
 	t->is_found = true;
 	return 0;
 }
@@ -306,9 +205,9 @@ static int text_end(struct pass *p, const char *name, const char *parent)
 int s3_xml_text(const char *data, size_t len, const char *name, char *ret, size_t room)
 {
 	struct text_pass t = { .name = name };
-	struct pass p = { .end = text_end, .arg = &t };
+	struct xml_pass p = { .end = text_end, .arg = &t };
 
-	int r = pass_run(&p, data, len);
+	int r = xml_pass_run(&p, data, len);
 	if (r == 0 && !t.is_found)
 		r = -ENOENT;
 	if (r == 0)
@@ -317,7 +216,7 @@ int s3_xml_text(const char *data, size_t len, const char *name, char *ret, size_
 }
 
 /* The text of a member of <Error>, by name. */
-static int error_end(struct pass *p, const char *name, const char *parent)
+static int error_end(struct xml_pass *p, const char *name, const char *parent)
 {
 	struct site_error *e = p->arg;
 
@@ -325,25 +224,25 @@ static int error_end(struct pass *p, const char *name, const char *parent)
 	if (p->depth != 1)
 		return 0;
 	if (streq(name, "Code"))
-		snprintf(e->code, sizeof(e->code), "%s", text_of(p));
+		snprintf(e->code, sizeof(e->code), "%s", xml_text_of(p));
 	else if (streq(name, "Message"))
-		snprintf(e->text, sizeof(e->text), "%s", text_of(p));
+		snprintf(e->text, sizeof(e->text), "%s", xml_text_of(p));
 	else if (streq(name, "Region"))
-		snprintf(e->region, sizeof(e->region), "%s", text_of(p));
+		snprintf(e->region, sizeof(e->region), "%s", xml_text_of(p));
 	return 0;
 }
 
-static int error_begin(struct pass *p, const char *name)
+static int error_begin(struct xml_pass *p, const char *name)
 {
 	return p->depth == 1 && !streq(name, "Error") ? -EBADMSG : 0;
 }
 
 void s3_error_parse(const char *data, size_t len, struct site_error *ret)
 {
-	struct pass p = { .begin = error_begin, .end = error_end, .arg = ret };
+	struct xml_pass p = { .begin = error_begin, .end = error_end, .arg = ret };
 
 	/* A document that breaks off still said what it said. */
-	(void)pass_run(&p, data, len);
+	(void)xml_pass_run(&p, data, len);
 }
 
 /* The value of key="value" in `s`; false if there is none or it does not fit. */
@@ -446,7 +345,7 @@ struct attributes_pass {
 	struct s3_part part;
 };
 
-static int attributes_begin(struct pass *p, const char *name)
+static int attributes_begin(struct xml_pass *p, const char *name)
 {
 	struct attributes_pass *a = p->arg;
 
@@ -479,10 +378,10 @@ static int part_member(struct s3_part *part, const char *name, const char *text)
 	return 0;
 }
 
-static int attributes_end(struct pass *p, const char *name, const char *parent)
+static int attributes_end(struct xml_pass *p, const char *name, const char *parent)
 {
 	struct attributes_pass *a = p->arg;
-	const char *text = text_of(p);
+	const char *text = xml_text_of(p);
 
 	if (p->depth == 1 && streq(name, "ETag"))
 		s3_etag_copy(text, a->to->etag);
@@ -502,12 +401,14 @@ static int attributes_end(struct pass *p, const char *name, const char *parent)
 int s3_attributes_parse(const char *data, size_t len, struct s3_attributes *ret)
 {
 	struct attributes_pass a = { .to = ret };
-	struct pass p = { .begin = attributes_begin, .end = attributes_end, .arg = &a };
+	struct xml_pass p = { .begin = attributes_begin,
+			      .end = attributes_end,
+			      .arg = &a };
 
 	ret->etag[0] = '\0';
 	ret->is_truncated = false;
 	ret->next = 0;
-	return pass_run(&p, data, len);
+	return xml_pass_run(&p, data, len);
 }
 
 int s3_restore_body(struct buf *out, enum tier tier, uint32_t days)

@@ -16,6 +16,10 @@ struct s3_page {
 	struct buf token, version;
 };
 
+/* A key as a listing tells it with encoding-type=url. -EBADMSG: it holds NUL, which cannot be told in C,
+ * or is none or longer than S3's own limit. */
+int s3_key_decode(const char *encoded, struct buf *key);
+
 /* What is told of a listing; a non-zero answer ends with it. */
 struct s3_list_taker {
 	int (*entry)(void *arg, const struct listing_entry *e);

@@ -119,6 +119,17 @@ static int on_data(void *arg, const void *data, size_t len)
 	return x->stop ? -ECANCELED : 0;
 }
 
+static ssize_t on_pull(void *arg, void *data, size_t len)
+{
+	struct exchange *x = arg;
+	ssize_t n = x->pull(x, data, len);
+
+	if (n >= 0)
+		return n;
+	x->stop = (int)n;
+	return -ECANCELED;
+}
+
 static void again_in(struct exchange *x, int64_t delay_ms)
 {
 	if (http_timer_arm(x->site->http, &x->timer, delay_ms) < 0)
@@ -349,13 +360,21 @@ static int request_unsigned(struct exchange *x, struct signing *s)
 	return lines_make(s);
 }
 
-static int request_sign(struct exchange *x, const struct creds_key *key,
-			struct signing *s)
+static void body_hash(const struct exchange *x, char ret[SIGV4_HEX_LEN])
 {
 	uint8_t hash[SHA256_LEN];
 
 	digest_of(DIGEST_SHA256, x->body.data ? x->body.data : "", x->body.len, hash);
-	hex_encode(hash, sizeof(hash), s->hash);
+	hex_encode(hash, sizeof(hash), ret);
+}
+
+static int request_sign(struct exchange *x, const struct creds_key *key,
+			struct signing *s)
+{
+	if (x->payload)
+		snprintf(s->hash, sizeof(s->hash), "%s", x->payload);
+	else
+		body_hash(x, s->hash);
 	time_basic(utc_ms() + x->site->skew_ms, s->time);
 
 	pair_add(s, "Host", x->site->host);
@@ -398,9 +417,12 @@ static int transfer_start(struct exchange *x, const struct signing *s)
 		.headers = (const char *const *)s->lines,
 		.body = x->body.data,
 		.body_len = x->body.len,
+		.pull = x->pull ? on_pull : NULL,
+		.pull_len = x->pull_len,
+		.is_patient = x->is_patient,
 		.is_once = x->is_once,
 		.is_direct = x->site->is_direct,
-		.is_document = x->data == NULL,
+		.is_document = !x->data && !x->pull,
 		.header = on_header,
 		.head = on_head,
 		.data = on_data,

@@ -44,7 +44,7 @@ struct site {
 	int (*move)(struct site *s, const char *region);
 };
 
-#define EXCHANGE_HEADERS_MAX 8
+#define EXCHANGE_HEADERS_MAX 24
 #define EXCHANGE_VALUE_MAX   ((size_t)16 << 10)
 #define EXCHANGE_ERROR_MAX   ((size_t)64 << 10)
 
@@ -55,6 +55,12 @@ struct exchange {
 	struct buf path;  /* encoded, as sent */
 	struct buf query; /* encoded, without '?' */
 	struct buf body;
+	/* Instead of `body`: as http.h pulls it, begun anew at each attempt by `again`. A negative
+	 * answer ends the exchange with it. `payload` is signed in place of the body's hash. */
+	ssize_t (*pull)(struct exchange *x, void *data, size_t len);
+	uint64_t pull_len;
+	const char *payload; /* NULL: hashed */
+	bool is_patient;     /* http.h */
 	bool is_once;
 	int (*head)(struct exchange *x); /* may be NULL; a 2xx, before its body */
 	int (*data)(struct exchange *x, const void *data,
@@ -64,7 +70,7 @@ struct exchange {
 	void (*done)(struct exchange *x);
 
 	/* The answer. head and data end the exchange with any answer but 0, as its result; they
-	 * may set `fault` before. */
+	 * and pull may set `fault` before. */
 	int result;
 	struct fault fault;
 	int status;

@@ -10,6 +10,8 @@
 #define CONNECT_TIMEOUT_S 10L
 #define LOW_SPEED_BYTES   1024L
 #define POLL_MAX_MS       60000
+/* A pulled body from this size on is announced first: a round trip costs less than sending it. */
+#define EXPECT_MIN ((uint64_t)1 << 20)
 
 struct http_transfer {
 	LIST_ENTRY(http_transfer) link;
@@ -145,6 +147,19 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
 	return r < 0 || t->is_cancelled ? 0 : size * n;
 }
 
+static size_t on_pull(char *data, size_t size, size_t n, void *arg)
+{
+	struct http_transfer *t = arg;
+
+	if (t->is_cancelled)
+		return CURL_READFUNC_ABORT;
+
+	ssize_t got = t->req.pull(t->req.arg, data, size * n);
+	if (got < 0)
+		t->refusal = (int)got;
+	return got < 0 || t->is_cancelled ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
 /* True when nothing of the request can have left: there was no connection, or no byte of the
  * request was written. */
 static bool was_sent(const struct http_transfer *t, CURLcode code)
@@ -200,13 +215,18 @@ static void transfer_end(struct http_transfer *t, CURLcode code)
 	transfer_free(t);
 }
 
-static int headers_set(struct http_transfer *t, const char *const *headers)
+static int headers_set(struct http_transfer *t, const struct http_request *r)
 {
-	/* What curl would add by itself is taken out: only signed headers leave. */
-	static const char *const silent[] = { "Expect:", "Accept:", "Content-Type:" };
+	bool is_announced = r->pull && r->pull_len >= EXPECT_MIN;
+	/* What curl would add by itself is taken out: only signed headers leave, and this one. */
+	const char *const silent[] = {
+		is_announced ? "Expect: 100-continue" : "Expect:",
+		"Accept:",
+		"Content-Type:",
+	};
 	bool has_type = false;
 
-	for (const char *const *p = headers; *p; p++) {
+	for (const char *const *p = r->headers; *p; p++) {
 		struct curl_slist *more = curl_slist_append(t->headers, *p);
 		if (!more)
 			return -ENOMEM;
@@ -241,10 +261,11 @@ static void options_set(struct http_transfer *t, const struct http_request *r)
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)t->http->stall_s);
-	if (r->is_document)
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
+			 (long)(r->is_patient ? t->http->document_s : t->http->stall_s));
+	if (r->is_document && !r->is_patient)
 		curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)t->http->document_s);
-	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 256L << 10);
+	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, r->pull ? 16L << 10 : 256L << 10);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error_text);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
@@ -268,6 +289,12 @@ static int method_set(struct http_transfer *t, const struct http_request *r)
 
 	if (streq(r->method, "HEAD")) {
 		code = curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
+	} else if (r->pull) {
+		curl_easy_setopt(t->easy, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE,
+				 (curl_off_t)r->pull_len);
+		curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+		code = curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_pull);
 	} else if (r->body_len > 0 || streq(r->method, "POST")) {
 		curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -289,7 +316,7 @@ struct http_transfer *http_start(struct http *h, const struct http_request *r)
 	t->http = h;
 	t->req = *r;
 	t->easy = curl_easy_init();
-	if (!t->easy || headers_set(t, r->headers) < 0)
+	if (!t->easy || headers_set(t, r) < 0)
 		return NULL;
 	options_set(t, r);
 	if (method_set(t, r) < 0 || curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)

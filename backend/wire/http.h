@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 struct http;          /* opaque */
 struct http_transfer; /* opaque */
@@ -40,6 +41,13 @@ struct http_request {
 	const char *const *headers; /* "Name: value", NULL-terminated */
 	const void *body;           /* copied */
 	size_t body_len;
+	/* Instead of `body`: asked for while it is sent, `pull_len` bytes in all. `pull` fills at most
+	 * `len` and gives how many, 0 only behind the last; a negative answer ends the transfer with
+	 * that result. It may take its time, and nothing else of this loop happens meanwhile. A large
+	 * one is not begun before the service has said that it wants it (Expect: 100-continue, or a
+	 * second's silence), so that a refusal costs nothing. It is never sent twice over by itself. */
+	ssize_t (*pull)(void *arg, void *data, size_t len);
+	uint64_t pull_len;
 	/* The request must not reach the service twice. curl repeats a request by itself when a
 	 * kept connection turns out dead (also a POST, lib/transfer.c Curl_retry_request, 7.88):
 	 * this takes a connection of its own, where it cannot. */
@@ -48,6 +56,9 @@ struct http_request {
 	/* Its answer is a document: it may not take longer than http_patience() says, however
 	 * steadily it comes. Else bytes may come for as long as they come. */
 	bool is_document;
+	/* Its answer may be long in coming, with blanks sent ahead of it to keep the connection: as
+	 * long as a document may take. */
+	bool is_patient;
 	/* Every header line of the last header block, split; then `head` once before the body.
 	 * A negative answer of any of the three ends the transfer with that result. */
 	int (*header)(void *arg, const char *name, const char *value);

@@ -43,6 +43,7 @@ static const struct code_row {
 	{ NULL, "ServiceUnavailable", FAULT_BUSY, RETRY_LATER, false },
 	{ NULL, "ServiceUnavailableException", FAULT_BUSY, RETRY_LATER, false },
 	{ NULL, "OperationAborted", FAULT_BUSY, RETRY_LATER, true },
+	{ "s3", "ConditionalRequestConflict", FAULT_BUSY, RETRY_LATER, true },
 
 	{ NULL, "RequestTimeTooSkewed", FAULT_AUTH, RETRY_RESIGN, true },
 	{ NULL, "RequestExpired", FAULT_AUTH, RETRY_RESIGN, true },

@@ -13,6 +13,8 @@
 #define SIGV4_PAIRS_MAX 64 /* headers, and query parameters, of one request */
 #define SIGV4_HEX_LEN   65
 #define SIGV4_UNSIGNED  "UNSIGNED-PAYLOAD"
+/* Framed as aws-chunked, with checksums behind it (AWS protocol reference 2.8, 2026-09). */
+#define SIGV4_TRAILED "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
 enum sigv4_path {
 	SIGV4_PATH_AS_IS = 0, /* S3: the path is encoded once, on the wire already */

@@ -51,19 +51,34 @@ static void table_fill(struct crc *c, uint64_t reflected)
 		}
 }
 
-/* x^n modulo the polynomial, the coefficient of x^0 in bit 63. */
+/* Remainders have the coefficient of x^0 in bit 63. `a` times x. */
+static uint64_t times_x(const struct polynomial *p, uint64_t a)
+{
+	/* Bit `up` is the highest coefficient a remainder has. */
+	unsigned int up = 64 - p->degree;
+	bool carry = a >> up & 1;
+
+	a = (a >> 1) ^ (carry ? p->reflected << up : 0);
+	return a & ~(uint64_t)0 << up;
+}
+
 static uint64_t power_of_x(const struct polynomial *p, unsigned int n)
 {
-	unsigned int up = 64 - p->degree;
 	uint64_t x = (uint64_t)1 << 63;
 
-	/* Bit `up` is the highest coefficient a remainder has. */
-	for (; n > 0; n--) {
-		bool carry = x >> up & 1;
-		x = (x >> 1) ^ (carry ? p->reflected << up : 0);
-		x &= ~(uint64_t)0 << up;
-	}
+	for (; n > 0; n--)
+		x = times_x(p, x);
 	return x;
+}
+
+static uint64_t times(const struct polynomial *p, uint64_t a, uint64_t b)
+{
+	uint64_t product = 0;
+
+	for (; a; a <<= 1, b = times_x(p, b))
+		if (a >> 63)
+			product ^= b;
+	return product;
 }
 
 static void prepare(void)
@@ -191,6 +206,21 @@ uint64_t crc_add_by(enum crc_way way, enum crc_kind kind, uint64_t crc, const vo
 
 	uint64_t mask = crcs[kind].mask;
 	return ~run(way, kind, ~crc & mask, data, len) & mask;
+}
+
+uint64_t crc_join(enum crc_kind kind, uint64_t first, uint64_t second,
+		  uint64_t second_len)
+{
+	const struct polynomial *p = &polynomials[kind];
+	unsigned int up = 64 - p->degree;
+	uint64_t over = power_of_x(p, 0), step = power_of_x(p, 8);
+
+	/* The first moves over 8 bits for each byte of the second. What all bits set at the beginning
+	 * and the end do cancels out. */
+	for (; second_len > 0; second_len >>= 1, step = times(p, step, step))
+		if (second_len & 1)
+			over = times(p, over, step);
+	return times(p, over, first << up) >> up ^ second;
 }
 
 uint64_t crc_add(enum crc_kind kind, uint64_t crc, const void *data, size_t len)

@@ -38,6 +38,10 @@ enum crc_way {
 uint64_t crc_add(enum crc_kind kind, uint64_t crc, const void *data, size_t len);
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
 
-/* The same in one way; a way this processor or this kind has not is the tables. */
+/* The CRC of two runs of bytes in one, from that of each and the length of the second. */
+uint64_t crc_join(enum crc_kind kind, uint64_t first, uint64_t second,
+		  uint64_t second_len);
+
+/* crc_add() in one way; a way this processor or this kind has not is the tables. */
 uint64_t crc_add_by(enum crc_way way, enum crc_kind kind, uint64_t crc, const void *data,
 		    size_t len);

@@ -96,6 +96,40 @@ static void two_pieces_give_the_value_of_the_whole(void **state)
 	}
 }
 
+static void two_values_give_the_value_of_both_runs(void **state)
+{
+	static uint8_t data[LEN_MAX];
+	(void)state;
+
+	fill(data, sizeof(data));
+	for (size_t i = 0; i < ARRAY_SIZE(definitions); i++) {
+		enum crc_kind kind = definitions[i].kind;
+		uint64_t whole = crc_add(kind, 0, data, sizeof(data));
+		for (size_t cut = 0; cut <= sizeof(data); cut++) {
+			size_t rest = sizeof(data) - cut;
+			uint64_t first = crc_add(kind, 0, data, cut);
+			uint64_t second = crc_add(kind, 0, data + cut, rest);
+			assert_int_equal(crc_join(kind, first, second, rest), whole);
+		}
+	}
+}
+
+/* As many as the largest part has, which nobody would hash here: 2^33 times 0, in two ways. */
+static void long_runs_are_joined_by_their_length(void **state)
+{
+	static const uint8_t zeros[1 << 16];
+	uint64_t crc = crc_add(CRC_64NVME, 0, zeros, sizeof(zeros));
+	(void)state;
+
+	for (uint64_t len = sizeof(zeros); len < (uint64_t)1 << 33; len *= 2)
+		crc = crc_join(CRC_64NVME, crc, crc, len);
+	uint64_t one = crc_add(CRC_64NVME, 0, zeros, 1);
+	uint64_t other = one;
+	for (uint64_t len = 1; len < (uint64_t)1 << 33; len *= 2)
+		other = crc_join(CRC_64NVME, other, other, len);
+	assert_int_equal(crc, other);
+}
+
 static void nothing_changes_nothing(void **state)
 {
 	(void)state;
@@ -111,6 +145,8 @@ int main(void)
 		cmocka_unit_test(every_way_has_the_value_of_the_catalogue),
 		cmocka_unit_test(every_length_and_start_is_as_defined),
 		cmocka_unit_test(two_pieces_give_the_value_of_the_whole),
+		cmocka_unit_test(two_values_give_the_value_of_both_runs),
+		cmocka_unit_test(long_runs_are_joined_by_their_length),
 		cmocka_unit_test(nothing_changes_nothing),
 	};
 	return cmocka_run_group_tests_name("crc", tests, NULL, NULL);

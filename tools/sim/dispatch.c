@@ -12,7 +12,9 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "io.h"
 #include "quirks.h"
+#include "s3.h"
 #include "server.h"
 #include "sigv4.h"
 #include "str.h"
@@ -230,6 +232,22 @@ static void answer_fault(struct sim_conn *c)
 		buf_printf(&c->res.body, html, act->status, act->status);
 }
 
+/* One bit of the body is another one than was sent. */
+static int body_flip(struct sim_req *req, uint64_t off)
+{
+	uint8_t byte;
+
+	if (pread_full(req->body_fd, &byte, 1, (off_t)off) != 1)
+		return -EIO;
+	byte ^= 1;
+	int r = pwrite_all(req->body_fd, &byte, 1, (off_t)off);
+	if (r == 0)
+		r = s3_md5_file(req->body_fd, 0, req->body_len, req->body_md5);
+	return r < 0 ? r
+		     : s3_sum_file(s3_algo_find("sha256"), req->body_fd, 0, req->body_len,
+				   req->body_sha256);
+}
+
 /* Fills the answer; gives a word for the log about what a fault did, or NULL. */
 static const char *serve(struct sim_conn *c)
 {
@@ -239,8 +257,10 @@ static const char *serve(struct sim_conn *c)
 	s->route(req);
 	if (!is_open(c) && answer_refusal(c))
 		return NULL;
-	c->act = sim_faults_match(req->sim->faults, req);
+	c->act = sim_faults_match(req->sim->faults, req, false);
 	const struct sim_fault *act = c->act;
+	if (act && act->flip_sent < req->body_len && body_flip(req, act->flip_sent) < 0)
+		return "body not flipped";
 	if (act && act->delay_ms) {
 		poll(NULL, 0, (int)act->delay_ms);
 		req->now_ms = sim_clock_now(req->sim->clock);
@@ -259,6 +279,19 @@ static const char *serve(struct sim_conn *c)
 	if (!act)
 		return NULL;
 	return act->drop == DROP_AFTER ? "drop after" : "body";
+}
+
+void sim_dispatch_head(struct sim_conn *c)
+{
+	c->service = service_find(&c->req);
+	/* Others are named by a body that is not there. */
+	if (c->service != SIM_S3)
+		return;
+	services[SIM_S3].route(&c->req);
+	_free_ struct sim_fault *act =
+		sim_faults_match(c->req.sim->faults, &c->req, true);
+	if (act)
+		c->cut_sent = act->cut_sent;
 }
 
 const char *sim_dispatch(struct sim_conn *c, int body_err)

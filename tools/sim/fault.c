@@ -5,7 +5,7 @@
  *	                    "probability":0.1,"seed":7},
  *	           "act":{"status":500,"code":"InternalFailure","when":"after","body":"html",
  *	                  "delay_ms":100,"stall_ms":5000,"stall_after":N,"cut_after":N,
- *	                  "flip":OFFSET,"tree_hash":"wrong","without":"ETag","drop":"before",
+ *	                  "flip":OFFSET,"cut_sent":N,"flip_sent":OFFSET,"tree_hash":"wrong","without":"ETag","drop":"before",
  *	                  "region":"eu-west-1","deliver":"twice","job_failure":"why"}}]}
  *
  * operation and resource are globs; a rule counts the calls that match, fires from the nth one
@@ -159,6 +159,8 @@ static int act_parse(struct json_object *o, struct sim_fault *ret, struct buf *e
 	ret->stall_after = number(o, "stall_after", 0);
 	ret->cut_after = number(o, "cut_after", UINT64_MAX);
 	ret->flip = number(o, "flip", UINT64_MAX);
+	ret->cut_sent = number(o, "cut_sent", UINT64_MAX);
+	ret->flip_sent = number(o, "flip_sent", UINT64_MAX);
 	ret->is_tree_hash_wrong = tree_hash && streq(tree_hash, "wrong");
 	if (ret->status && (ret->status < 200 || ret->status > 599))
 		return bad(err, "status is 200 to 599");
@@ -265,14 +267,16 @@ static bool rule_fires(struct rule *r)
 	return is_drawn && r->seen >= r->nth && r->fired < r->times;
 }
 
-struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *req)
+struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *req,
+				   bool is_cutting)
 {
 	struct sim_fault *act = NULL;
 
 	pthread_mutex_lock(&f->mu);
 	for (size_t i = 0; i < f->n; i++) {
 		struct rule *r = &f->rules[i];
-		if (!rule_matches(r, req))
+		bool is_cut = r->act.cut_sent != UINT64_MAX;
+		if (is_cut != is_cutting || !rule_matches(r, req))
 			continue;
 		if (!rule_fires(r) || act)
 			continue;

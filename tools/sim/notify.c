@@ -261,7 +261,7 @@ int sim_notify(struct sim *sim, const char *arn, const char *body)
 	int r = 0;
 
 	snprintf(req.resource, sizeof(req.resource), "%s", arn);
-	_free_ struct sim_fault *act = sim_faults_match(sim->faults, &req);
+	_free_ struct sim_fault *act = sim_faults_match(sim->faults, &req, false);
 	if (act && act->delivery == DELIVER_NEVER)
 		return 0;
 	if (str_after(arn, "arn:aws:sqs:"))

@@ -16,7 +16,7 @@ enum sim_quirk {
 	QUIRK_TIMESTAMPS,      /* 0: milliseconds, 1: seconds */
 	QUIRK_EXTRA_MEMBERS,   /* 1: documents have members nobody knows */
 	QUIRK_JOB_ORDER,       /* 0: of submission, 1: shuffled */
-	QUIRK_PAGE_SIZE,       /* largest page of any vault listing; 0: as documented */
+	QUIRK_PAGE_SIZE,       /* largest page of a listing; 0: as documented */
 	QUIRK_VAULTS_MARKER,   /* 0: the last one given, 1: the next one */
 	QUIRK_CAPACITY,        /* of on-demand Expedited; 0: there is some, 1: none */
 	QUIRK_CAPACITY_STATUS, /* of InsufficientCapacityException */

@@ -248,6 +248,7 @@ struct sim_conn *sim_conn_new(struct sim *sim, const char *uri)
 	c->req.raw_query = query ? query : "";
 	c->req.body_fd = -1;
 	c->spool.fd = -1;
+	c->cut_sent = UINT64_MAX;
 	c->res.file_fd = -1;
 	buf_init(&c->res.headers, VALUE_MAX);
 	buf_init(&c->res.body, (size_t)1 << 31);

@@ -35,12 +35,11 @@ static void put_part(struct buf *out, const struct s3_upload *u,
 static void put_parts(struct s3_call *call, const struct s3_upload *u)
 {
 	uint64_t marker = number_of(call->req, "part-number-marker", 0);
-	uint64_t max = number_of(call->req, "max-parts", S3_LIST_MAX);
+	uint64_t max =
+		s3_list_page_max(call, number_of(call->req, "max-parts", S3_LIST_MAX));
 	struct buf *out = &call->res->body;
 	uint32_t i = 0, last = 0;
 
-	if (max > S3_LIST_MAX)
-		max = S3_LIST_MAX;
 	s3_xml_begin(out, "ListPartsResult");
 	s3_xml_text(out, "Bucket", call->bucket);
 	s3_xml_text(out, "Key", call->key);
@@ -216,14 +215,13 @@ int s3_list_multipart_uploads(struct s3_call *call)
 {
 	const struct sim_req *req = call->req;
 	const char *encoding = sim_query(req, "encoding-type");
-	uint64_t max = number_of(req, "max-uploads", S3_LIST_MAX);
 	_cleanup_(page_done) struct page p = {
 		.call = call,
 		.prefix = query_or_empty(req, "prefix"),
 		.delimiter = sim_query(req, "delimiter"),
 		.key_marker = query_or_empty(req, "key-marker"),
 		.id_marker = query_or_empty(req, "upload-id-marker"),
-		.max = max < S3_LIST_MAX ? max : S3_LIST_MAX,
+		.max = s3_list_page_max(call, number_of(req, "max-uploads", S3_LIST_MAX)),
 		.has_url_encoding = encoding && streq(encoding, "url"),
 	};
 

@@ -296,12 +296,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 	(void)version;
 	if (!c)
 		return MHD_NO;
-	if (!c->is_started)
-		return sim_conn_head(c, mhd, method) == 0 ? MHD_YES : MHD_NO;
+	if (!c->is_started) {
+		if (sim_conn_head(c, mhd, method) < 0)
+			return MHD_NO;
+		sim_dispatch_head(c);
+		return MHD_YES;
+	}
 	if (*data_len > 0) {
 		sim_conn_body(c, data, *data_len);
 		*data_len = 0;
-		return MHD_YES;
+		return c->spool.len < c->cut_sent ? MHD_YES : MHD_NO;
 	}
 	return finish(c);
 }

@@ -90,8 +90,9 @@ struct sim_conn {
 	bool is_stalled;       /* it has been, as a fault wanted */
 	bool is_read;          /* the body goes through our reader: a fault touches it */
 	struct sim_fault *act; /* the rule that fired, owned; NULL: none */
-	uint64_t body_bytes;   /* of the answer, as they go out */
-	uint64_t read_bytes;   /* of these, given to libmicrohttpd by our reader */
+	uint64_t cut_sent;   /* the connection breaks behind so many bytes of the body */
+	uint64_t body_bytes; /* of the answer, as they go out */
+	uint64_t read_bytes; /* of these, given to libmicrohttpd by our reader */
 	uint64_t
 		acked_before; /* bytes of the connection the peer had before this answer */
 };
@@ -109,6 +110,8 @@ int sim_conn_body_end(struct sim_conn *c);
 int sim_pairs_parse(struct sim_fields *f, const char *pairs);
 
 /* dispatch.c */
+/* The head is there: whether and where the body is going to be cut off. */
+void sim_dispatch_head(struct sim_conn *c);
 /* Has the request checked and handled; `body_err`: what sim_conn_body_end() said. Gives a word
  * for the log about what a fault did, or NULL. */
 const char *sim_dispatch(struct sim_conn *c, int body_err);
@@ -217,6 +220,9 @@ struct sim_fault {
 	uint64_t stall_after;
 	uint64_t cut_after; /* UINT64_MAX: not */
 	uint64_t flip;      /* offset; UINT64_MAX: not */
+	/* Of the request's body, as it is decoded: the connection breaks behind so many bytes, one bit
+	 * is wrong at this offset. UINT64_MAX: not. */
+	uint64_t cut_sent, flip_sent;
 	bool is_tree_hash_wrong;
 	char without[64]; /* a header that is left out; "": none */
 	enum fault_drop drop;
@@ -230,8 +236,10 @@ void sim_faults_free(struct sim_faults *f);
 int sim_faults_add(struct sim_faults *f, struct json_object *doc, struct buf *err);
 void sim_faults_clear(struct sim_faults *f);
 int sim_faults_print(struct sim_faults *f, struct buf *out);
-/* Counts the call with every rule that matches; gives the first that fires, or NULL. */
-struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *req);
+/* Counts the call with every rule that matches; gives the first that fires, or NULL. Rules that cut a
+ * request off are looked at alone, before its body is there. */
+struct sim_fault *sim_faults_match(struct sim_faults *f, const struct sim_req *req,
+				   bool is_cutting);
 
 /* The rule that fired for this request, for what only its service can do; NULL: none. */
 const struct sim_fault *sim_fault_of(const struct sim_req *req);

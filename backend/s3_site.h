@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* s3_site - what s3.c and s3_list.c share; nobody else includes it. */
+/* s3_site - what s3.c, its lists and upload.c share; nobody else includes it. */
 #pragma once
 
 #include "op.h"

@@ -22,8 +22,6 @@ enum restore_event restore_refuse(struct restore *r, const struct budget_draw *d
 				  const struct budget_use *use);
 /* What of it the cache does not hold yet. */
 uint64_t restore_bytes_to_come(const struct restore *r);
-/* Whether the cache has room for it, which is then promised; else sets the outcome. */
-bool cache_can_hold(struct restore *r);
 /* Whether policy and breaker let it go on; else sets the outcome. */
 bool restore_may(struct restore *r, const struct wish *wish,
 		 const struct policy_verdict *v);

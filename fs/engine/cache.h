@@ -26,7 +26,8 @@ int ask_evict(struct engine *e, struct ask *a);
  * with what it had. */
 int evict_for_room(struct engine *e, uint64_t ino,
 		   void (*done)(struct engine *e, uint64_t bytes, int result));
-
+/* Any thread: somebody has the file open. */
+bool file_is_open(struct engine *e, uint64_t ino);
 /* Is it being given up at this moment? Then `a` is asked again when that is over. */
 bool evict_is_under_way(struct engine *e, struct ask *a);
 
@@ -45,9 +46,12 @@ void pins_purge(struct engine *e);
 int room_init(struct engine *e);
 /* What the cache may hold in all, now: its size, or what its disk leaves. */
 uint64_t room_most(struct engine *e);
-/* Makes room for it, as far as that can be: restore_admitted() now or later, or EV_REFUSED with the
- * outcome set. */
+/* Makes room for it, as far as that can be, and goes on with what needs it, now or later: a new wish
+ * (restore_admitted), one that is approved (EV_APPROVED), an intent that has grown (intent_begin); or
+ * EV_REFUSED with the outcome set. */
 void room_ask(struct restore *r);
+/* There is room for it as things are: it is promised that. */
+bool room_holds(struct restore *r);
 /* A chunk of it found no room: chunks_store_again(), or it fails. */
 void room_lacks(struct restore *r);
 /* It waits for no room any more. */

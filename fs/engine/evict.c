@@ -100,7 +100,7 @@ int ask_evict(struct engine *e, struct ask *a)
 	return r == -ENOENT ? 0 : r;
 }
 
-static bool is_open(struct engine *e, uint64_t ino)
+bool file_is_open(struct engine *e, uint64_t ino)
 {
 	pthread_mutex_lock(&e->board_mu);
 	bool (*is_open_there)(void *arg, uint64_t ino) = e->is_open;
@@ -112,7 +112,7 @@ static bool is_open(struct engine *e, uint64_t ino)
 int evict_for_room(struct engine *e, uint64_t ino,
 		   void (*done)(struct engine *e, uint64_t bytes, int result))
 {
-	if (restore_find(e, ino) || is_open(e, ino) || is_pinned(e, ino))
+	if (restore_find(e, ino) || file_is_open(e, ino) || is_pinned(e, ino))
 		return -EBUSY;
 	return evict_begin(e, ino, NULL, done);
 }

@@ -72,15 +72,9 @@ static enum file_state state_of(const struct facts *f, const struct storage_clas
 	return FILE_COLD;
 }
 
-static bool is_open(const struct request *rec)
-{
-	return rec->state == REQUEST_INTENT || rec->state == REQUEST_RESTORING ||
-	       rec->state == REQUEST_READY || rec->state == REQUEST_HELD;
-}
-
 bool facts_is_asked(const struct facts *f)
 {
-	return f->has_request && is_open(&f->request);
+	return f->has_request && request_is_open(&f->request);
 }
 
 bool facts_needs_restore(const struct facts *f)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* held - what waits for somebody to say yes, and what is let through although it was refused. */
 #include "admit.h"
+#include "cache.h"
 #include "guard.h"
 #include "log.h"
 #include "notes.h"
@@ -99,25 +100,29 @@ static int refused_approve(struct engine *e, const struct request *rec, struct a
 	return ask_park(r, a);
 }
 
+/* It goes on as soon as the cache has room for it. */
 static int held_approve(struct restore *r, struct ask *a)
 {
-	struct engine *e = r->engine;
+	bool is_approved = r->room == ROOM_ADMIT; /* and waits for that */
+	int result = ask_park(r, a);
 
+	if (is_approved)
+		return result;
 	say_approved(&r->rec, a);
 	r->rec.has_approver = true;
 	r->rec.approver = a->uid;
-	r->rec.approved_ms = engine_service_ms(e);
+	r->rec.approved_ms = engine_service_ms(r->engine);
 	restore_say(r, "%s", "");
-	restore_promise(r, restore_bytes_to_come(r));
-	int result = ask_park(r, a);
-	restore_happens(r, EV_APPROVED);
+	room_ask(r);
 	return result;
 }
 
+/* What was approved and then found no room may be approved again. */
 static bool is_refusal(const struct request *rec)
 {
 	return rec->state == REQUEST_FAILED && !rec->accepted_ms &&
-	       (rec->err == EDQUOT || rec->err == EACCES);
+	       (rec->err == EDQUOT || rec->err == EACCES ||
+		(rec->err == ENOSPC && rec->has_approver));
 }
 
 int ask_approve(struct engine *e, struct ask *a)

@@ -6,6 +6,7 @@
  * for as soon as it has ended well: by then a part of the file is here, so that a reader who goes
  * on gets the rest. */
 #include "admit.h"
+#include "cache.h"
 #include "log.h"
 #include "missing.h"
 #include "notes.h"
@@ -174,7 +175,6 @@ static void rest_keep(struct restore *r)
 bool part_settle(struct restore *r)
 {
 	struct span part;
-	bool is_settled = true;
 
 	if (!can_part(r))
 		return true;
@@ -182,13 +182,13 @@ bool part_settle(struct restore *r)
 	if (r->phase == PHASE_RESERVING && plan(r, r->wanted, &part) == 1 &&
 	    span_holds(part, part_of(r))) {
 		part_set(r, part);
-		is_settled = cache_can_hold(r);
+		if (!room_holds(r)) {
+			room_ask(r);
+			return false;
+		}
 	}
-	if (is_settled)
-		rest_keep(r);
-	else
-		restore_happens(r, EV_REFUSED);
-	return is_settled;
+	rest_keep(r);
+	return true;
 }
 
 int part_join(struct restore *r, const struct wish *w)

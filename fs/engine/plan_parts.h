@@ -55,6 +55,15 @@ struct plan {
 	const struct source *last_source; /* that `last_rules` are of */
 };
 
+/* What it all needs of the cache, as wishes would be served one after the other. */
+struct plan_room {
+	uint64_t needed_bytes, free_bytes;
+	struct plan_count evicted; /* what would be given up for it, or could be */
+	bool fits;
+};
+/* plan_room.c. In time it takes a look at each file that would go. */
+void plan_room(const struct plan *p, struct plan_room *ret);
+
 /* What is wanted of each file of a group: sizes are in its sum. */
 struct cost_wish plan_wish(const struct plan *p, const struct plan_group *g,
 			   enum tier tier);

@@ -282,19 +282,16 @@ static void put_groups(const struct plan *p, struct buf *out)
 
 static void put_cache(const struct plan *p, struct buf *out)
 {
-	struct store *store = p->engine->state->store;
-	const struct engine_cfg *cfg = p->engine->cfg;
-	uint64_t disk = store_free_bytes(store), used = store_used_bytes(store);
-	uint64_t room = disk > cfg->reserve_bytes ? disk - cfg->reserve_bytes : 0;
+	struct plan_room room;
 
-	if (cfg->cache_bytes) {
-		uint64_t left = cfg->cache_bytes > used ? cfg->cache_bytes - used : 0;
-		room = left < room ? left : room;
-	}
+	plan_room(p, &room);
 	buf_printf(out,
-		   ",\"cache\":{\"needed_bytes\":%llu,\"free_bytes\":%llu,\"fits\":%s}",
-		   (unsigned long long)p->to_cache_bytes, (unsigned long long)room,
-		   p->to_cache_bytes <= room ? "true" : "false");
+		   ",\"cache\":{\"needed_bytes\":%llu,\"free_bytes\":%llu,"
+		   "\"fits\":%s,",
+		   (unsigned long long)room.needed_bytes,
+		   (unsigned long long)room.free_bytes, room.fits ? "true" : "false");
+	put_count(out, "evicted", &room.evicted);
+	buf_puts(out, "}");
 }
 
 /* A budget, and what all of it would take from it. */

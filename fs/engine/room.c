@@ -71,16 +71,14 @@ static void room_refuse(struct restore *r, uint64_t needed)
 		words);
 }
 
-bool cache_can_hold(struct restore *r)
+bool room_holds(struct restore *r)
 {
 	uint64_t needed = restore_bytes_to_come(r);
 
-	if (room_taken(r, r->engine, needed) <= room_most(r->engine)) {
-		restore_promise(r, needed);
-		return true;
-	}
-	room_refuse(r, needed);
-	return false;
+	if (room_taken(r, r->engine, needed) > room_most(r->engine))
+		return false;
+	restore_promise(r, needed);
+	return true;
 }
 
 static void room_stats(struct engine *e)
@@ -113,12 +111,26 @@ void room_leave(struct restore *r)
 	TAILQ_REMOVE(&r->engine->room.waiting, r, in_room);
 }
 
+/* On with what needed the room. */
+static void room_granted(struct restore *r)
+{
+	if (r->phase == PHASE_HELD)
+		restore_happens(r, EV_APPROVED);
+	else if (r->phase == PHASE_RESERVING)
+		intent_begin(r);
+	else
+		restore_admitted(r);
+}
+
 static void admit_go_on(struct restore *r)
 {
-	if (!r->is_cancelled && cache_can_hold(r))
-		restore_admitted(r);
-	else
-		restore_happens(r, EV_REFUSED);
+	if (!r->is_cancelled && room_holds(r)) {
+		room_granted(r);
+		return;
+	}
+	if (!r->is_cancelled)
+		room_refuse(r, restore_bytes_to_come(r));
+	restore_happens(r, EV_REFUSED);
 }
 
 static void fetch_lacks(struct restore *r)
@@ -262,9 +274,8 @@ void room_ask(struct restore *r)
 	struct engine *e = r->engine;
 	uint64_t needed = restore_bytes_to_come(r);
 
-	if (room_taken(r, e, needed) <= room_most(e)) {
-		restore_promise(r, needed);
-		restore_admitted(r);
+	if (room_holds(r)) {
+		room_granted(r);
 		return;
 	}
 	/* What could not fit if all else went is no reason to give up anything. */

@@ -59,7 +59,8 @@ void lapse_renew(struct restore *r, struct reserve_op *op);
 /* ---- part.c ---- */
 /* Plans what a new restore brings. False: all that is wanted is held, but not proved yet. */
 bool part_begin(struct restore *r, const struct wish *w);
-/* Before the intent: others may have joined meanwhile. False: it has failed. */
+/* Before the intent: others may have joined meanwhile. False: it waits for room, and intent_begin()
+ * comes again; or it has failed. */
 bool part_settle(struct restore *r);
 /* What it was to bring has lapsed: what is missing yet. */
 void part_shrink(struct restore *r);

@@ -85,12 +85,6 @@ static int wish_tier(const struct wish *wish, const struct source *s,
 	return 0;
 }
 
-static bool request_is_open(const struct request *rec)
-{
-	return rec->state == REQUEST_INTENT || rec->state == REQUEST_RESTORING ||
-	       rec->state == REQUEST_READY || rec->state == REQUEST_HELD;
-}
-
 /* Where an earlier run left it. */
 static enum restore_event adopt_event(const struct restore *r)
 {

@@ -147,6 +147,12 @@ enum budget_lack budget_lacks(const struct budget_draw *draw,
  * or what is missing here where nothing is; an inventory is no file, and what a faster tier brings
  * is counted already. */
 uint64_t request_budget_bytes(const struct request_numbers *rec);
+/* It has not ended. */
+static inline bool request_is_open(const struct request *rec)
+{
+	return rec->state == REQUEST_INTENT || rec->state == REQUEST_RESTORING ||
+	       rec->state == REQUEST_READY || rec->state == REQUEST_HELD;
+}
 uint64_t request_budget_files(const struct request_numbers *rec);
 
 /* One line of the ledger: our model of one line of the bill. */

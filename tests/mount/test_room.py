@@ -7,6 +7,7 @@ import time
 
 import pytest
 from conftest import listed, pattern, until
+from test_plan import named, plan, thaw
 from test_read import charges
 
 MIB = 1 << 20
@@ -148,3 +149,27 @@ def test_where_all_that_could_go_is_open_a_read_is_refused_and_goes_on_afterward
         for f in files:
             f.close()
     read(lab, CHEAP[6])
+
+
+def test_a_plan_counts_what_would_be_given_up(lab):
+    """S125 S180"""
+    read(lab, *CHEAP[:4])
+    wanted = [lab.path / "lab" / name for name in CHEAP[5:8]]
+    lines = [named("file", f"lab/{name}") for name in CHEAP[5:8]]
+    room = plan(lab.path, *lines)["cache"]
+    assert room["needed_bytes"] == 3 * FILE and room["free_bytes"] == SIZE - 4 * FILE, room
+    assert room["evicted"] == {"files": 2, "bytes": 2 * FILE} and room["fits"], room
+    said = thaw("plan", *wanted)
+    assert said.returncode == 0 and "2 files (6.0 MiB) would be given up for it" in said.stdout, said
+    files = [open(lab.path / "lab" / name, "rb") for name in CHEAP[:3]]
+    try:
+        room = plan(lab.path, *lines)["cache"]
+        assert room["evicted"] == {"files": 1, "bytes": FILE} and not room["fits"], room
+        said = thaw("plan", *wanted)
+        assert said.returncode == 77 and "too little, some would be refused" in said.stdout, said
+    finally:
+        for f in files:
+            f.close()
+    assert here(lab, CHEAP) == CHEAP[:4]
+    large = plan(lab.path, named("file", "lab/large"))["cache"]
+    assert large["evicted"]["files"] == 0 and not large["fits"], large

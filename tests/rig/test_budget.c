@@ -255,6 +255,104 @@ static void what_is_held_costs_nothing_until_it_is_approved_or_cancelled(void **
 	rig_done(&rig);
 }
 
+/* ---- and where the cache is small ---- */
+
+static uint64_t opened;
+
+static bool has_opened(void *arg, uint64_t ino)
+{
+	(void)arg;
+	return ino == opened;
+}
+
+static void read_held(struct rig *rig, struct rig_reader *reader, uint64_t ino)
+{
+	rig_read(rig, reader, ino, 0, SIZE);
+	rig_go_to(rig, ino, PHASE_HELD);
+}
+
+static bool is_here(struct rig *rig, uint64_t ino)
+{
+	struct fill fill;
+
+	return store_fill(rig->state->store, ino, &fill) == 0 && fill.is_whole;
+}
+
+/* One file is here, another is held, and since then the cache has no room for both. */
+static uint64_t held_beside_one(struct rig *rig, struct rig_reader *reader,
+				uint64_t *ret_old)
+{
+	struct rig_reader first;
+
+	one_over_budget(rig, &hold);
+	uint64_t old = ino_of(rig, "vault", 7), ino = ino_of(rig, "vault", 8);
+	read_held(rig, &first, old);
+	assert_int_equal(say(rig, ASK_APPROVE, old, 77, false), 0);
+	assert_true(rig_run(rig, rig_is_answered, &first, 60 * HOURS));
+	read_held(rig, reader, ino);
+	rig_settle(rig);
+	rig->engine->first_cfg.cache_bytes = store_used_bytes(rig->state->store) + 10;
+	opened = 0;
+	engine_watch_opens(rig->engine, has_opened, NULL);
+	*ret_old = old;
+	return ino;
+}
+
+/* S92 S180 */
+static void what_is_approved_gets_room_as_a_wish_does(void **state)
+{
+	struct rig_reader reader;
+	struct rig rig;
+
+	(void)state;
+	uint64_t old, ino = held_beside_one(&rig, &reader, &old);
+	assert_true(is_here(&rig, old));
+	assert_int_equal(say(&rig, ASK_APPROVE, ino, 77, false), 0);
+	assert_true(rig_run(&rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(reader.result, 0);
+	rig_settle(&rig);
+	assert_false(is_here(&rig, old));
+	assert_true(is_here(&rig, ino));
+	assert_int_equal(paid(), 2);
+	assert_int_equal(rig.engine->promised_bytes, 0);
+	rig_done(&rig);
+}
+
+/* S92 S180: and may be approved once more, when there is. */
+static void what_is_approved_and_finds_no_room_is_refused_unpaid(void **state)
+{
+	struct rig_reader reader;
+	struct request rec;
+	struct rig rig;
+
+	(void)state;
+	uint64_t ino = held_beside_one(&rig, &reader, &opened);
+	struct said s = {
+		.ask = { .verb = ASK_APPROVE, .ino = ino, .uid = 77, .done = said_done }
+	};
+	engine_ask(rig.engine, &s.ask);
+	rig_settle(&rig); /* no time passes: he is still there */
+	assert_true(s.is_done);
+	assert_int_equal(s.result, -ENOSPC);
+	assert_true(reader.is_answered);
+	assert_int_equal(reader.result, -ENOSPC);
+	assert_int_equal(journal_request_of(rig.state->journal, ino, &rec), 0);
+	assert_int_equal(rec.state, REQUEST_FAILED);
+	assert_int_equal(rec.err, ENOSPC);
+	assert_non_null(strstr(rec.error, "the cache cannot hold"));
+	assert_int_equal(paid(), 1);
+	assert_int_equal(rig.engine->promised_bytes, 0);
+	assert_int_equal(say(&rig, ASK_APPROVE, ino, 1000, false), -EACCES);
+	opened = 0;
+	assert_int_equal(say(&rig, ASK_APPROVE, ino, 77, false), 0);
+	rig_read(&rig, &reader, ino, 0, SIZE);
+	assert_true(rig_run(&rig, rig_is_answered, &reader, 60 * HOURS));
+	assert_int_equal(reader.result, 0);
+	rig_settle(&rig);
+	assert_int_equal(paid(), 2);
+	rig_done(&rig);
+}
+
 /* S93 */
 static void a_policy_refuses_before_anybody_is_asked(void **state)
 {
@@ -335,6 +433,8 @@ int main(void)
 		cmocka_unit_test(what_was_refused_is_let_through_by_its_approver_alone),
 		cmocka_unit_test(
 			what_is_held_costs_nothing_until_it_is_approved_or_cancelled),
+		cmocka_unit_test(what_is_approved_gets_room_as_a_wish_does),
+		cmocka_unit_test(what_is_approved_and_finds_no_room_is_refused_unpaid),
 		cmocka_unit_test(a_policy_refuses_before_anybody_is_asked),
 		cmocka_unit_test(a_storm_is_stopped_before_it_is_paid),
 	};

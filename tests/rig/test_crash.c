@@ -437,6 +437,7 @@ static const struct {
 	{ "restoring/lapsed", "test_windows.c" },
 	{ "lapsed/running", "somebody asks anew meanwhile: test_windows.c" },
 	{ "lapsed/ready", "likewise" },
+	{ "held/refused", "the cache: test_budget.c" },
 	{ "lapsed/failed", "test_windows.c" },
 	{ "lapsed/cancelled", "cancel" },
 	{ "renewing/noted", "a note that is late" },

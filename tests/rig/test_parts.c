@@ -194,6 +194,52 @@ static void readers_before_the_intent_share_a_part(void **state)
 	assert_paid(rig, 1, 4 * MIB);
 }
 
+/* Two MiB of another file are here, and the cache has room for two more. Two readers: the part of one
+ * is a MiB, that of both is four. */
+static uint64_t opened;
+
+static bool has_opened(void *arg, uint64_t ino)
+{
+	(void)arg;
+	return ino == opened;
+}
+
+static void two_in_a_small_cache(struct rig *rig, bool is_open, int expected)
+{
+	uint64_t ino = rig_ino(rig, "vault", "large");
+	uint64_t old = rig_ino(rig, "bucket", "object");
+	struct rig_reader a, b;
+
+	read_now(rig, old, 0, 10, 0);
+	let_it_end(rig);
+	rig->engine->first_cfg.cache_bytes = 4 * MIB + MIB / 2;
+	opened = is_open ? old : 0;
+	engine_watch_opens(rig->engine, has_opened, NULL);
+	rig_read(rig, &a, ino, 9 * MIB, 10);
+	rig_read(rig, &b, ino, 11 * MIB, 10);
+	assert_true(rig_run(rig, rig_is_answered, &a, 60 * HOURS));
+	assert_true(rig_run(rig, rig_is_answered, &b, HOURS));
+	rig_settle(rig);
+	assert_int_equal(a.result, expected);
+	assert_int_equal(b.result, expected);
+	assert_int_equal(rig->engine->promised_bytes, 0);
+	assert_int_equal(is_here(rig, old, 0, 1), is_open);
+}
+
+/* S180 */
+static void a_part_that_grows_before_its_intent_gets_room_for_that(void **state)
+{
+	two_in_a_small_cache(*state, false, 0);
+	assert_paid(*state, 1, 4 * MIB);
+}
+
+/* S180 */
+static void a_part_that_grows_and_finds_no_room_is_refused_unpaid(void **state)
+{
+	two_in_a_small_cache(*state, true, -ENOSPC);
+	assert_paid(*state, 0, 0);
+}
+
 /* S121 */
 static void who_wants_more_than_the_part_under_way_waits_for_the_rest(void **state)
 {
@@ -465,6 +511,8 @@ int main(void)
 		PART(a_part_is_asked_for_by_a_request_whatever_the_option),
 		PART(the_tail_of_an_archive_costs_its_last_node),
 		PART(readers_before_the_intent_share_a_part),
+		PART(a_part_that_grows_before_its_intent_gets_room_for_that),
+		PART(a_part_that_grows_and_finds_no_room_is_refused_unpaid),
 		PART(who_wants_more_than_the_part_under_way_waits_for_the_rest),
 		PART(what_is_asked_for_beyond_is_durable_when_the_write_returns),
 		PART(a_job_for_all_of_it_serves_a_part_but_not_the_other_way_round),

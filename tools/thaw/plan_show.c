@@ -183,12 +183,18 @@ static void prices_print(struct json_object *doc)
 
 static void cache_print(struct json_object *cache)
 {
-	char needed[24], room[24];
+	uint64_t files = number(member(cache, "evicted"), "files");
+	char needed[24], room[24], evicted[24];
 
 	size_words(number(cache, "needed_bytes"), needed);
 	size_words(number(cache, "free_bytes"), room);
-	printf("cache: needs %s, %s are free%s\n", needed, room,
-	       flag(cache, "fits") ? "" : ": too little, some would be refused");
+	size_words(number(member(cache, "evicted"), "bytes"), evicted);
+	printf("cache: needs %s, %s are free", needed, room);
+	if (files)
+		printf(", %llu file%s (%s) %s be given up for it",
+		       (unsigned long long)files, files == 1 ? "" : "s", evicted,
+		       flag(cache, "fits") ? "would" : "could");
+	printf("%s\n", flag(cache, "fits") ? "" : ": too little, some would be refused");
 }
 
 /* A limit of files or bytes, where the budget has one. */
@@ -420,6 +426,9 @@ void plan_refusal(struct json_object *doc, struct buf *out)
 		return;
 	size_words(number(cache, "needed_bytes"), needed);
 	size_words(number(cache, "free_bytes"), room);
-	buf_printf(out, "the cache is too small: this needs %s, %s are free", needed,
-		   room);
+	buf_printf(
+		out,
+		"the cache is too small: this needs %s, %s are free, and what else could "
+		"be given up is too little",
+		needed, room);
 }

@@ -267,6 +267,7 @@ struct transfer {
 	struct backend_call call;
 	struct object object;
 	struct chunk_op chunk;
+	struct proof_part *parts; /* owned, of that; NULL: none */
 };
 
 /* Of a restore, for `.thaw/queue`: what nobody else knows. */

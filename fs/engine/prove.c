@@ -107,6 +107,57 @@ uint64_t prove_unit_end(const struct restore *r, uint64_t off)
 	return prove_has_units(r) && off ? unit_at(r->proof.parts, off - 1).end : off;
 }
 
+/* ---- a chunk by itself ---- */
+
+/* Copies of parts [first, first + n), or of the object's own value as one. NULL: out of memory. */
+static struct proof_part *parts_copy(const struct restore *r, size_t first, size_t n)
+{
+	struct proof_part *parts = calloc(n, sizeof(*parts));
+
+	if (parts && r->proof.parts) {
+		memcpy(parts, &r->proof.parts->part[first], n * sizeof(*parts));
+	} else if (parts) {
+		parts->end = r->rec.size_bytes;
+		memcpy(parts->value, r->proof.value, sizeof(parts->value));
+	}
+	return parts;
+}
+
+static enum proof proof_of_whole(const struct restore *r)
+{
+	return !r->proof.is_etag ? PROOF_CHECKSUM
+	       : r->proof.parts  ? PROOF_ETAG
+				 : PROOF_MD5;
+}
+
+struct proof_part *prove_chunk(const struct restore *r, struct chunk_op *op)
+{
+	uint64_t end = op->off + op->len;
+	size_t first = 0, n = 1;
+
+	if (op->has_expected || r->brief->has_tree_hash || r->proof.kind == DIGEST_NONE)
+		return NULL;
+	if (prove_has_units(r)) {
+		struct unit from = unit_at(r->proof.parts, op->off);
+		struct unit to = unit_at(r->proof.parts, end - 1);
+
+		if (from.off != op->off || to.end != end)
+			return NULL;
+		first = from.first;
+		n = to.first + to.n - first;
+	} else if (r->proof.parts || op->off || end != r->rec.size_bytes) {
+		return NULL;
+	}
+	struct proof_part *parts = parts_copy(r, first, n);
+	if (!parts)
+		return NULL; /* read back when all is here */
+	op->parts = parts;
+	op->n_parts = n;
+	op->digest = r->proof.kind;
+	op->proof = r->proof.parts ? PROOF_PART : proof_of_whole(r);
+	return parts;
+}
+
 /* ---- proving ---- */
 
 static struct proving *proving_new(struct restore *r, size_t n_parts)
@@ -358,12 +409,17 @@ static void prove_fill_in(const struct restore *r, struct prove_op *op)
 	} else if (r->proof.kind != DIGEST_NONE) {
 		op->digest = r->proof.kind;
 		memcpy(op->value, r->proof.value, sizeof(op->value));
-		op->proof = !r->proof.is_etag ? PROOF_CHECKSUM
-			    : r->proof.parts  ? PROOF_ETAG
-					      : PROOF_MD5;
+		op->proof = proof_of_whole(r);
 	} else {
 		op->proof = PROOF_TRANSPORT;
 	}
+}
+
+/* An object that came in one chunk. */
+static bool is_proved_by_chunk(const struct restore *r)
+{
+	return r->fill.is_whole && r->proof.kind != DIGEST_NONE &&
+	       !r->brief->has_tree_hash && r->fill.proof == proof_of_whole(r);
 }
 
 void prove_begin(struct restore *r)
@@ -383,6 +439,10 @@ void prove_begin(struct restore *r)
 			r, EOPNOTSUPP,
 			"the service offers no checksum for this object and this source has "
 			"verify = require now: what was fetched is not shown");
+		return;
+	}
+	if (is_proved_by_chunk(r)) {
+		restore_happens(r, EV_PROVED);
 		return;
 	}
 	size_t n = r->proof.parts ? r->proof.parts->n : 0;

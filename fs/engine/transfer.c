@@ -64,6 +64,7 @@ static void transfer_free(struct transfer *t)
 		t->restore->n_transfers--;
 		fetch_queue_wake(t->restore);
 	}
+	free(steal_ptr(t->parts));
 	t->restore = NULL;
 	t->state = TRANSFER_FREE;
 	t->engine->n_transfers--;
@@ -88,17 +89,17 @@ static void transfer_charge(struct restore *r, const struct backend_call *c)
 
 static void chunk_corrupt(struct restore *r, uint64_t off)
 {
+	const char *what = r->brief->has_tree_hash ? "tree hash" : "checksum";
+
 	r->corrupt++;
-	log_warning(
-		"ino=%llu off=%llu the bytes do not match the service's own tree hash, "
-		"fetching them again",
-		(unsigned long long)r->ino, (unsigned long long)off);
+	log_warning("ino=%llu off=%llu the bytes do not match the service's own %s, "
+		    "fetching them again",
+		    (unsigned long long)r->ino, (unsigned long long)off, what);
 	if (r->corrupt > CORRUPT_MAX)
-		restore_fails(
-			r, EIO,
-			"what the service sends does not match its own tree hash, %d times: "
-			"nothing of it was served",
-			CORRUPT_MAX + 1);
+		restore_fails(r, EIO,
+			      "what the service sends does not match its own %s, %d "
+			      "times: nothing of it was served",
+			      what, CORRUPT_MAX + 1);
 }
 
 void fetch_fill_is(struct restore *r, const struct fill *fill)
@@ -161,6 +162,8 @@ static void transfer_store(struct transfer *t)
 		.has_expected = t->call.has_tree_hash,
 		.expected = t->call.tree_hash,
 	};
+	free(t->parts);
+	t->parts = prove_chunk(r, &t->chunk);
 	engine_op(t->engine, &t->chunk.op, chunk_done);
 	store_chunk_post(t->engine->state->store, &t->chunk);
 }

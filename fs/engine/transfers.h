@@ -53,6 +53,10 @@ void fetch_fill_is(struct restore *r, const struct fill *fill);
 /* ---- prove.c ---- */
 /* All is fetched: proves what is not yet. The answer is EV_PROVED, EV_CORRUPT or EV_FAILED. */
 void prove_begin(struct restore *r);
+/* What the bytes of a chunk are to be compared with before they are written, where the service has
+ * vouched for just them: completes `op`, and gives what the caller frees when it is answered; or
+ * NULL: nothing, they are proved with others. */
+struct proof_part *prove_chunk(const struct restore *r, struct chunk_op *op);
 /* More has come: proves the units of [off, off + len) that are held whole, where an object has any
  * smaller than itself. */
 void prove_more(struct restore *r, uint64_t off, uint64_t len);

@@ -291,6 +291,8 @@ int store_open(const char *dir, uint64_t map_bytes, struct store **ret)
 	s->data_fd = -1;
 	s->cache_fd = -1;
 	pthread_mutex_init(&s->mu, NULL);
+	pthread_cond_init(&s->written, NULL);
+	LIST_INIT(&s->writing);
 	bool was_clean = false;
 	const struct db_table tables[] = {
 		{ "meta", &s->meta },
@@ -333,6 +335,7 @@ void store_close(struct store *s)
 	db_close(&s->db);
 	touched_free(&s->touched);
 	fillings_free(&s->filling);
+	pthread_cond_destroy(&s->written);
 	pthread_mutex_destroy(&s->mu);
 	if (s->data_fd >= 0)
 		close(s->data_fd);

@@ -14,8 +14,8 @@
  * A data file is checked when it is used first after something else wrote to it; a start looks at
  * none.
  *
- * Thread: reading from any thread; *_post as in state.h. Hashing happens on a small pool, writing
- * on one thread, in that order for each operation.
+ * Thread: reading from any thread; *_post as in state.h. Hashing and writing data happen on a small
+ * pool, syncs and rows on one thread, in that order for each operation.
  */
 #pragma once
 
@@ -25,6 +25,7 @@
 #include "state.h"
 #include "treehash.h"
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 struct store;
 
@@ -74,6 +75,9 @@ struct store_work {
 	uint64_t made_gen;     /* its data file goes if there is no commit */
 	int64_t used_delta;
 	bool is_refuted;
+	bool is_written;                   /* of a chunk: its bytes are in the file */
+	bool is_writing;                   /* it is in the list */
+	LIST_ENTRY(store_work) of_writing; /* the store's lock */
 };
 
 /* 0, -ENOENT, -EBADMSG. */
@@ -116,13 +120,14 @@ struct fill_op {
 };
 void store_fill_post(struct store *s, struct fill_op *op);
 
-/* Bytes that arrived: hashed into leaves, compared with `expected` if there is one, written,
- * synced, then the row. `off` a multiple of a MiB; `len` too but at the file's end. With
- * `expected` the row is proved (PROOF_RANGE), without it pending.
+/* Bytes that arrived: hashed into leaves, compared with what they ought to be, written, synced, then
+ * the row. `off` a multiple of a MiB; `len` too but at the file's end. The row is proved where there
+ * is something to compare with: a tree hash (PROOF_RANGE), or the digests of the parts it consists
+ * of (`proof`); else it is pending.
  * Bytes that are held and proved already are left as they are (result 0); pending ones of the same
  * range are replaced; -EEXIST where it overlaps other rows.
- * Result 0, -EBADMSG (hash differs: nothing was written), -ENOENT (the fill is gone), -ENOSPC,
- * -EIO. `data` stays the caller's and is needed until answered. */
+ * Result 0, -EBADMSG (it differs: nothing was written), -ENOENT (the fill is gone), -ENOSPC,
+ * -EIO. `data` and `parts` stay the caller's and are needed until answered. */
 struct chunk_op {
 	struct state_op op;
 	uint64_t ino, gen;
@@ -130,6 +135,11 @@ struct chunk_op {
 	const void *data;
 	bool has_expected;
 	struct node_hash expected;
+	/* The first begins at `off`, the last ends with the bytes; NULL: none. */
+	const struct proof_part *parts;
+	size_t n_parts;
+	enum digest_kind digest;
+	enum proof proof;
 	struct fill fill; /* the answer: the fill after this row */
 	struct store_work work;
 };

@@ -30,9 +30,11 @@ struct store {
 	pthread_t sweeper;
 	bool has_sweeper;
 	atomic_bool is_closing;
-	pthread_mutex_t mu;     /* a leaf, of what follows */
-	struct ino_map filling; /* struct filling: what this run writes to */
-	struct ino_map touched; /* uses that are not written yet */
+	pthread_mutex_t mu;              /* a leaf, of what follows */
+	pthread_cond_t written;          /* something left `writing` */
+	LIST_HEAD(, store_work) writing; /* chunks whose bytes the pool may be writing */
+	struct ino_map filling;          /* struct filling: what this run writes to */
+	struct ino_map touched;          /* uses that are not written yet */
 	size_t n_touched;
 };
 
@@ -165,10 +167,12 @@ void store_settle(struct store *s, struct store_work *w, uint64_t ino, int resul
 
 extern const struct op_kind chunk_kind, prove_kind, check_kind;
 
-/* What a chunk meets: 0 it is to be written, 1 it is here already, or -errno. */
+/* What a chunk meets: 0 nothing, 1 it is here already and proved, CHUNK_PENDING it is to be written
+ * over what waits for its proof, or -errno. */
+#define CHUNK_PENDING 2
 int chunk_meets(struct store *s, MDB_txn *txn, const struct chunk_op *op,
 		struct fill_row *ret);
-/* Writes the chunks of a batch to their files and syncs each file once. */
+/* Syncs the files of a batch of chunks, each once. What was not written yet is written before. */
 void store_chunks_write(void *target, struct state_op *first);
 
 /* Real UTC. */

@@ -276,10 +276,11 @@ static int alert_tell(struct notices *n, const struct event *e)
 		{ "mount", n->cfg.mountpoint },
 		{ "time", when },
 		{ "advice",
-		  is_budget ? "`thaw report` says who has spent it; what is over it "
-			      "is refused, or held for `thaw approve`."
-			    : "MOUNT/.thaw/storms lists who is stopped; `thaw approve "
-			      "storm-N` lets one go on." },
+		  is_budget
+			  ? "`thaw report MOUNT` says who has spent it; what is over it "
+			    "is refused, or held for `thaw approve`."
+			  : "MOUNT/.thaw/storms lists who is stopped; `thaw approve "
+			    "storm-N MOUNT` lets one go on." },
 		{ NULL, NULL },
 	};
 	int r = letter_make("alert", n->cfg.templates, values, &l);

@@ -23,6 +23,7 @@ start_sim = sims.start_sim
 def tmp_path():
     """A short path, below nothing of others: unit files and -o words have little room."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="thawfs-doc-"))
+    path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

@@ -52,6 +52,10 @@ STAND_INS = {
     "tests/run": (
         "in a copy of the sources: it would run itself, for an hour. Here one of its parts",
         'exec tests/run.real "${@:-tools}"'),
+    ".ci/check": (
+        "in a copy of the sources: three compilers and clang-tidy over all of it take half an hour, and "
+        "`tests/run check` is just that. Here what it checks at once",
+        'exec .ci/check.real format layers banned cleanups lengths promises'),
     "editor": (
         "somebody changes the words of one message, where they are said and where they are listed",
         'sed -i "s/check url, and whose/check the url, and whose/" "$@"'),

@@ -242,9 +242,9 @@ KINDS = [
     (re.compile(r"(?:sudo )?thaw ([a-z.-].*)"), of_thaw),
     (re.compile(r"thawfs ((?:[^\s:]+:/|[A-Z~/a-z-]).*)"), of_thawfs),
     (re.compile(r"thaw-sim (--.*)"), of_sim),
+    (re.compile(r"(?:tests/\w+/)?(test_[a-z0-9_]+)(?:: (\w+))?"), of_python_test),
     (re.compile(r"(?:[A-Z_]+=\S+ )*((?:tests|packaging|tools|docs|fs|backend|base|\.ci)/\S*.*)"), of_path),
     (re.compile(r"meson test -C \S+ ([a-z]\S*).*"), of_meson_test),
-    (re.compile(r"(test_[a-z0-9_]+)(?:: (\w+))?"), of_python_test),
     (re.compile(r"-o ([^=\s]+)(?:=.*)?"), of_word),
     (re.compile(r"(--[a-z][a-z-]+)\b.*"), of_flag),
     (re.compile(r"([a-z]+) (?:\S+ )?--[a-z].*"), of_verb),
@@ -344,3 +344,24 @@ def test_no_paragraph_stands_twice():
             if len(text) > 80 and not text.startswith("|"):
                 assert text not in seen, (document, seen[text], text[:80])
                 seen[text] = document
+
+
+def test_operations_says_what_may_change_while_a_mount_stands():
+    """Its table, and that of fs/config_reload.c."""
+    table = re.search(r"changeable\[\] = \{(.*?)^\};", (ROOT / "fs/config_reload.c").read_text(),
+                      re.M | re.S)[1]
+    rows = re.search(r"^## Changing the configuration\n(.*?)^## ", read("docs/OPERATIONS.md"),
+                     re.M | re.S)[1]
+    for name, is_named, keys in re.findall(r'\{ "(\w+)",\s+(\w+),\s+\{ (.*?) \} \}', table, re.S):
+        heading = f"{name} (?:NAME|PATH)" if is_named == "true" else name
+        may = set(re.findall(r'"([a-z-]+)"', keys))
+        cell = re.search(rf"^\|[^|]*`\[{heading}\]`[^|]*\|(.*)\|$", rows, re.M)
+        if keys == '""':
+            assert not cell, heading
+        elif keys == "NULL":
+            assert "everything" in cell[1], heading
+        else:
+            named = set(re.findall(r"`([a-z-]+)`", cell[1]))
+            everything = options()[f"{name} NAME" if is_named == "true" else name]
+            said = everything - named if "all but" in cell[1] else named
+            assert said == may, (heading, said ^ may)

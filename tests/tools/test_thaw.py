@@ -147,6 +147,13 @@ def test_a_path_outside_any_mount_is_one_clear_line(verb, tmp_path):
     assert said.stderr == f"thaw: {tmp_path}: not in a thawfs mount\n"
 
 
+def test_where_the_current_directory_is_meant_and_in_no_mount_it_says_what_to_name(tmp_path):
+    for words in (["approve", "storm-1"], ["report"], ["correct", "1", "why"]):
+        said = thaw(*words, cwd=tmp_path)
+        assert said.returncode == 1
+        assert said.stderr == "thaw: .: not in a thawfs mount: name a directory of one\n", words
+
+
 def test_relative_paths_and_symlinks_lead_to_the_same_sidecar(mount, tmp_path):
     mount.file("a/run.tar", state="restoring")
     (tmp_path / "link").symlink_to(mount.root / "a/run.tar")

@@ -109,5 +109,6 @@ int correct_run(const struct settings *set, char **paths, size_t n)
 	}
 	if (files_dir(n > words ? paths[words] : ".", &root) < 0)
 		return EXIT_FAILED;
+	files_root(root);
 	return set->bill ? compare(set, root) : status_of(book(root, paths[0], paths[1]));
 }

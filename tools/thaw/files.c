@@ -94,7 +94,8 @@ static void not_a_mount_say(const char *path)
 {
 	_free_ char *safe = text_safe(path);
 
-	fprintf(stderr, "thaw: %s: not in a thawfs mount\n", safe ? safe : "?");
+	fprintf(stderr, "thaw: %s: not in a thawfs mount%s\n", safe ? safe : "?",
+		streq(path, ".") ? ": name a directory of one" : "");
 }
 
 static void error_say(const char *path, int r)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "clock.h"
 #include "json.h"
 #include "log.h"
 #include "quirks.h"
@@ -120,6 +121,22 @@ void archive_delete(struct sim_req *req, struct sim_res *res, const struct route
 		res->status = 204;
 }
 
+/* When it was uploaded, and what the vault says its tree hash is, where the seed says so. */
+static int seed_facts(struct json_object *o, struct archive *a)
+{
+	const char *created = NULL, *tree = NULL;
+	int r = 0;
+
+	if (json_str(o, "created", &created) == 0)
+		r = time_parse_rfc3339(created, &a->created_ms);
+	if (r == 0 && json_str(o, "tree-hash", &tree) == 0)
+		r = strlen(tree) == 64 ? hex_decode(tree, a->tree, 32) : -EINVAL;
+	if (r < 0)
+		log_err("seed: no such time or tree hash: %s %s", created ? created : "",
+			tree ? tree : "");
+	return r;
+}
+
 static int seed_archive(struct sim *sim, const char *vault, struct json_object *o,
 			const char *base_dir)
 {
@@ -138,6 +155,8 @@ static int seed_archive(struct sim *sim, const char *vault, struct json_object *
 	a.description = copy;
 	id_make(a.id, ARCHIVE_ID_LEN);
 	r = sim_treehash_file(fd, 0, a.size, a.tree);
+	if (!r)
+		r = seed_facts(o, &a);
 	if (!r)
 		r = sim_spool_keep(sim, fd, sim->glacier->archives_fd, a.id);
 	if (!r)

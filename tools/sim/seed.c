@@ -2,12 +2,13 @@
 /* seed - --seed FILE: what the services hold when they begin.
  *
  *	{"vaults":[{"name":"photos","archives":[{"description":"...","file":"path"},
- *	                                       {"description":"...","size":N,"fill":"seed"}]}],
+ *	                                       {"description":"...","size":N,"fill":"seed",
+ *	                                        "created":"2019-...Z","tree-hash":"HEX"}]}],
  *	 "buckets":[{"name":"b","objects":[{"key":"...","storage-class":"DEEP_ARCHIVE",...}]}]}
  *
  * "fill" stands for bytes that follow from the string alone: block i of 32 bytes is the SHA-256
- * of the string's own SHA-256 followed by i as eight little-endian bytes. Files are relative to
- * the seed's directory.
+ * of the string's own SHA-256 followed by i as eight little-endian bytes; without one they are
+ * zeros that take no room. Files are relative to the seed's directory.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -41,14 +42,14 @@ static int fill(int fd, uint64_t len, const char *seed)
 	if (!md)
 		return -ENOMEM;
 	for (uint64_t done = 0; done < len; done += BLOCK) {
-		for (size_t i = 0; i < BLOCK; i += 32) {
-			uint64_t n = htole64((done + i) / 32);
-			memcpy(key + 32, &n, 8);
+		size_t n = len - done < BLOCK ? (size_t)(len - done) : BLOCK;
+		for (size_t i = 0; i < n; i += 32) {
+			uint64_t at = htole64((done + i) / 32);
+			memcpy(key + 32, &at, 8);
 			EVP_DigestInit_ex(md, EVP_sha256(), NULL);
 			EVP_DigestUpdate(md, key, sizeof(key));
 			EVP_DigestFinal_ex(md, block + i, NULL);
 		}
-		size_t n = len - done < BLOCK ? (size_t)(len - done) : BLOCK;
 		int r = write_all(fd, block, n);
 		if (r < 0)
 			return r;
@@ -88,9 +89,10 @@ int sim_seed_bytes(struct sim *sim, struct json_object *thing, const char *base_
 	if (json_str(thing, "file", &file) == 0) {
 		r = copy_file(fd, file, base_dir, &len);
 	} else if (json_u64(thing, "size", &len) == 0) {
-		if (json_str(thing, "fill", &seed) < 0)
-			seed = "";
-		r = fill(fd, len, seed);
+		if (json_str(thing, "fill", &seed) == 0)
+			r = fill(fd, len, seed);
+		else if (ftruncate(fd, (off_t)len) < 0)
+			r = -errno;
 	} else {
 		log_err("seed: an entry needs \"file\" or \"size\"");
 		r = -EINVAL;

@@ -183,8 +183,8 @@ static const struct attribute {
 	{ "id", "id", "id", true, false, show_id },
 	{ "storage-class", "storage_class", "storage class", true, false, show_class },
 	{ "created", "created", "stored", false, false, show_created },
-	{ "tree-hash", NULL, "tree hash", true, false, show_tree_hash },
-	{ "etag", NULL, "etag", true, false, show_etag },
+	{ "tree-hash", "tree_hash", "tree hash", true, false, show_tree_hash },
+	{ "etag", "etag", "etag", true, false, show_etag },
 };
 
 /* ---- attributes ---- */
@@ -381,7 +381,9 @@ int facts_json(const struct facts *f, bool may_see_money, struct buf *out)
 			continue;
 		buf_init(&value, BUF_TEXT_MAX);
 		a->show(f, &value);
-		json_put(out, a->json, value.len ? value.data : "");
+		/* Vaults have the one, buckets the other. */
+		if (value.len || !a->is_identity)
+			json_put(out, a->json, value.len ? value.data : "");
 	}
 	json_put(out, "errno", err ? strerrorname_np(err) : "");
 	json_put(out, "price_date", f->tariff.date);

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from documents import ROOT, blocks
-from world import BUILD, as_config
+from world import BUILD, as_config, until
 
 SUM = "SHA-256 of run-07.tar"
 
@@ -142,6 +142,19 @@ def bill(world, block):
     real = world.sim.bill()
     assert set(shown) == set(real), (shown, real)
     assert set(shown["lines"][0]) == set(real["lines"][0]) - {"days", "payer"}, (shown, real)
+
+
+def event(world, block):
+    """What a hook is told when a file is here has these members, each of this kind."""
+    hook = world.dir / "etc/thawfs/hook"
+    hook.write_text(f"#!/bin/sh\ncat >>{world.dir}/events\n")
+    place, told = world.dir / "mnt/told", world.dir / "events"
+    world.mount("s3://lab-cold/projects", place, "source.region=us-east-1", f"notice.hook={hook}")
+    world.run(f"cat {place}/2019/notes")
+    until(lambda: told.exists() and '"ready"' in told.read_text(), 60, "an event")
+    real = next(e for e in map(json.loads, told.read_text().splitlines()) if e["event"] == "ready")
+    shown = json.loads(block.text)
+    assert {k: type(v) for k, v in shown.items()} == {k: type(v) for k, v in real.items()}, real
 
 
 def faults(world, block):

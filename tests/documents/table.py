@@ -71,6 +71,7 @@ TABLE = {
         ("[mount]", checks.config),
         ("[budget lab]", checks.config),
         ("[notice]", checks.config),
+        ('{"id"', checks.event),
     ],
     "CONTRIBUTING.md": [
         (".ci/check", "copy"),

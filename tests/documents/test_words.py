@@ -365,3 +365,14 @@ def test_operations_says_what_may_change_while_a_mount_stands():
             everything = options()[f"{name} NAME" if is_named == "true" else name]
             said = everything - named if "all but" in cell[1] else named
             assert said == may, (heading, said ^ may)
+
+
+def test_every_thread_has_its_row():
+    """In ARCHITECTURE's table, by the name it gives itself."""
+    table = re.search(r"^## Threads\n(.*?)^## ", read("docs/ARCHITECTURE.md"), re.M | re.S)[1]
+    rows = " ".join(re.findall(r"^\| ([^|]*) \|", table, re.M))
+    text = code("fs") + code("backend") + code("base")
+    named = set(re.findall(r'worker_new\("(\w+)"|setname_np\([^"]*"(\w+)"', text))
+    assert len(named) > 10
+    for name in (a or b for a, b in named):
+        assert re.search(rf"\b{name}", rows) or name == "hash" and "hashing" in rows, name

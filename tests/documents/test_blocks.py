@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every fenced block of the documents works as it is written: table.py says what each is."""
+import re
+
 import pytest
-from documents import DOCUMENTS, LANGUAGES, blocks
+from documents import DOCUMENTS, LANGUAGES, ROOT, blocks
 from table import STAND_INS, TABLE, WORLDS
-from world import expected
+from world import as_config, expected, renamed
 
 
 def test_every_block_has_its_row():
@@ -36,6 +38,23 @@ def test_the_blocks_of_a_document_work_as_they_are_written(document, start_world
     for block, (_, do) in zip(blocks(document), TABLE[document]):
         if do != "copy":
             do(world, block)
+
+
+@pytest.mark.timeout(180)
+def test_the_samples_start_a_daemon(start_world):
+    """packaging/examples, with a service that is not Amazon's filled in."""
+    world = start_world()
+    for name in ("chargeback", "other-service.csv"):
+        text = renamed((ROOT / "packaging/examples" / name).read_text())
+        (world.dir / "etc/thawfs" / name).write_text(text)
+    samples = sorted((ROOT / "packaging/examples").glob("*.conf"))
+    assert len(samples) >= 4
+    for sample in samples:
+        text = sample.read_text().replace("BUCKET", "lab-cold").replace("profile = SERVICE", "")
+        text = re.sub("^endpoint = .*", f"endpoint = {world.url}", text, flags=re.M)
+        text = text.replace("region = REGION", "region = us-east-1")
+        stands, said = world.starts(world.place(as_config(text)))
+        assert stands, f"{sample.name}: {said}"
 
 
 @pytest.mark.long

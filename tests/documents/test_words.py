@@ -104,7 +104,9 @@ def of_thaw(span, m):
         return None if run(THAW, *args).returncode == 0 else "thaw does not take that"
     if args[0] == "completion":
         return None if run(THAW, *(args + ["bash"])[:2]).returncode == 0 else "no such completion"
-    said = run(THAW, *[re.sub("^TIME$", "7d", a) for a in args], "--help")
+    args = [re.sub("^TIME$", "7d", a) for a in args]
+    end = args.index("--") if "--" in args else len(args)
+    said = run(THAW, *args[:end], "--help")
     if said.returncode == 0:
         return None
     # "thaw get --email": its value is not said, so what it takes is looked up.
@@ -376,3 +378,13 @@ def test_every_thread_has_its_row():
     assert len(named) > 10
     for name in (a or b for a, b in named):
         assert re.search(rf"\b{name}", rows) or name == "hash" and "hashing" in rows, name
+
+
+def test_the_examples_of_every_verb_are_taken():
+    """They are in its help, and so in the manual."""
+    for name in verbs():
+        said = run(THAW, name, "--help").stdout
+        examples = re.findall(r"^(?:example:| {8}) .*?(thaw [a-z]+ [^)\n]*)", said, re.M)
+        assert examples, name
+        for example in examples:
+            assert wrong(example) is None, (example, wrong(example))

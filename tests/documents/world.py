@@ -16,7 +16,8 @@ BUILD = pathlib.Path(os.environ.get("THAW_BUILD", ROOT / "build"))
 
 # What the documents call theirs, and whose names the system has.
 PEOPLE = {"anna": "daemon", "ben": "bin", "klein": "games", "lab": "users", "curators": "adm",
-          "slurm": "daemon"}
+          "slurm": "daemon", "itadmin": "daemon", "pigenomics": "bin", "genomics": "adm",
+          "film": "bin"}
 # On a reader's machine -> below the test's directory; longest first.
 PLACES = ["/usr/share/thawfs/slurm", "/usr/lib/thawfs", "/var/cache/thawfs", "/var/lib/thawfs",
           "/etc/updatedb.conf", "/etc/thawfs", "/etc/slurm", "/srv/thawfs", "/mnt/archive", "/archive",
@@ -44,10 +45,12 @@ def free_port():
 
 def stocked(sim):
     """What the documents speak of: a vault, a bucket with two projects."""
-    sim.vault("film-archive")
-    sim.upload(RUN * 16, "film.mov", vault="film-archive")
-    sim.inventory("film-archive")
-    assert sim.s3("PUT", "/lab-cold").status == 200
+    for vault in ("film-archive", "institute-2012"):
+        sim.vault(vault)
+        sim.upload(RUN * 16, "film.mov", vault=vault)
+        sim.inventory(vault)
+    for bucket in ("lab-cold", "institute-cold"):
+        assert sim.s3("PUT", f"/{bucket}").status == 200
     for key, data in {"projects/2019/run-07.tar": RUN, "projects/2019/notes": b"notes\n",
                       "run42/a.dat": b"a" * 5000, "run42/b.dat": b"b" * 5000}.items():
         put = sim.s3("PUT", f"/lab-cold/{key}", data, {"x-amz-storage-class": "DEEP_ARCHIVE"})
@@ -198,12 +201,14 @@ def expected(text):
     return "\n".join(lines)
 
 
+def renamed(text):
+    return re.sub(r"(?<![\w@./-])(" + "|".join(PEOPLE) + r")(?![\w@./-])", lambda n: PEOPLE[n[1]], text)
+
+
 def as_config(text):
     """With names of users and groups that every system has."""
     def named(m):
-        value = re.sub(r"(?<![\w@./-])(" + "|".join(PEOPLE) + r")(?![\w@./-])",
-                       lambda n: PEOPLE[n[1]], m[2])
-        return m[1] + value
+        return m[1] + renamed(m[2])
     return re.sub(r"^([a-z-]+ *=)([^;\n]*)", named, text, flags=re.M)
 
 

@@ -5,7 +5,7 @@ import os
 import re
 
 import pytest
-from documents import DOCUMENTS, blocks, words
+from documents import DOCUMENTS, blocks, read, words
 from world import as_config, until
 
 # With what of the world in the place of each word.
@@ -60,6 +60,10 @@ def test_commands_within_a_sentence_work(start_world):
         "lineItem/UsageAmount,lineItem/UnblendedCost\n")
     world.mount("archive.conf", mnt)
     until(lambda: is_listed(mnt / "vault"), 60, "the vault's inventory")
+    named = set(re.findall(r"[\w.]+(?=`)", "\n".join(
+        line for line in read("README.md").split("\n") if re.match(r"\| `[A-Z]+/\.thaw/", line))))
+    for place in (mnt, mnt / "bucket", mnt / "bucket/2019"):
+        assert set(os.listdir(place / ".thaw")) <= named, set(os.listdir(place / ".thaw")) - named
     wrong, found = [], commands()
     assert len(found) > 20, found
     for command, document in found.items():

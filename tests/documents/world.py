@@ -180,7 +180,7 @@ exec {BUILD}/tools/thaw/thaw "$@\"""")
             self.shell.stdin.close()
             self.shell.wait(10)
         self.out.close()
-        until(lambda: not any(of_thawfs(pid) for pid in daemons), 30, "the end of the daemons")
+        until(lambda: not any(of_thawfs(pid) for pid in daemons), 60, "the end of the daemons")
 
 
 def of_thawfs(pid):

@@ -78,7 +78,7 @@ static int close_put(struct chunked *c)
 
 	digest_end(c->digest, c->value);
 	c->is_closed = true;
-	buf_init(&base64, 4 * DIGEST_MAX);
+	buf_init(&base64, (size_t)4 * DIGEST_MAX);
 	int r = base64_encode(c->value, digest_len(c->kind), &base64);
 	if (r < 0)
 		return r;

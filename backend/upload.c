@@ -98,7 +98,7 @@ static int object_set(struct upload_call *c, const struct upload_object *o)
 		const struct upload_meta *m = &o->meta[i];
 		char *name = c->meta_names[i];
 
-		buf_init(&value, 4 * UPLOAD_META_BYTES);
+		buf_init(&value, (size_t)4 * UPLOAD_META_BYTES);
 		r = upload_meta_put(&value, m->value);
 		if (r < 0 || value.len == 0)
 			continue;

@@ -219,3 +219,24 @@ def test_what_is_handed_over_is_on_the_bill(b, sim):
         ("HeadObject", "request", "objects/a b", 1),
         ("ListObjectsV2", "request", "objects", 1),
     ]
+
+
+def test_what_leaves_an_archive_class_early_is_charged_for_the_rest(b, sim):
+    for key, storage_class in ("g", "GLACIER"), ("d", "DEEP_ARCHIVE"), ("o", "DEEP_ARCHIVE"):
+        b.put_cold(key, b"x" * 1000, storage_class)
+    b.put("warm", b"x")
+    sim.advance("30d")
+    for key in "g", "d", "warm":
+        assert b.call("DELETE", key).status == 204
+    assert b.put("o", b"other").status == 200
+    lines = [(x["operation"], x["resource"], x["quantity"], x["days"], x["tariff"])
+             for x in sim.bill()["lines"] if x["component"] == "storage"]
+    assert lines == [
+        ("DeleteObject", "objects/g", 1000, 60, "s3.GLACIER.early-delete.gib-month"),
+        ("DeleteObject", "objects/d", 1000, 150, "s3.DEEP_ARCHIVE.early-delete.gib-month"),
+        ("PutObject", "objects/o", 1000, 150, "s3.DEEP_ARCHIVE.early-delete.gib-month"),
+    ]
+    b.put_cold("g", b"x")
+    sim.advance("90d")
+    assert b.call("DELETE", "g").status == 204
+    assert len([x for x in sim.bill()["lines"] if x["component"] == "storage"]) == 3

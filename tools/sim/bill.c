@@ -58,6 +58,8 @@ static const struct tariff {
 	{ "s3.INTELLIGENT_TIERING.standard.gib", 0, UNIT_GIB },
 	{ "s3.INTELLIGENT_TIERING.bulk.request", 0, UNIT_REQUEST },
 	{ "s3.INTELLIGENT_TIERING.bulk.gib", 0, UNIT_GIB },
+	{ "s3.GLACIER.early-delete.gib-month", 36000000, UNIT_GIB_MONTH },
+	{ "s3.DEEP_ARCHIVE.early-delete.gib-month", 9900000, UNIT_GIB_MONTH },
 	{ "s3.copy.gib-month", 230000000, UNIT_GIB_MONTH },
 	{ "s3.get", 4000, UNIT_REQUEST },
 	{ "s3.head", 4000, UNIT_REQUEST },

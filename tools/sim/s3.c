@@ -355,6 +355,23 @@ int s3_bill(struct s3_call *call, const char *component, const char *tariff,
 	return sim_bill_add(call->sim, call->req, component, tariff, quantity, days);
 }
 
+int s3_bill_early(struct s3_call *call, const struct s3_object *o)
+{
+	if (!o || o->is_marker || !o->class->is_archived)
+		return 0;
+
+	const char *name = o->class->priced_as ? o->class->priced_as : o->class->name;
+	int64_t least_days = streq(name, "DEEP_ARCHIVE") ? 180 : 90;
+	int64_t age_days = (call->req->now_ms - o->modified_ms) / S3_DAY_MS;
+	char tariff[64];
+
+	if (age_days >= least_days)
+		return 0;
+	snprintf(tariff, sizeof(tariff), "s3.%s.early-delete.gib-month", name);
+	return s3_bill(call, "storage", tariff, o->size_bytes,
+		       (uint32_t)(least_days - age_days));
+}
+
 int s3_bill_put(struct s3_call *call, const struct s3_class *class)
 {
 	char tariff[64];

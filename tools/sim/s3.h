@@ -562,5 +562,8 @@ int s3_bill(struct s3_call *call, const char *component, const char *tariff,
 	    uint64_t quantity, uint32_t days);
 /* "s3.put.CLASS". */
 int s3_bill_put(struct s3_call *call, const struct s3_class *class);
+/* What is deleted or overwritten before its class's least duration is paid as if it had stayed (AWS
+ * protocol reference 5.1, 2026-09: 90 days, Deep Archive 180). `o` NULL: nothing was. */
+int s3_bill_early(struct s3_call *call, const struct s3_object *o);
 /* x-amz-checksum-NAME and x-amz-checksum-type. */
 void s3_sum_headers(struct sim_res *res, const struct s3_sum *sum, uint32_t n_parts);

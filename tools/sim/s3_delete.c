@@ -39,7 +39,8 @@ static int delete_held(struct s3_call *call, struct s3_bucket *b, const char *ke
 			snprintf(ret->version_id, sizeof(ret->version_id), "%s",
 				 version_id);
 		ret->is_marker = o && o->is_marker;
-		return o ? s3_object_remove(call->sim, b, o) : 0;
+		r = s3_bill_early(call, o);
+		return r == 0 && o ? s3_object_remove(call->sim, b, o) : r;
 	}
 	r = put_marker(call, b, key);
 	if (r < 0)

@@ -211,6 +211,8 @@ int s3_object_store(struct s3_call *call, struct s3_object *o)
 		struct s3_bucket *b = hold.bucket;
 
 		r = check_write_conditions(call->req, s3_object_find(b, call->key));
+		if (r == 0 && b->config.versioning == S3_UNVERSIONED)
+			r = s3_bill_early(call, s3_object_find(b, call->key));
 		if (r == 0)
 			r = s3_object_put(call->sim, b, steal_ptr(owned));
 		if (r == 0)

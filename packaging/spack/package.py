@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Spack recipe: a repository's packages/thawfs/package.py."""
+"""A Spack recipe: a repository's packages/thawfs/package.py. Manual pages are left out where there is no
+scdoc, which Spack does not have."""
 from spack.package import *
 
 
@@ -18,12 +19,12 @@ class Thawfs(MesonPackage):
     depends_on("pkgconfig", type="build")
     depends_on("uthash", type="build")
     depends_on("cmocka", type=("build", "test"))
-    depends_on("curl")
-    depends_on("expat")
-    depends_on("inih")
+    depends_on("curl@7.85:")
+    depends_on("expat@2.4:")
     depends_on("json-c")
     depends_on("libfuse@3.10:")
-    depends_on("libmicrohttpd")
+    depends_on("libinih")
+    depends_on("libmicrohttpd@0.9.71:")
     depends_on("libunistring")
     depends_on("lmdb")
     depends_on("openssl@3:")

@@ -46,11 +46,13 @@
 #define CALLS_MAX     (CALLS_NETWORK + CALLS_SHARED)
 /* Ranges under way at once have buffers of a pool: so many of a chunk, but no more than fit into
  * its larger part and never less than two; and where chunks are larger than that, so many of a MiB
- * for small files, whose time is not the road's but the service's. */
-#define TRANSFERS_LARGE 16
-#define TRANSFERS_SMALL 16
-#define TRANSFERS_MAX   (TRANSFERS_LARGE + TRANSFERS_SMALL)
-#define TRANSFERS_BYTES (64 * MIB)
+ * for small files, whose time is not the road's but the service's. Besides, so many chunks may be in
+ * their file, without a buffer, but not on disk yet: then the disk slows the network. */
+#define TRANSFERS_LARGE  16
+#define TRANSFERS_SMALL  16
+#define TRANSFERS_LANDED 12
+#define TRANSFERS_MAX    (TRANSFERS_LARGE + TRANSFERS_SMALL + TRANSFERS_LANDED)
+#define TRANSFERS_BYTES  (64 * MIB)
 /* Tries for one chunk, and for a whole file, whose hash differs. */
 #define CORRUPT_MAX 3
 /* Real time a page fault may wait for bytes that are being fetched (and a second more, until the
@@ -262,7 +264,7 @@ struct transfer {
 	uint64_t off, len, got;
 	int64_t asked_ms, first_ms; /* real */
 	uint64_t came_before;       /* the source's `came_bytes` when it was asked for */
-	char *buffer;               /* owned; NULL: never used */
+	char *buffer;               /* owned; NULL: another has it */
 	bool is_small;              /* it holds a MiB, else a chunk */
 	struct backend_call call;
 	struct object object;

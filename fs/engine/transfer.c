@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* transfer - ranges from the service into buffers, from buffers into the store.
  *
- * A fixed set of transfers, each with a buffer of one chunk, is shared by all files that are being
- * fetched, in the order of fetch_queue.c: memory stays bounded whatever is asked. A buffer is busy
- * until its bytes are on disk, so that a slow disk slows the network.
+ * A fixed set of transfers is shared by all files that are being fetched, in the order of
+ * fetch_queue.c. Most have a buffer of one chunk: memory stays bounded whatever is asked. Once its bytes
+ * are in their file, not yet on disk, a transfer hands its buffer on to one that has none; there are
+ * few of these, so that a slow disk slows the network.
  *
  * How many of them one file has follows from what its source has shown (flow.h); several files take
  * turns. */
@@ -31,10 +32,11 @@ int transfers_init(struct engine *e)
 	size_t n_large = transfers_large(chunk);
 	size_t n = chunk > MIB ? n_large + TRANSFERS_SMALL : n_large;
 
+	for (size_t i = 0; i < TRANSFERS_MAX; i++)
+		e->transfers[i].engine = e;
 	for (size_t i = 0; i < n; i++) {
 		struct transfer *t = &e->transfers[i];
 
-		t->engine = e;
 		t->is_small = i >= n_large;
 		t->buffer = malloc(t->is_small ? MIB : chunk);
 		if (!t->buffer)
@@ -115,6 +117,31 @@ void fetch_fill_is(struct restore *r, const struct fill *fill)
 		restore_promise(r, restore_bytes_to_come(r));
 }
 
+/* To a transfer that could begin if it had one; if there is none `t` keeps it. */
+static void buffer_hand_on(struct transfer *t)
+{
+	for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+		struct transfer *to = &t->engine->transfers[i];
+
+		if (to->state != TRANSFER_FREE || to->buffer)
+			continue;
+		to->is_small = t->is_small;
+		to->buffer = steal_ptr(t->buffer);
+		return;
+	}
+}
+
+/* Its bytes can be read, if they are proved. */
+static void chunk_landed(struct msg *m)
+{
+	struct transfer *t = container_of(m, struct transfer, chunk.landed);
+
+	buffer_hand_on(t);
+	if (t->restore && !t->engine->is_stopping)
+		waiters_serve(t->restore, t->off, t->len);
+	fetch_pump(t->engine);
+}
+
 static void chunk_done(struct msg *m)
 {
 	struct transfer *t = container_of(m, struct transfer, chunk.op.msg);
@@ -124,9 +151,12 @@ static void chunk_done(struct msg *m)
 	int result = t->chunk.op.result;
 
 	engine_op_done(e);
-	/* They have been paid for: not fetched again, written when there is room. */
+	/* They have been paid for: not fetched again, written when there is room; but where a file
+	 * system takes them first and then has no room for them. */
 	if (r && result == -ENOSPC && !e->is_stopping) {
-		t->has_no_room = true;
+		t->has_no_room = t->buffer != NULL;
+		if (!t->buffer)
+			transfer_free(t);
 		room_lacks(r);
 		return;
 	}
@@ -159,6 +189,8 @@ static void transfer_store(struct transfer *t)
 		.off = t->off,
 		.len = t->len,
 		.data = t->buffer,
+		.landed.run = chunk_landed,
+		.is_early = !r->rec.len && !fetch_is_sparse(r),
 		.has_expected = t->call.has_tree_hash,
 		.expected = t->call.tree_hash,
 	};

@@ -33,9 +33,10 @@ int store_fill(struct store *s, uint64_t ino, struct fill *ret)
 	return r;
 }
 
-/* Whether rows hold [first, end) without a gap, proved ones or any. */
-static int rows_cover(struct store *s, MDB_txn *txn, const struct fill *f, uint64_t first,
-		      uint64_t end, bool is_any)
+/* How far rows reach from `first` on without a gap, proved ones or any; not farther than the one that
+ * holds `end`. */
+static int rows_reach(struct store *s, MDB_txn *txn, const struct fill *f, uint64_t first,
+		      uint64_t end, bool is_any, uint64_t *ret)
 {
 	struct extent_walk w = { s, txn, f->ino, f->gen, NULL };
 	struct extent e;
@@ -49,7 +50,25 @@ static int rows_cover(struct store *s, MDB_txn *txn, const struct fill *f, uint6
 	extent_walk_end(&w);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	return first >= end;
+	*ret = first;
+	return 0;
+}
+
+/* Whether proved rows and what has landed hold [first, end). */
+static int is_covered(struct store *s, MDB_txn *txn, const struct fill *f, uint64_t first,
+		      uint64_t end)
+{
+	for (;;) {
+		int r = rows_reach(s, txn, f, first, end, false, &first);
+		if (r < 0 || first >= end)
+			return r < 0 ? r : 1;
+		uint64_t next = chunk_landed_end(s, f, first);
+		if (next == first)
+			return 0;
+		if (next >= end)
+			return 1;
+		first = next;
+	}
 }
 
 int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
@@ -73,7 +92,7 @@ int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
 	if (off >= size || len == 0)
 		return size > 0;
 	uint64_t end = len > size - off ? size : off + len;
-	return rows_cover(s, txn, &row.fill, off / MIB, mib_of(end), false);
+	return is_covered(s, txn, &row.fill, off / MIB, mib_of(end));
 }
 
 bool store_holds(struct store *s, uint64_t ino, uint64_t off, uint64_t len)
@@ -85,8 +104,10 @@ bool store_holds(struct store *s, uint64_t ino, uint64_t off, uint64_t len)
 		r = fill_get(s, txn, ino, &row);
 	if (r < 0)
 		return false;
+	uint64_t end = mib_of(off + len), reach = 0;
 	return row.fill.is_whole ||
-	       rows_cover(s, txn, &row.fill, off / MIB, mib_of(off + len), true) == 1;
+	       (rows_reach(s, txn, &row.fill, off / MIB, end, true, &reach) == 0 &&
+		reach >= end);
 }
 
 int store_open_data(struct store *s, uint64_t ino, uint64_t gen)
@@ -291,6 +312,7 @@ int store_open(const char *dir, uint64_t map_bytes, struct store **ret)
 	s->data_fd = -1;
 	s->cache_fd = -1;
 	pthread_mutex_init(&s->mu, NULL);
+	pthread_mutex_init(&s->landing, NULL);
 	pthread_cond_init(&s->written, NULL);
 	LIST_INIT(&s->writing);
 	bool was_clean = false;
@@ -336,6 +358,7 @@ void store_close(struct store *s)
 	touched_free(&s->touched);
 	fillings_free(&s->filling);
 	pthread_cond_destroy(&s->written);
+	pthread_mutex_destroy(&s->landing);
 	pthread_mutex_destroy(&s->mu);
 	if (s->data_fd >= 0)
 		close(s->data_fd);

@@ -3,9 +3,11 @@
  *
  * A *fill* is one attempt to have a file's bytes: a generation number that is never used again
  * (not even after the index was lost), a sparse data file of its own, and rows of extents in MiB.
- * A row is written only after its bytes are on disk (fdatasync), and only rows whose proof unit is
- * proved are ever served. Data files are written in place, never punched, never rewritten; to
- * forget a fill its rows go first, then the file.
+ * A row is written only after its bytes are on disk (fdatasync). Served is only what is proved: by its
+ * row, or, as long as its operation is under way, by what it was compared with before it was written
+ * (a *landed* chunk: it counts for store_covers(), and is gone if the run ends before its row is
+ * written). Data files are written in place, never punched, never rewritten; to forget a fill its rows
+ * go first, then the file.
  *
  * Serving: ask store_fill() for the generation and what is proved, open that generation's file,
  * pread. ENOENT on open means the fill was replaced in between: ask again. A descriptor serves
@@ -77,13 +79,15 @@ struct store_work {
 	bool is_refuted;
 	bool is_written;                   /* of a chunk: its bytes are in the file */
 	bool is_writing;                   /* it is in the list */
+	bool is_landed;                    /* and its bytes are in the file; the lock */
 	LIST_ENTRY(store_work) of_writing; /* the store's lock */
 };
 
 /* 0, -ENOENT, -EBADMSG. */
 int store_fill(struct store *s, uint64_t ino, struct fill *ret);
-/* Whether [off, off + len) (cut at the file's end) is proved: 1 or 0, and the fill (all zeros but
- * for the inode number if there is none). A file of size 0 is covered once its fill is whole. */
+/* Whether [off, off + len) (cut at the file's end) is proved, by rows or as it landed: 1 or 0, and the
+ * fill (all zeros but for the inode number if there is none). A file of size 0 is covered once its fill
+ * is whole. */
 int store_covers(struct store *s, uint64_t ino, uint64_t off, uint64_t len,
 		 struct fill *ret);
 /* The data file of one generation, O_RDONLY. Gives a descriptor, -ENOENT, or -EAGAIN: somebody
@@ -126,13 +130,17 @@ void store_fill_post(struct store *s, struct fill_op *op);
  * of (`proof`); else it is pending.
  * Bytes that are held and proved already are left as they are (result 0); pending ones of the same
  * range are replaced; -EEXIST where it overlaps other rows.
+ * `landed`, if it has a function, goes where the answer goes, before it, once the bytes are in the file
+ * and may be read: `data` is not needed any more.
  * Result 0, -EBADMSG (it differs: nothing was written), -ENOENT (the fill is gone), -ENOSPC,
- * -EIO. `data` and `parts` stay the caller's and are needed until answered. */
+ * -EIO. `data` and `parts` stay the caller's and are needed until answered, or landed. */
 struct chunk_op {
 	struct state_op op;
 	uint64_t ino, gen;
 	uint64_t off, len;
 	const void *data;
+	struct msg landed;
+	bool is_early; /* proved, it is served from then on; but the last of a file with its row */
 	bool has_expected;
 	struct node_hash expected;
 	/* The first begins at `off`, the last ends with the bytes; NULL: none. */

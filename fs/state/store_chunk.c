@@ -117,13 +117,51 @@ static void writing_begin(struct store *s, struct chunk_op *op)
 	pthread_mutex_unlock(&s->mu);
 }
 
+/* On to the writer. What has landed first gets its row first: who was shown the last bytes of a file,
+ * with their row, finds all rows. */
+static void chunk_pass(struct store *s, struct chunk_op *op)
+{
+	pthread_mutex_lock(&s->landing);
+	if (op->work.is_written) {
+		pthread_mutex_lock(&s->mu);
+		op->work.is_landed = true;
+		pthread_mutex_unlock(&s->mu);
+		if (op->landed.run && op->op.reply_to)
+			mailbox_post(op->op.reply_to, &op->landed);
+		else if (op->landed.run)
+			op->landed.run(&op->landed);
+	}
+	writer_pass(s->writer, &chunk_kind, &op->op);
+	pthread_mutex_unlock(&s->landing);
+}
+
+uint64_t chunk_landed_end(struct store *s, const struct fill *f, uint64_t mib)
+{
+	uint64_t end = mib, bytes = f->held_bytes;
+	struct store_work *w;
+
+	pthread_mutex_lock(&s->mu);
+	LIST_FOREACH (w, &s->writing, of_writing) {
+		const struct chunk_op *op = container_of(w, struct chunk_op, work);
+		uint64_t first = op->off / MIB, behind = first + mib_of(op->len);
+
+		if (!w->is_landed || op->ino != f->ino || op->gen != f->gen)
+			continue;
+		bytes += op->len;
+		if (op->is_early && chunk_is_proved(op) && first <= mib && behind > mib)
+			end = behind;
+	}
+	pthread_mutex_unlock(&s->mu);
+	return bytes < f->size_bytes ? end : mib;
+}
+
 static void writing_end(struct store *s, struct chunk_op *op)
 {
 	if (!op->work.is_writing)
 		return;
 	pthread_mutex_lock(&s->mu);
 	LIST_REMOVE(&op->work, of_writing);
-	op->work.is_writing = false;
+	op->work.is_writing = op->work.is_landed = false;
 	pthread_cond_broadcast(&s->written);
 	pthread_mutex_unlock(&s->mu);
 }
@@ -174,7 +212,7 @@ static void chunk_run(struct msg *m)
 		r = chunk_write_early(w->store, op);
 	}
 	op->op.result = r;
-	writer_pass(w->store->writer, &chunk_kind, &op->op);
+	chunk_pass(w->store, op);
 }
 
 void store_chunk_post(struct store *s, struct chunk_op *op)

@@ -31,6 +31,7 @@ struct store {
 	bool has_sweeper;
 	atomic_bool is_closing;
 	pthread_mutex_t mu;              /* a leaf, of what follows */
+	pthread_mutex_t landing;         /* held while a chunk goes on to the writer */
 	pthread_cond_t written;          /* something left `writing` */
 	LIST_HEAD(, store_work) writing; /* chunks whose bytes the pool may be writing */
 	struct ino_map filling;          /* struct filling: what this run writes to */
@@ -172,6 +173,9 @@ extern const struct op_kind chunk_kind, prove_kind, check_kind;
 #define CHUNK_PENDING 2
 int chunk_meets(struct store *s, MDB_txn *txn, const struct chunk_op *op,
 		struct fill_row *ret);
+/* Where what has landed early and holds `mib` ends, in MiB; `mib` itself: nothing does, or all of the
+ * file has landed. */
+uint64_t chunk_landed_end(struct store *s, const struct fill *f, uint64_t mib);
 /* Syncs the files of a batch of chunks, each once. What was not written yet is written before. */
 void store_chunks_write(void *target, struct state_op *first);
 

@@ -4,12 +4,14 @@
 
 	tests/bench/answers.py [BUILD] [FILES] [ASKS]	a table on stderr, JSON on stdout
 
-FILES (10 000 000) archives are imported and mounted; each question is asked ASKS (2000) times, of files all
-over the catalog, by one process (this one: a system call of Python's is some 1 to 3 µs of it). `cold` is the first
-time a file is looked at, and so has its look-ups; `warm` the second time. What thaw-sim was asked meanwhile is
-counted. A floor is beside them: a getattr that the daemon answers (`statx` with AT_STATX_FORCE_SYNC).
+FILES (10 000 000) archives are imported and mounted as for everybody (allow_other, hence default_permissions);
+each question is asked ASKS (2000) times, of files all over the catalog, by one process (this one: a system call of
+Python's is some 1 to 3 us of it). `first` is the first time a file's text is looked at, and so has its look-ups;
+`second` the second time. The same is asked of reference_fs, which answers at once: `floor` is what the kernel, libfuse
+and this program take. Both are asked in turns, 50 files each, so that what else runs here meets both.
+
+What the kernel asked of thawfs meanwhile, and what thaw-sim was asked (which must be nothing), is counted.
 """
-import ctypes
 import json
 import os
 import pathlib
@@ -20,12 +22,11 @@ import tempfile
 import time
 import urllib.request
 
-from catalog import ROOT, Bench, run, thawfs
+from catalog import ROOT, Bench, Mounted, run, thawfs
 
 ATTRIBUTES = ("state", "eta", "progress", "cost.estimate", "tree-hash")
 SIDECARS = ("status", "cost", "json")
-LIBC = ctypes.CDLL(None, use_errno=True)
-STATX = ctypes.create_string_buffer(256)
+TURN = 50
 
 
 def attribute(path, name):
@@ -39,28 +40,37 @@ def sidecar(path, suffix):
     os.close(fd)
 
 
-def floor(path, _):
-    assert LIBC.statx(-100, path.encode(), 0x2000, 0x7ff, STATX) == 0
-
-
-def asked(ask, what, paths):
+def times(ask, what, paths):
     took = []
     for path in paths:
         began = time.perf_counter()
         ask(path, what)
         took.append(time.perf_counter() - began)
+    return took
+
+
+def us(took):
     return {"p50_us": round(statistics.median(took) * 1e6, 1),
             "p99_us": round(statistics.quantiles(took, n=100)[98] * 1e6, 1)}
 
 
+def asked(ask, what, files, roots):
+    """Of both, in turns."""
+    ours, floor = [], []
+    for at in range(0, len(files), TURN):
+        for root, took in zip(roots, (ours, floor)):
+            took += times(ask, what, [f"{root}/{name}" for name in files[at:at + TURN]])
+    return {**us(ours), "floor_us": us(floor)["p50_us"]}
+
+
 def some_files(root, n):
-    """All over it: files of directories that lie apart."""
-    folders = [e.path for e in os.scandir(root)]
+    """All over it: files of directories that lie apart, as paths below `root`."""
+    folders = [e.name for e in os.scandir(root)]
     random.Random(1).shuffle(folders)
     each = max(1, -(-n // len(folders)))
     files = []
     for folder in folders:
-        files += [f"{folder}/{name}" for name in sorted(os.listdir(folder))[:each]]
+        files += [f"{folder}/{name}" for name in sorted(os.listdir(root / folder))[:each]]
         if len(files) >= n:
             break
     random.Random(2).shuffle(files)
@@ -73,18 +83,19 @@ def calls(bench):
     return len(answer["requests"] if isinstance(answer, dict) else answer)
 
 
-def measure(bench, state, asks, got):
-    with thawfs(bench, state) as m:
-        files = some_files(m.path / "bench", asks)
-        time.sleep(2)  # what a start asks of the service is over
-        before = calls(bench)
-        for kind, ask, words in (("attribute", attribute, ATTRIBUTES),
-                                 ("sidecar", sidecar, SIDECARS), ("floor", floor, ("statx",))):
-            for word in words:
-                row = got.setdefault(f"{kind}.{word}", {})
-                row["cold"] = asked(ask, word, files)
-                row["warm"] = asked(ask, word, files)
-        got["calls_meanwhile"] = calls(bench) - before
+def measure(bench, ours, floor, asks, got):
+    files = some_files(ours.path / "bench", asks)
+    some_files(floor.path, asks)  # the kernel has seen these names of both
+    time.sleep(2)  # what a start asks of the service is over
+    roots, before, began = (ours.path / "bench", floor.path), calls(bench), ours.requests()
+    for kind, ask, words in (("attribute", attribute, ATTRIBUTES), ("sidecar", sidecar, SIDECARS)):
+        for word in words:
+            got[f"{kind}.{word}"] = {"first": asked(ask, word, files, roots),
+                                     "second": asked(ask, word, files, roots)}
+    got["requests_a_look"] = {op: round(n, 2) for op, n in (
+        (op, (n - began[op]) / asks / 2 / len(SIDECARS)) for op, n in ours.requests().items()
+        if op in ("lookup", "getattr", "open", "read", "release")) if n}
+    got["calls_meanwhile"] = calls(bench) - before
 
 
 def main():
@@ -92,14 +103,19 @@ def main():
     build = pathlib.Path(words[0] if words else ROOT / "build-plain").resolve()
     count = int(words[1]) if len(words) > 1 else 10_000_000
     asks = int(words[2]) if len(words) > 2 else 2000
-    run("ninja", "-C", build, "tests/bench/catalog_bench")
+    dirs = max(1, count // 1000)
+    for tool in ("catalog_bench", "reference_fs"):
+        run("ninja", "-C", build, f"tests/bench/{tool}")
     got = {"files": count, "load": os.getloadavg()[0], "cores": os.cpu_count()}
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
         bench = Bench(build, pathlib.Path(folder))
         try:
-            state = bench.state("state")
-            bench.load(state, bench.generate("list.json", count, max(1, count // 1000)))
-            measure(bench, state, asks, got)
+            state, path = bench.state("state"), bench.folder / "floor"
+            bench.load(state, bench.generate("list.json", count, dirs))
+            reference = [build / "tests/bench/reference_fs", count, dirs, path,
+                         "allow_other,default_permissions"]
+            with thawfs(bench, state, "allow_other") as ours, Mounted(reference, path) as floor:
+                measure(bench, ours, floor, asks, got)
         finally:
             bench.sim.terminate()
             bench.sim.wait(20)

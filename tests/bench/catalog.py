@@ -107,12 +107,13 @@ class Mounted:
         return int(re.search(r"RssAnon:\s+(\d+)", text).group(1)) / 1024
 
 
-def thawfs(bench, state):
+def thawfs(bench, state, *options):
     env = {**os.environ, "AWS_ACCESS_KEY_ID": "AKIATHAWSIM000000000",
            "AWS_SECRET_ACCESS_KEY": "thaw-sim-secret"}
     path = bench.folder / "mnt"
     return Mounted([bench.build / "fs/thawfs", bench.folder / "conf", path, "-f", "-o",
-                    f"state.dir={state},cache.dir={state}/cache,cache.reserve=0"], path, env)
+                    ",".join((f"state.dir={state},cache.dir={state}/cache,cache.reserve=0",
+                              *options))], path, env)
 
 
 def importing(bench, count, got):

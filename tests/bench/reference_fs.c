@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reference_fs - the floor that FUSE itself sets: a tree that costs nothing to look up.
  *
- *	reference_fs FILES DIRS MOUNTPOINT
+ *	reference_fs FILES DIRS MOUNTPOINT [OPTIONS]
  *
  * The tree of catalog_bench's inventories, its names computed, with thawfs's timeouts and
- * READDIRPLUS: what a listing takes here is the kernel's and libfuse's share. */
+ * READDIRPLUS: what a listing takes here is the kernel's and libfuse's share. So is what an attribute
+ * takes (they all have the same value), and a text in .thaw (all the same, of the usual length). */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
 #include <fuse_lowlevel.h>
@@ -18,12 +19,22 @@
 #define TIMEOUT_S 3600.0
 #define FILE_INO  (UINT64_C(1) << 32) /* of file 0; directories from 2 on */
 
+/* As thawfs numbers and times them (fs/view.c). */
+#define THAW_BIT       (UINT64_C(1) << 48) /* a directory's .thaw */
+#define TEXT_BIT       (UINT64_C(2) << 48) /* a file's text in there */
+#define TEXT_TIMEOUT_S 5.0
+#define TEXT_ATTR_S    0.002
+
+static const char value[] = "cold";
+static char text[900];
 static uint64_t n_files, n_dirs;
 
 static void attr_of(uint64_t ino, struct stat *ret)
 {
 	*ret = (struct stat){ .st_ino = ino, .st_nlink = 1, .st_mode = S_IFREG | 0444 };
-	if (ino < FILE_INO) {
+	if (ino & TEXT_BIT) {
+		ret->st_size = sizeof(text);
+	} else if (ino < FILE_INO || ino & THAW_BIT) {
 		ret->st_mode = S_IFDIR | 0555;
 		ret->st_nlink = ino == 1 ? (nlink_t)(2 + n_dirs) : 2;
 	} else {
@@ -33,9 +44,12 @@ static void attr_of(uint64_t ino, struct stat *ret)
 
 static void entry_of(uint64_t ino, struct fuse_entry_param *ret)
 {
-	*ret = (struct fuse_entry_param){ .ino = ino,
-					  .attr_timeout = TIMEOUT_S,
-					  .entry_timeout = TIMEOUT_S };
+	bool is_text = ino & TEXT_BIT;
+	*ret = (struct fuse_entry_param){
+		.ino = ino,
+		.attr_timeout = is_text ? TEXT_ATTR_S : TIMEOUT_S,
+		.entry_timeout = is_text ? TEXT_TIMEOUT_S : TIMEOUT_S,
+	};
 	attr_of(ino, &ret->attr);
 }
 
@@ -49,15 +63,23 @@ static void op_init(void *arg, struct fuse_conn_info *conn)
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fuse_entry_param e;
+	uint64_t dir = parent & ~THAW_BIT;
 	const char *dash = strchr(name, '-');
 	uint64_t i = dash ? strtoull(dash + 1, NULL, 10) : UINT64_MAX;
-	bool is_there =
-		parent == 1 ? i < n_dirs : i < n_files && i % n_dirs == parent - 2;
+	bool is_there = dir == 1 ? i < n_dirs : i < n_files && i % n_dirs == dir - 2;
+	uint64_t ino = dir == 1 ? 2 + i : FILE_INO + i;
+
+	if (strcmp(name, ".thaw") == 0) {
+		is_there = true;
+		ino = dir | THAW_BIT;
+	} else if (parent & THAW_BIT) {
+		ino |= TEXT_BIT;
+	}
 	if (!is_there) {
 		(void)fuse_reply_err(req, ENOENT);
 		return;
 	}
-	entry_of(parent == 1 ? 2 + i : FILE_INO + i, &e);
+	entry_of(ino, &e);
 	(void)fuse_reply_entry(req, &e);
 }
 
@@ -66,7 +88,42 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct stat st;
 	(void)fi;
 	attr_of(ino, &st);
-	(void)fuse_reply_attr(req, &st, TIMEOUT_S);
+	(void)fuse_reply_attr(req, &st, ino & TEXT_BIT ? TEXT_ATTR_S : TIMEOUT_S);
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	fi->direct_io = 1;
+	fi->keep_cache = 1;
+	(void)fuse_reply_open(req, fi);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	size_t from = (uint64_t)off < sizeof(text) ? (size_t)off : sizeof(text);
+	size_t len = sizeof(text) - from < size ? sizeof(text) - from : size;
+	(void)ino;
+	(void)fi;
+	(void)fuse_reply_buf(req, text + from, len);
+}
+
+static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	(void)fuse_reply_err(req, 0);
+}
+
+static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	(void)ino;
+	(void)name;
+	if (!size)
+		(void)fuse_reply_xattr(req, strlen(value));
+	else
+		(void)fuse_reply_buf(req, value, strlen(value));
 }
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -112,19 +169,26 @@ static const struct fuse_lowlevel_ops ops = {
 	.init = op_init,
 	.lookup = op_lookup,
 	.getattr = op_getattr,
+	.open = op_open,
+	.read = op_read,
+	.release = op_release,
+	.getxattr = op_getxattr,
 	.opendir = op_opendir,
 	.readdirplus = op_readdirplus,
 };
 
 int main(int argc, char **argv)
 {
-	if (argc != 4) {
-		fprintf(stderr, "usage: reference_fs FILES DIRS MOUNTPOINT\n");
+	if (argc != 4 && argc != 5) {
+		fprintf(stderr, "usage: reference_fs FILES DIRS MOUNTPOINT [OPTIONS]\n");
 		return 2;
 	}
+	memset(text, 'x', sizeof(text));
 	n_files = strtoull(argv[1], NULL, 10);
 	n_dirs = strtoull(argv[2], NULL, 10);
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	char flag[] = "-o";
+	char *words[] = { argv[0], flag, argv[4], NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(argc == 5 ? 3 : 1, words);
 	struct fuse_session *se = fuse_session_new(&args, &ops, sizeof(ops), NULL);
 	if (!n_dirs || !se || fuse_set_signal_handlers(se) < 0 ||
 	    fuse_session_mount(se, argv[3]) < 0)

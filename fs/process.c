@@ -39,8 +39,18 @@ static uint64_t stat_field(const char *text, int field)
 	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
+/* tgkill(2) finds a thread in its group only, and signal 0 does nothing. A process's first thread, as
+ * which most ask, is known by a system call; /proc/PID/status takes as long as all the rest of an
+ * answer. */
+static bool leads_group(uint32_t tid)
+{
+	return tgkill((pid_t)tid, (pid_t)tid, 0) == 0 || errno != ESRCH;
+}
+
 static uint32_t group_of(uint32_t tid)
 {
+	if (leads_group(tid))
+		return tid;
 	char text[1024];
 	const char *at = proc_read(tid, "status", text, sizeof(text))
 				 ? strstr(text, "\nTgid:\t")

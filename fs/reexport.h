@@ -16,6 +16,7 @@
 /* Pure: is the program, named as in /proc/PID/comm, one of the comma list? Of a name like
  * "smbd[10.0.0.1" what stands before the bracket counts. */
 bool reexport_has(const char *servers, const char *program);
-/* Any thread, at once; reads /proc. Of one who comes through one of these servers: without a
+/* Any thread, at once; reads /proc, once a second of a thread that is no server's: one that becomes a
+ * server's is known by the next. Of one who comes through one of these servers: without a
  * process, the server named, root become nobody. */
 void reexport_see_through(const char *servers, struct asker *who);

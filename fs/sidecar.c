@@ -75,7 +75,7 @@ static int add_tightest(struct mount *m, uint64_t ino, const struct asker *who,
 	int r = catalog_get(m->state->catalog, ino, &e);
 	if (r < 0)
 		return r;
-	whence(m->cfg, who->pid, &origin);
+	whence_groups(m->cfg, who->pid, &origin);
 	struct budget_asker asker = { e.source, who->uid, who->gid, &origin };
 	r = engine_tightest(m->engine, ino, &asker, &draw, &use);
 	if (r <= 0)

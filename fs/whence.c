@@ -109,6 +109,19 @@ uint64_t whence_job(const char *cgroup)
 	return at ? strtoull(at + strlen("/job_"), NULL, 10) : 0;
 }
 
+void whence_groups(const struct config *cfg, pid_t tid, struct origin *ret)
+{
+	char text[TEXT_MAX];
+	const char *groups;
+
+	*ret = (struct origin){ .n_groups = 0 };
+	if (!cfg->n_groups || tid <= 0 || !proc_read(tid, "status", text))
+		return;
+	groups = line_of(text, "Groups:");
+	if (groups)
+		take_groups(groups, cfg, ret);
+}
+
 void whence(const struct config *cfg, pid_t tid, struct origin *ret)
 {
 	char text[TEXT_MAX];

@@ -16,6 +16,9 @@
  * configuration's groups it is in. What cannot be read stays empty. */
 void whence(const struct config *cfg, pid_t tid, struct origin *ret);
 
+/* Only the groups: nothing is read where the configuration names none. */
+void whence_groups(const struct config *cfg, pid_t tid, struct origin *ret);
+
 /* On whose behalf this thread asks as user `uid`: who started it, its real uid. False where that cannot
  * be seen, or the thread is not that user's (any more). */
 bool whence_behind(pid_t tid, uint32_t uid, uint32_t *ret);

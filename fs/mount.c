@@ -3,6 +3,7 @@
 #include "catalog.h"
 #include "clock.h"
 #include "dir_cache.h"
+#include "fresh.h"
 #include "known.h"
 #include "open.h"
 #include "page_sizes.h"
@@ -53,6 +54,7 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 		return r;
 	m->opens = open_table_new();
 	m->dir_cache = dir_cache_new();
+	m->fresh = fresh_new();
 	m->requests = requests_new();
 	m->readers = worker_new("reader", READERS);
 	m->walker = worker_new("walker", 1);
@@ -60,8 +62,8 @@ int mount_new(const struct config *cfg, struct clock *clock, struct state *state
 	m->known = known_new();
 	m->page_sizes = page_sizes_new();
 	m->totals = totals_new();
-	if (!m->opens || !m->dir_cache || !m->requests || !m->readers || !m->walker ||
-	    !m->namer || !m->known || !m->page_sizes || !m->totals)
+	if (!m->opens || !m->dir_cache || !m->fresh || !m->requests || !m->readers ||
+	    !m->walker || !m->namer || !m->known || !m->page_sizes || !m->totals)
 		return -ENOMEM;
 	r = totals_begin(m->totals, state->journal, m->walker);
 	if (r < 0)
@@ -96,6 +98,7 @@ void mount_free(struct mount *m)
 	page_sizes_free(m->page_sizes);
 	totals_free(m->totals);
 	dir_cache_free(m->dir_cache);
+	fresh_free(m->fresh);
 	requests_free(m->requests);
 	free(m->sources);
 	free(m);

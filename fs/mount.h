@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct dir_cache;
+struct fresh;
 struct page_sizes;
 struct open_table;
 struct totals;
@@ -43,6 +44,7 @@ struct mount {
 
 	struct open_table *opens;
 	struct dir_cache *dir_cache;
+	struct fresh *fresh;       /* texts of sidecars, for the open that follows */
 	struct requests *requests; /* how often, of each kind */
 	struct worker *readers;    /* answers reads whose bytes have arrived */
 	struct worker *walker;     /* walks subtrees */

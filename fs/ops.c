@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "dir.h"
 #include "dir_cache.h"
+#include "fresh.h"
 #include "log.h"
 #include "nudge.h"
 #include "open.h"
@@ -230,7 +231,29 @@ static struct snapshot *handle_snapshot(const struct fuse_file_info *fi)
 	return (struct snapshot *)(uintptr_t)fi->fh;
 }
 
-/* What an open of a text sidecar shows, from then on. */
+/* What an open of a text sidecar shows, from then on. `who` is as the kernel says: who is behind him is not
+ * looked at where his text is at hand. */
+static int snapshot_make(struct mount *m, struct node node, const struct asker *who,
+			 struct snapshot *ret)
+{
+	const struct sidecar *s = sidecar_of(node.kind);
+	struct access_at at = access_root(m->cfg->access);
+	struct asker person = *who;
+	struct fresh_key key = fresh_key(m, node, who);
+
+	if (fresh_take(m->fresh, &key, &ret->text))
+		return 0;
+	reexport_see_through(m->cfg->mount.reexport, &person);
+	int r = view_access(m, node.ino, &at);
+	if (r < 0)
+		return r;
+	if (!sidecar_may_read(m, s, at, &person))
+		return -EACCES;
+	if (s->pages)
+		return s->pages->open(m, node.kind, &person, &ret->pages);
+	return s->walk ? 0 : s->text(m, node.ino, &person, &ret->text);
+}
+
 static int open_sidecar(struct mount *m, struct node node, const struct asker *who,
 			struct fuse_file_info *fi)
 {
@@ -240,18 +263,10 @@ static int open_sidecar(struct mount *m, struct node node, const struct asker *w
 	fi->keep_cache = 1;
 	if ((fi->flags & O_ACCMODE) != O_RDONLY && !(s->is_channel && s->walk))
 		return s->is_channel ? 0 : -EROFS;
-	struct access_at at = access_root(m->cfg->access);
-	int r = view_access(m, node.ino, &at);
-	if (r < 0)
-		return r;
-	if (!sidecar_may_read(m, s, at, who))
-		return -EACCES;
 	struct snapshot *shot = open_snapshot_new(m->opens);
 	if (!shot)
 		return -ENOMEM;
-	r = s->pages  ? s->pages->open(m, node.kind, who, &shot->pages)
-	    : s->walk ? 0
-		      : s->text(m, node.ino, who, &shot->text);
+	int r = snapshot_make(m, node, who, shot);
 	if (r < 0) {
 		open_snapshot_free(m->opens, shot);
 		return r == -ENOENT ? -ESTALE : r;
@@ -273,7 +288,7 @@ static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
 	struct node node = node_of(m, id);
-	struct asker who = asker_at(req, node);
+	struct asker who = asker_of(req);
 
 	int r = node.kind == NODE_PLAIN ? read_open(m, node.ino, fi)
 					: open_sidecar(m, node, &who, fi);

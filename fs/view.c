@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "view.h"
 #include "clock.h"
+#include "fresh.h"
 #include "sidecar.h"
 #include "str.h"
 
@@ -11,8 +12,12 @@
 #define FILE_ATTR_S  3600.0
 #define NAME_S       60.0
 #define NAMELESS_S   1.0
-#define SIDECAR_S    0.0
 #define SIDECAR_ID_S 5.0
+
+/* A sidecar's size is another the next moment. That of a file's is believed for a tick or two of the kernel's
+ * clock (it rounds up), so that the open() a look-up belongs to does not ask for the mode once more. */
+#define SIDECAR_S         0.0
+#define SIDECAR_OF_FILE_S 0.002
 
 #define BLOCK_BYTES 131072 /* what readers should ask for at once */
 
@@ -196,10 +201,14 @@ static int sidecar_size(struct mount *m, struct node node, const struct sidecar 
 	buf_init(&text, SIZE_MAX / 2);
 	if (s->pages)
 		return s->pages->size(m, node.kind, who, ret);
+	struct fresh_key key = fresh_key(m, node, who);
 	int r = s->text(m, node.ino, who, &text);
 	if (r < 0)
 		return r;
 	*ret = text.len;
+	/* What others show is not made of what is durable alone. */
+	if (s->place == SIDECAR_OF_FILE && !s->walk)
+		fresh_put(m->fresh, &key, &text);
 	return 0;
 }
 
@@ -219,7 +228,7 @@ static int get_sidecar(struct mount *m, struct node node, const struct asker *wh
 		  clock_service_ms(m->clock), ret);
 	set_size(&ret->st, size_bytes);
 	ret->entry_s = SIDECAR_ID_S;
-	ret->attr_s = SIDECAR_S;
+	ret->attr_s = s->place == SIDECAR_OF_FILE ? SIDECAR_OF_FILE_S : SIDECAR_S;
 	return 0;
 }
 

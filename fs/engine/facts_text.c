@@ -278,16 +278,18 @@ static int status_sentence(const struct facts *f, struct buf *out)
 
 int facts_status(const struct facts *f, bool may_see_money, struct buf *out)
 {
+	_buf_ struct buf value;
+
+	buf_init(&value, BUF_TEXT_MAX);
 	buf_printf(out, "name: %s\nsummary: ", f->entry.name);
 	status_sentence(f, out);
 	buf_putc(out, '\n');
 	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
 		const struct attribute *a = &attributes[i];
-		_buf_ struct buf value = { .len = 0 };
 
 		if (!a->label || (a->is_private && !may_see_money))
 			continue;
-		buf_init(&value, BUF_TEXT_MAX);
+		buf_reset(&value);
 		a->show(f, &value);
 		if (value.len)
 			buf_printf(out, "%s: %s\n", a->label, value.data);
@@ -368,18 +370,19 @@ static void json_estimate(const struct facts *f, struct buf *out)
 int facts_json(const struct facts *f, bool may_see_money, struct buf *out)
 {
 	int err = f->why[0] ? f->request.err : 0;
+	_buf_ struct buf value;
 	char now[32];
 
+	buf_init(&value, BUF_TEXT_MAX);
 	buf_puts(out, "{\"name\":");
 	json_quote(out, f->entry.name);
 	json_put(out, "source", f->entry.source);
 	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
 		const struct attribute *a = &attributes[i];
-		_buf_ struct buf value = { .len = 0 };
 
 		if (!a->json || (a->is_private && !may_see_money))
 			continue;
-		buf_init(&value, BUF_TEXT_MAX);
+		buf_reset(&value);
 		a->show(f, &value);
 		/* Vaults have the one, buckets the other. */
 		if (value.len || !a->is_identity)

@@ -155,6 +155,13 @@ int db_read(const struct db *db, MDB_txn **ret)
 	return db_errno(mdb_txn_begin(db->env, NULL, MDB_RDONLY, ret));
 }
 
+uint64_t db_turn(const struct db *db)
+{
+	_db_read_ MDB_txn *txn = NULL;
+
+	return db_read(db, &txn) == 0 ? mdb_txn_id(txn) + 1 : 0;
+}
+
 int db_write(const struct db *db, MDB_txn *parent, MDB_txn **ret)
 {
 	return db_errno(mdb_txn_begin(db->env, parent, 0, ret));

@@ -61,6 +61,8 @@ void db_close(struct db *db);
 int db_errno(int rc);
 
 int db_read(const struct db *db, MDB_txn **ret);
+/* Which commit a read that begins now would see: grows with each; 0 if none can begin. */
+uint64_t db_turn(const struct db *db);
 int db_write(const struct db *db, MDB_txn *parent, MDB_txn **ret);
 /* Ends `txn` either way. An I/O error on a full file system is -ENOSPC: LMDB 0.9.24 says EIO
  * when its file cannot grow (measured 2026-10). */

@@ -237,6 +237,9 @@ struct charge_op {
 };
 void journal_charge_post(struct journal *j, struct charge_op *op);
 
+/* Any thread: grows with every commit; 0: it cannot be told now. */
+uint64_t journal_turn(struct journal *j);
+
 /* The newest request of an inode: 0, -ENOENT, -EBADMSG (damaged record). */
 int journal_request_of(struct journal *j, uint64_t ino, struct request *ret);
 int journal_request(struct journal *j, uint64_t id, struct request *ret);

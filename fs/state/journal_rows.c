@@ -302,6 +302,11 @@ int request_newest(struct journal *j, MDB_txn *txn, uint64_t ino, struct request
 	return 0;
 }
 
+uint64_t journal_turn(struct journal *j)
+{
+	return db_turn(&j->db);
+}
+
 int journal_request_of(struct journal *j, uint64_t ino, struct request *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;

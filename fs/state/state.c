@@ -235,6 +235,14 @@ int state_open(const struct state_cfg *cfg, struct state **ret, struct buf *err)
 	return r;
 }
 
+uint64_t state_turn(const struct state *s)
+{
+	uint64_t journal = journal_turn(s->journal), store = store_turn(s->store);
+
+	/* Each only grows: so does the sum, with any of them. */
+	return journal && store ? journal + store + catalog_turn(s->catalog) : 0;
+}
+
 /* ---- waiting ---- */
 
 /* One for all who wait: it is for tests, tools and starts, and never has to be destroyed under

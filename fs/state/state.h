@@ -46,6 +46,9 @@ struct state {
  * file system), or -errno; always with a line for people in `err` that names the thing and the
  * remedy. */
 int state_open(const struct state_cfg *cfg, struct state **ret, struct buf *err);
+/* Any thread: grows with every change of what readers see, of journal, index and names; 0: it cannot be
+ * told. What was read between two equal ones is of one moment. */
+uint64_t state_turn(const struct state *s);
 /* Finishes what was posted, closes, unlocks. Nobody may read any more. */
 void state_close(struct state *s);
 

@@ -21,6 +21,11 @@ const char *proof_word(enum proof p)
 
 /* ---- reading ---- */
 
+uint64_t store_turn(struct store *s)
+{
+	return db_turn(&s->db);
+}
+
 int store_fill(struct store *s, uint64_t ino, struct fill *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;

@@ -107,6 +107,8 @@ int store_missing(struct store *s, uint64_t ino, uint64_t size_bytes, struct spa
 		  size_t max);
 /* Whether rows, proved or not, hold [off, off + len), in whole MiB but at the end. */
 bool store_holds(struct store *s, uint64_t ino, uint64_t off, uint64_t len);
+/* Grows with every commit; 0: it cannot be told now. */
+uint64_t store_turn(struct store *s);
 /* Bytes in data files (held, in blocks of 4 KiB), for admission and metrics. */
 uint64_t store_used_bytes(struct store *s);
 /* Files of which anything is here. */

@@ -3,10 +3,11 @@
 import errno
 import json
 import os
+import re
 import subprocess
 
 import pytest
-from conftest import FILES, OBJECTS, listed, until
+from conftest import FILES, OBJECTS, cold_lab, listed, until
 
 NOTES = "lab/runs/notes.txt"
 
@@ -20,6 +21,62 @@ def test_a_sidecar_has_its_true_size(mount):
         path = mount.path / ".thaw" / name
         # They move: of two looks one may be older.
         until(lambda: os.stat(path).st_size == len(path.read_bytes()), what=f"the size of {name}")
+
+
+QUIET = """
+[mount]
+allow-other = yes
+[source lab]
+url = s3://lab
+endpoint = {url}
+refresh = 0
+[budget b]
+money = 10
+"""
+ATTRIBUTES = ("state", "progress", "eta", "requested", "ready", "expires", "tier", "days", "cost.estimate",
+              "cost.charged", "verified", "error", "id", "storage-class")
+
+
+def asked(mount):
+    """What the kernel has asked the daemon for, by kind."""
+    text = (mount.path / ".thaw/metrics").read_text()
+    return {op: int(n) for op, n in re.findall(r'thawfs_requests_total{op="(\w+)"} +(\d+)', text)}
+
+
+def asked_by(look, mount):
+    """Likewise, because of this: without what it takes to read that."""
+    first, second = asked(mount), asked(mount)
+    look()
+    third = asked(mount)
+    return {op: third[op] - 2 * second[op] + first[op]
+            for op in ("lookup", "getattr", "open", "read")}
+
+
+def test_looking_asks_the_daemon_little_and_no_service_anything(start_sim, start_mount, tmp_path):
+    """S3, S30"""
+    names = [f"f{i}" for i in range(20)]
+    mount = cold_lab(start_sim, start_mount, tmp_path, dict.fromkeys(names, 3000), QUIET)
+    lab = mount.path / "lab"
+    before = len(mount.sim.requests())
+    first, second = [], []
+    for name in names:
+        def look():
+            with open(lab / f".thaw/{name}.status", "rb", buffering=0) as f:
+                assert f.read(65536).startswith(b"name: ")
+        # More than an open() can need comes only where the machine has kept it waiting in between.
+        first.append(asked_by(look, mount))
+        second.append(asked_by(look, mount))
+        for word in ATTRIBUTES:
+            os.getxattr(lab / name, f"user.thaw.{word}")
+        for kind in ("cost", "json", "request"):
+            assert mount.of(lab / name, kind)
+    assert {"lookup": 1, "getattr": 0, "open": 1, "read": 1} in first, first
+    assert any({**n, "getattr": 0} == {"lookup": 0, "getattr": 0, "open": 1, "read": 1}
+               and n["getattr"] <= 1 for n in second), second
+    for name in os.listdir(lab / ".thaw"):
+        (lab / ".thaw" / name).read_bytes()
+    assert {r["operation"] for r in mount.sim.requests()[before:]} <= {"Clock"}
+    assert not mount.booked()
 
 
 def test_sidecars_and_attributes_agree(mount):

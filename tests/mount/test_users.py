@@ -202,7 +202,9 @@ def test_who_has_no_process_here_is_his_user_number(start, tmp_path, monkeypatch
     inside.write_text(f'#!/bin/sh\nexec unshare --pid --fork {conftest.DAEMON} "$@"\n')
     inside.chmod(0o755)
     monkeypatch.setattr(conftest, "DAEMON", inside)
+    # A day of the service's may end at any moment.
     mount = start("1000", "budget.guests.who=user:nobody", "budget.guests.files=1",
+                  "budget.guests.per=total",
                   "budget.film.who=group:thawfilm", "budget.film.money=0.000001",
                   "policy./lab/open cat.programs=cat", "policy./lab/open cat.recall=deny")
     try:

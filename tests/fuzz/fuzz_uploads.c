@@ -26,8 +26,11 @@ static void meta_try(const char *text)
 {
 	static const char name[] = "x-amz-meta-any";
 	_buf_ struct buf header;
+	struct upload_head head = { .meta_len = 0 };
 	char taken[256];
 
+	if (upload_meta_is_name(text))
+		assert(*text && strlen(text) <= UPLOAD_META_NAME_MAX);
 	buf_init(&header, (size_t)1 << 20);
 	buf_add(&header, name, sizeof(name));
 	upload_meta_put(&header, text);
@@ -43,6 +46,10 @@ static void meta_try(const char *text)
 	buf_add(&header, text, strlen(text) + 1);
 	len = upload_meta_take(&header, taken, sizeof(taken));
 	assert(len == 0 || (len <= sizeof(taken) && !taken[len - 1]));
+	memcpy(head.meta, taken, len);
+	head.meta_len = len;
+	assert(!upload_meta_find(&head, "other"));
+	assert(len == 0 || upload_meta_find(&head, "any") == head.meta + 4);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -11,7 +11,8 @@
 #define LOW_SPEED_BYTES   1024L
 #define POLL_MAX_MS       60000
 /* A pulled body from this size on is announced first: a round trip costs less than sending it. */
-#define EXPECT_MIN ((uint64_t)1 << 20)
+#define EXPECT_MIN     ((uint64_t)1 << 20)
+#define EXPECT_WAIT_MS 3000L
 
 struct http_transfer {
 	LIST_ENTRY(http_transfer) link;
@@ -294,6 +295,7 @@ static int method_set(struct http_transfer *t, const struct http_request *r)
 		curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE,
 				 (curl_off_t)r->pull_len);
 		curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+		curl_easy_setopt(t->easy, CURLOPT_EXPECT_100_TIMEOUT_MS, EXPECT_WAIT_MS);
 		code = curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_pull);
 	} else if (r->body_len > 0 || streq(r->method, "POST")) {
 		curl_easy_setopt(t->easy, CURLOPT_POST, 1L);

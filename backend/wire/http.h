@@ -44,8 +44,8 @@ struct http_request {
 	/* Instead of `body`: asked for while it is sent, `pull_len` bytes in all. `pull` fills at most
 	 * `len` and gives how many, 0 only behind the last; a negative answer ends the transfer with
 	 * that result. It may take its time, and nothing else of this loop happens meanwhile. A large
-	 * one is not begun before the service has said that it wants it (Expect: 100-continue, or a
-	 * second's silence), so that a refusal costs nothing. It is never sent twice over by itself. */
+	 * one is not begun before the service has said that it wants it (Expect: 100-continue, or
+	 * three seconds' silence), so that a refusal costs nothing. It is never sent twice over by itself. */
 	ssize_t (*pull)(void *arg, void *data, size_t len);
 	uint64_t pull_len;
 	/* The request must not reach the service twice. curl repeats a request by itself when a

@@ -17,7 +17,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "io.h"
@@ -240,10 +239,27 @@ static const struct {
 	{ "list", list }, { "parts", parts },       { "whole", whole },
 };
 
+/* Since exec: what getrusage() tells begins with the parent's. */
+static int64_t peak_kib(void)
+{
+	_buf_ struct buf text;
+	uint64_t kib = 0;
+
+	buf_init(&text, BUF_TEXT_MAX);
+	if (file_read(AT_FDCWD, "/proc/self/status", BUF_TEXT_MAX, &text) < 0)
+		return 0;
+	char *at = strstr(text.data, "VmHWM:");
+	if (!at)
+		return 0;
+	at += strcspn(at, "0123456789");
+	at[strspn(at, "0123456789")] = '\0';
+	(void)str_to_u64(at, &kib);
+	return (int64_t)kib;
+}
+
 static void answer_print(const struct put *p, const struct uploader *u, int r)
 {
 	const struct upload_counts *counts = uploader_counts(u);
-	struct rusage use;
 	struct buf b;
 
 	line_begin(&b);
@@ -258,8 +274,7 @@ static void answer_print(const struct put *p, const struct uploader *u, int r)
 		member_int(&b, upload_op_name((enum upload_op)i),
 			   (int64_t)counts->requests[i]);
 	member_int(&b, "bytes", (int64_t)counts->bytes);
-	getrusage(RUSAGE_SELF, &use);
-	member_int(&b, "rss_kib", use.ru_maxrss);
+	member_int(&b, "rss_kib", peak_kib());
 	line_print(&b);
 }
 

@@ -10,18 +10,14 @@
 
 DEFINE_CLEANUP(struct json_tokener, json_tokener_free)
 
-struct json_object *json_parse(const char *data, size_t len)
+/* The whole of `data`, or NULL. */
+static struct json_object *parse_all(const char *data, size_t len, int flags)
 {
-	while (len > 0 && strchr(" \t\r\n", data[len - 1]) && data[len - 1] != '\0')
-		len--;
-	if (len > INT_MAX)
-		return NULL;
-
 	_cleanup_(json_tokener_freep) struct json_tokener *tok =
 		json_tokener_new_ex(DEPTH_MAX);
 	if (!tok)
 		return NULL;
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
+	json_tokener_set_flags(tok, flags);
 
 	_cleanup_(json_freep) struct json_object *o =
 		json_tokener_parse_ex(tok, data, (int)len);
@@ -32,6 +28,39 @@ struct json_object *json_parse(const char *data, size_t len)
 	if (json_tokener_get_error(tok) != json_tokener_success || taken != len)
 		return NULL;
 	return steal_ptr(o);
+}
+
+/* json-c 0.18 takes each byte beyond ASCII for a control character where it is strict (seen in
+ * Debian 13's, 2026-11). So what is outside of ASCII is blotted out for the strict look: it may stand
+ * in strings only, as '?' may. What passes means the same to the one that is not strict.
+ */
+static struct json_object *parse_beyond_ascii(const char *data, size_t len)
+{
+	_free_ char *ascii = malloc(len + 1);
+	bool is_beyond = false;
+
+	if (!ascii)
+		return NULL;
+	for (size_t i = 0; i < len; i++) {
+		bool is_one = (unsigned char)data[i] >= 0x80;
+		ascii[i] = is_one ? '?' : data[i];
+		is_beyond = is_beyond || is_one;
+	}
+	if (!is_beyond)
+		return NULL;
+	_cleanup_(json_freep) struct json_object *o =
+		parse_all(ascii, len, JSON_TOKENER_STRICT);
+	return o ? parse_all(data, len, 0) : NULL;
+}
+
+struct json_object *json_parse(const char *data, size_t len)
+{
+	while (len > 0 && strchr(" \t\r\n", data[len - 1]) && data[len - 1] != '\0')
+		len--;
+	if (len > INT_MAX)
+		return NULL;
+	struct json_object *o = parse_all(data, len, JSON_TOKENER_STRICT);
+	return o ? o : parse_beyond_ascii(data, len);
 }
 
 void json_free(struct json_object *o)

@@ -31,6 +31,24 @@ static void a_whole_document_is_parsed_and_nothing_less(void **state)
 	assert_non_null(part);
 }
 
+static void what_is_beyond_ascii_stands_in_strings_only(void **state)
+{
+	static const char *const bad[] = { "\xc3\xa4",        "{\xc3\xa4:1}",
+					   "[\"\xc3\xa4\",]", "nul\xc3\xa4",
+					   "'\xc3\xa4'",      "\"\xc3\xa4\" x",
+					   "1\xc3\xa4",       "\"\xc3\xa4\" /**/" };
+	const char *s = NULL;
+	(void)state;
+
+	_cleanup_(json_freep) struct json_object *o =
+		parse("{\"\xc3\xa4\":\"\xe2\x82\xac \xf0\x9f\x8e\x9e \\n\"}");
+	assert_non_null(o);
+	assert_int_equal(json_str(o, "\xc3\xa4", &s), 0);
+	assert_string_equal(s, "\xe2\x82\xac \xf0\x9f\x8e\x9e \n");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_null(parse(bad[i]));
+}
+
 static void nesting_is_limited(void **state)
 {
 	char s[101];
@@ -219,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_document_is_parsed_and_nothing_less),
+		cmocka_unit_test(what_is_beyond_ascii_stands_in_strings_only),
 		cmocka_unit_test(nesting_is_limited),
 		cmocka_unit_test(getters_tell_absent_from_mistyped),
 		cmocka_unit_test(quoting_makes_valid_json_of_any_bytes),

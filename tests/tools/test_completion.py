@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """thaw completion: what each shell offers is what help lists."""
+import os
 import re
 import shutil
 import subprocess
@@ -34,6 +35,47 @@ def test_bash_offers_the_verbs_and_each_ones_options(tmp_path):
         assert offered(tmp_path, verb, "--") == flags(verb)
     # Files are the shell's own.
     assert offered(tmp_path, "get", "x") == set()
+
+
+TIERS = {"expedited", "standard", "bulk"}
+
+
+def test_bash_offers_what_an_option_can_be(tmp_path):
+    for words in (("get", "--tier", ""), ("plan", "-t", ""), ("get", "--tier", "="),
+                  ("get", "--tier", "=", "")):
+        assert offered(tmp_path, *words) == TIERS, words
+    assert offered(tmp_path, "get", "--tier", "b") == {"bulk"}
+    assert offered(tmp_path, "find", "--state", "ca") == {"cached"}
+    # That is a directory.
+    assert offered(tmp_path, "prices", "--state", "") == set()
+    assert "project" in offered(tmp_path, "report", "--by", "")
+    assert offered(tmp_path, "help", "st") == {"status", "stage"}
+    assert offered(tmp_path, "completion", "") == {"bash", "zsh", "fish"}
+
+
+def test_what_is_offered_is_what_the_command_knows(tmp_path):
+    said = thaw("report", "--by", "weather", tmp_path).stderr
+    for word in offered(tmp_path, "report", "--by", ""):
+        assert re.search(rf"\b{word}\b", said), (word, said)
+    for word in TIERS:
+        assert word in thaw("get", "--help").stdout
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="no fish")
+def test_fish_offers_the_same(tmp_path):
+    (tmp_path / "thaw.fish").write_text(thaw("completion", "fish").stdout)
+
+    def fish(line):
+        said = subprocess.run(["fish", "--no-config", "-c",
+                               f"source {tmp_path}/thaw.fish; complete -C '{line}'"],
+                              text=True, capture_output=True, timeout=50, cwd=tmp_path,
+                              env={**os.environ, "HOME": str(tmp_path)})
+        assert said.returncode == 0 and not said.stderr, said
+        return {row.split("\t")[0] for row in said.stdout.splitlines()}
+
+    assert fish("thaw get --tier ") == TIERS
+    assert fish("thaw st") == {"status", "stage"} == fish("thaw help st")
+    assert fish("thaw get --email ") == set()
 
 
 @pytest.mark.parametrize("shell,check", [("zsh", "-n"), ("fish", "--no-execute"), ("bash", "-n")])

@@ -231,6 +231,13 @@ def test_control_characters_in_names_never_reach_the_terminal(mount):
     assert "evil?[2Jname?.dat" in said.stdout and "\x1b" not in said.stdout
 
 
+def test_a_name_cannot_turn_the_rest_of_its_line_around(mount):
+    mount.file("report\u202ecod.exe")
+    mount.file("\u05d0\u200f\u05d1.dat")
+    said = thaw("status", mount.root).stdout
+    assert "report?cod.exe" in said and "\u05d0\u200f\u05d1.dat" in said
+
+
 def test_status_of_one_file_explains_it(mount):
     path = mount.file("run.tar", state="restoring", requested="2026-11-22T09:00:00Z",
                       cost_charged="0.010000000")

@@ -156,7 +156,7 @@ static void dir_fail(struct walk *w, const char *real, const char *shown, int r)
 	if (w->not_yet && sidecar_read(real, "summary", "", &text) == 0)
 		w->not_yet(w->arg, shown, text.data ? text.data : "");
 	else
-		fprintf(stderr, "thaw: %s: the first listing is not here yet\n", shown);
+		error_say(shown, -EAGAIN);
 }
 
 static int entry_keep(const struct dirent *e)

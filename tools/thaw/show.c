@@ -14,6 +14,13 @@
 
 #define DAY_MS (24LL * 3600 * 1000)
 
+/* Turns what follows around, up to the end of a terminal's line (Unicode 15, Bidi_Control; but for the
+ * marks, which words of right-to-left scripts need). */
+static bool turns_around(wchar_t c)
+{
+	return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 /* Decodes one character; gives its bytes and columns. What is not printable is one '?'. */
 static size_t char_take(const char *s, size_t len, bool *ret_good, size_t *ret_columns)
 {
@@ -21,7 +28,7 @@ static size_t char_take(const char *s, size_t len, bool *ret_good, size_t *ret_c
 	wchar_t c;
 
 	size_t n = mbrtowc(&c, s, len, &state);
-	int columns = n == 0 || n > len ? -1 : wcwidth(c);
+	int columns = n == 0 || n > len || turns_around(c) ? -1 : wcwidth(c);
 	*ret_good = columns >= 0;
 	*ret_columns = columns >= 0 ? (size_t)columns : 1;
 	return n == 0 || n > len ? 1 : n;

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import FILES, OBJECTS, cold_lab, listed, until
+from conftest import OBJECTS, cold_lab, listed, until
 
 NOTES = "lab/runs/notes.txt"
 

@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+LIST_HEAD(work_list, store_work);
+
 struct store {
 	struct db db;
 	/* last_gen */
@@ -30,12 +32,12 @@ struct store {
 	pthread_t sweeper;
 	bool has_sweeper;
 	atomic_bool is_closing;
-	pthread_mutex_t mu;              /* a leaf, of what follows */
-	pthread_mutex_t landing;         /* held while a chunk goes on to the writer */
-	pthread_cond_t written;          /* something left `writing` */
-	LIST_HEAD(, store_work) writing; /* chunks whose bytes the pool may be writing */
-	struct ino_map filling;          /* struct filling: what this run writes to */
-	struct ino_map touched;          /* uses that are not written yet */
+	pthread_mutex_t mu;       /* a leaf, of what follows */
+	pthread_mutex_t landing;  /* held while a chunk goes on to the writer */
+	pthread_cond_t written;   /* something left `writing` */
+	struct work_list writing; /* chunks whose bytes the pool may be writing */
+	struct ino_map filling;   /* struct filling: what this run writes to */
+	struct ino_map touched;   /* uses that are not written yet */
 	size_t n_touched;
 };
 

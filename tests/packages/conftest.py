@@ -1,21 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other Debians, to build packages in and to install them in: each on an overlay of a root that
-is made once (tests/debian_root)."""
+is made once (tests/debian_root).
+
+$THAW_DEBS is a directory in which packages are looked for before they are built, and left: SUITE/new
+of what is committed, SUITE/old of $THAW_UPGRADE_FROM, which is thirty commits before, and
+SUITE/ccache with what was compiled; and rpm (test_rpm.py)."""
 import contextlib
 import importlib.util
 import os
 import pathlib
+import shutil
 import subprocess
+import sys
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-_spec = importlib.util.spec_from_file_location("sim_fixtures", HERE.parent / "sim/conftest.py")
-sims = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(sims)
-start_sim = sims.start_sim
+
+def load(name, path):
+    """Another directory's fixtures, under a name of their own."""
+    spec = importlib.util.spec_from_file_location(name, HERE.parent / path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+mounts = load("mount_fixtures", "mount/conftest.py")
+booting = load("systemd_box", "systemd/box.py")
+start_sim = mounts.start_sim
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 BUILDERS = ("build-essential", "debhelper", "lintian", "pkgconf", "ca-certificates", "systemd",
@@ -62,13 +77,19 @@ class Machine:
         file.chmod(mode)
 
 
-@contextlib.contextmanager
-def machine(tmp_path, name, suite, packages=()):
+def root_of(name, suite, packages=()):
     made = subprocess.run([HERE.parent / "debian_root", name, suite, *packages],
                           capture_output=True, text=True)
     if made.returncode == 77:
         pytest.skip(made.stderr.strip())
     assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+@contextlib.contextmanager
+def machine(tmp_path, name, suite, packages=(), kept=None):
+    """Of a directory `kept` on the host the machine has /kept."""
+    root = root_of(name, suite, packages)
     base = pathlib.Path(tmp_path) / name
     path = base / "root"
     for d in (path, base / "changes", base / "work"):
@@ -80,35 +101,74 @@ def machine(tmp_path, name, suite, packages=()):
         mounts.append(words[-1])
 
     try:
-        mount("-t", "overlay", "overlay", "-o", f"lowerdir={made.stdout.strip()},"
+        mount("-t", "overlay", "overlay", "-o", f"lowerdir={root},"
               f"upperdir={base}/changes,workdir={base}/work", path)
         mount("-t", "proc", "proc", path / "proc")
         (path / "dev/fuse").touch()
         mount("--bind", "/dev/fuse", path / "dev/fuse")
+        if kept:
+            kept.mkdir(parents=True, exist_ok=True)
+            (path / "kept").mkdir()
+            mount("--bind", kept, path / "kept")
         yield Machine(path)
     finally:
         for at in reversed(mounts):
             subprocess.run(["umount", "-l", at], check=True)
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def build(base, suite, out, commit, is_tested=True):
+    """Packages of `commit`, and what lintian says of them, into `out`; not tested, without its
+    tests. What has been compiled for the packages beside it is not compiled again."""
+    with machine(base, f"builder-{suite}", suite, BUILDERS, out.parent / "ccache") as builder:
+        subprocess.run([ROOT / "packaging/build-deb", "--prepare", builder.path / "build", commit],
+                       check=True)
+        if not is_tested:
+            for meson in builder.path.glob("build/thawfs-*/meson.build"):
+                meson.write_text(meson.read_text().replace("subdir('tests')\n", ""))
+        builder.run("apt-get update")
+        builder.run("apt-get -y --no-install-recommends install ccache && "
+                    "cd /build/thawfs-*/ && apt-get -y --no-install-recommends build-dep .", 900)
+        said = builder.run("export CCACHE_DIR=/kept PATH=/usr/lib/ccache:$PATH && "
+                           "cd /build/thawfs-*/ && dpkg-buildpackage -us -uc " +
+                           ("" if is_tested else "-b -Pnocheck"), 3600)
+        out.mkdir(parents=True)
+        (out / "build.txt").write_text(said)
+        # Machine code is no text.
+        (out / "lintian.txt").write_text(builder.run(
+            "cd /build && lintian --allow-root --display-info --pedantic --suppress-tags "
+            "spelling-error-in-binary *.changes; true"))
+        for deb in builder.path.glob("build/*.deb"):
+            if "dbgsym" not in deb.name:
+                (out / deb.name).write_bytes(deb.read_bytes())
 
 
 @pytest.fixture(scope="session", params=["bookworm", "trixie"])
-def debs(request, tmp_path_factory):
-    """The suite's name, and a directory with its packages of what is committed; or those built
-    before, in $THAW_DEBS/SUITE."""
-    if "THAW_DEBS" in os.environ:
-        return request.param, pathlib.Path(os.environ["THAW_DEBS"]) / request.param
-    out = tmp_path_factory.mktemp(f"debs-{request.param}")
-    with machine(out, f"builder-{request.param}", request.param, BUILDERS) as builder:
-        subprocess.run([ROOT / "packaging/build-deb", "--prepare", builder.path / "build"],
-                       check=True)
-        builder.run("apt-get update")
-        builder.run("cd /build/thawfs-*/ && apt-get -y --no-install-recommends build-dep .")
-        builder.run("cd /build/thawfs-*/ && DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc",
-                    1800)
-        lint = builder.run("cd /build && lintian --allow-root --fail-on error,warning "
-                           "--suppress-tags initial-upload-closes-no-bugs,bad-distribution-in-changes-file "
-                           "*.changes; true")
-        (out / "lintian.txt").write_text(lint)
-        for deb in builder.path.glob("build/*_amd64.deb"):
-            (out / deb.name).write_bytes(deb.read_bytes())
-    return request.param, out
+def suite(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def shelf(suite, tmp_path_factory):
+    base = os.environ.get("THAW_DEBS") or tmp_path_factory.mktemp("debs")
+    return pathlib.Path(base) / suite
+
+
+@pytest.fixture(scope="session")
+def debs(suite, shelf, tmp_path_factory):
+    """A directory with the packages of what is committed; its unit tests have passed."""
+    if not (shelf / "new").exists():
+        build(tmp_path_factory.mktemp("build"), suite, shelf / "new", "HEAD")
+    return shelf / "new"
+
+
+@pytest.fixture(scope="session")
+def old_debs(suite, shelf, tmp_path_factory):
+    """Those of some time ago."""
+    commit = os.environ.get("THAW_UPGRADE_FROM", "HEAD~30")
+    if subprocess.run(["git", "-C", ROOT, "rev-parse", "-q", "--verify", commit + "^{commit}"],
+                      stdout=subprocess.DEVNULL).returncode:
+        pytest.skip(f"this clone has no {commit}")
+    if not (shelf / "old").exists():
+        build(tmp_path_factory.mktemp("build"), suite, shelf / "old", commit, is_tested=False)
+    return shelf / "old"

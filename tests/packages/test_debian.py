@@ -1,131 +1,105 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian packages: built in a Debian 12 and a Debian 13, installed in fresh ones, mounted by
-fstab, read by an ordinary user, upgraded while somebody waits."""
-import os
-import pathlib
+"""The Debian packages, built in a Debian 12 and a Debian 13: what is in them, what lintian says, and
+what they leave behind."""
 import re
-import signal
 import subprocess
-import time
 
 import pytest
 
-import sigv4
 from conftest import machine
+from lab import put_debs
+from shipped import of_package, tree
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(4000)]
 
-DATA = bytes(range(256)) * 4096 * 3
-
-CONFIG = """
-[source bucket]
-url = s3://lab
-region = us-east-1
-endpoint = {url}
-path-style = yes
-[mount]
-clock = {url}/_sim/clock
-allow-other = yes
-[cache]
-reserve = 0
-[restore]
-tier = expedited
-"""
-
-OPTIONS = ("allow_other,default_permissions,nodev,nosuid,noauto,nofail,_netdev,drop_privileges,setuid=thawfs,"
-           "state.dir=/var/lib/thawfs/lab,cache.dir=/var/cache/thawfs/lab")
+# What Debian's tools add, of each package.
+ADDED = ("share/doc/{}/changelog", "share/doc/{}/changelog.Debian", "share/doc/{}/copyright",
+         "share/lintian/overrides/{}")
 
 
-def until(true, seconds, what):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"{what} did not happen in {seconds} s"
-        time.sleep(0.1)
+def expected(package):
+    """What meson installs, with Debian's names: of changes, and of where zsh looks."""
+    files = of_package(package)
+    files.pop("share/doc/thawfs/CHANGELOG.md", None)
+    if "share/zsh/site-functions/_thaw" in files:
+        files["share/zsh/vendor-completions/_thaw"] = files.pop("share/zsh/site-functions/_thaw")
+    files.update({path.format(package): "0644" for path in ADDED})
+    return {f"usr/{path}": mode for path, mode in files.items()}
 
 
-def install(m, out, version="*"):
-    (m.path / "debs").mkdir(exist_ok=True)
-    for deb in out.glob(f"thaw*_{version}_amd64.deb"):
-        if "dbgsym" not in deb.name:
-            (m.path / "debs" / deb.name).write_bytes(deb.read_bytes())
-    m.run("apt-get update")
-    m.run(f"apt-get -y --no-install-recommends install /debs/thaw*_{version}_amd64.deb")
+def test_lintian_finds_nothing(debs):
+    said = (debs / "lintian.txt").read_text()
+    assert not re.findall(r"^[EWIP]: .*", said, re.M), said
 
 
-def rebuilt(m):
-    """The same package with a newer version."""
-    m.run("cd /debs && mkdir new && dpkg-deb -R thawfs_*_amd64.deb new && "
-          "sed -i 's/^Version: .*/&+rebuilt/' new/DEBIAN/control && "
-          "dpkg-deb -b new thawfs-rebuilt.deb")
-    return "/debs/thawfs-rebuilt.deb"
+@pytest.mark.parametrize("package", ["thawfs", "thaw-sim"])
+def test_a_package_has_its_files_of_the_manifest(debs, package, tmp_path):
+    deb, = debs.glob(f"{package}_*.deb")
+    subprocess.run(["dpkg-deb", "-x", deb, tmp_path / "files"], check=True)
+    assert tree(tmp_path / "files") == expected(package)
+    if package == "thawfs":
+        assert (tmp_path / "files/etc/thawfs").is_dir()
 
 
-def set_up(m, sim):
-    assert sim.s3("PUT", "/lab").status == 200
-    for name in ("warm", "cold"):
-        put = sim.s3("PUT", f"/lab/{name}", DATA, {"x-amz-storage-class": "GLACIER"})
-        assert put.status == 200
-    m.run("useradd -m researcher && mkdir -p /srv/thawfs/lab && chown thawfs: /srv/thawfs/lab")
-    m.run("install -d -o thawfs -g thawfs -m 0700 /var/lib/thawfs/.aws")
-    m.put("/var/lib/thawfs/.aws/credentials", "[default]\n"
-          f"aws_access_key_id = {sigv4.KEY}\naws_secret_access_key = {sigv4.SECRET}\n")
-    m.put("/etc/thawfs/lab.conf", CONFIG.format(url=sim.url))
-    m.put("/etc/fstab", f"/etc/thawfs/lab.conf /srv/thawfs/lab fuse.thawfs {OPTIONS} 0 0\n")
+def test_passthrough_is_built_in_where_libfuse_has_it(debs, suite, tmp_path):
+    deb, = debs.glob("thawfs_*.deb")
+    subprocess.run(["dpkg-deb", "-x", deb, tmp_path / "files"], check=True)
+    program = (tmp_path / "files/usr/bin/thawfs").read_bytes()
+    assert (b"passthrough=no the kernel refuses" in program) == (suite != "bookworm")
 
 
-def paid(sim):
-    return sum(int(line["quantity"]) for line in sim.bill()["lines"]
-               if line["operation"] == "RestoreObject" and line["component"] == "request")
+# What dpkg and adduser write, whatever is installed.
+OTHERS = re.compile(r"^\./(var/lib/(dpkg|apt)|var/cache|var/log|debs|tmp|proc|dev|run)(/|$)|"
+                    r"^\./etc/(passwd|group|shadow|gshadow)-?$|^\./etc/\.pwd\.lock$")
 
 
-def test_lintian_has_nothing_to_complain_of(debs):
-    suite, out = debs
-    lint = (out / "lintian.txt").read_text()
-    assert not re.findall(r"^[EW]: .*", lint, re.M), lint
+def contents(m):
+    """Each file, directory and link: kind, mode, owner, size, where it leads."""
+    lines = m.run("cd / && find . -xdev -printf '%y %m %u %s %l %P\\n' | sed 's/^d \\([^ ]* [^ ]*\\) "
+                  "[0-9]*/d \\1/'").splitlines()
+    return {line for line in lines if not OTHERS.search("./" + line.split(" ", 5)[-1])}
 
 
-@pytest.mark.timeout(1800)
-def test_installed_and_mounted_by_fstab_it_survives_an_upgrade_and_a_restart(
-        debs, start_sim, tmp_path):
-    """S14, S65"""
-    suite, out = debs
-    sim = start_sim("--speed", 10800)
+def test_installed_removed_and_purged_nothing_is_left(debs, suite, tmp_path):
+    """But the user: its number must not become somebody else's."""
     with machine(tmp_path, f"fresh-{suite}", suite) as m:
-        install(m, out)
+        put_debs(m, debs)
+        wants = m.run("for p in thawfs thaw-sim; do dpkg-deb -f /debs/$p.deb Depends; done")
+        m.run("apt-get update && apt-get -y --no-install-recommends satisfy "
+              f"'{', '.join(wants.strip().splitlines())}'", 900)
+        before = contents(m)
+        m.run("dpkg -i /debs/thawfs.deb /debs/thaw-sim.deb")
         assert m.run("thawfs --version").startswith("thawfs ")
+        assert m.run("thaw-sim --version; thaw --version")
         assert m.run("stat -c '%U %a' /var/lib/thawfs /var/cache/thawfs").split() == \
             ["thawfs", "700"] * 2
-        set_up(m, sim)
-        try:
-            m.run("mount /srv/thawfs/lab")
-            until(lambda: "cold" in m.run("ls /srv/thawfs/lab/bucket 2>&1; true"), 30, "the catalog")
-            [daemon] = m.pids("thawfs")
-            status = pathlib.Path(f"/proc/{daemon}/status").read_text()
-            uid = m.run("id -u thawfs").strip()
-            assert re.search(rf"^Uid:(\t{uid}){{4}}$", status, re.M), status
-            assert re.search(r"^CapEff:\t0+$", status, re.M), status
-            want = subprocess.run(["sha256sum"], input=DATA, capture_output=True).stdout[:64]
-            said = m.run("su researcher -c 'sha256sum /srv/thawfs/lab/bucket/warm'")
-            assert said[:64] == want.decode()
+        assert m.run("stat -c '%U %a' /etc/thawfs /srv/thawfs").split() == ["root", "755"] * 2
+        # An administrator's word on a program outlives the next package.
+        m.run("groupadd slurm && dpkg-statoverride --update --add root slurm 4750 "
+              "/usr/lib/thawfs/thawfs-stage && dpkg -i /debs/thawfs.deb")
+        assert m.run("stat -c '%G %a' /usr/lib/thawfs/thawfs-stage").split() == ["slurm", "4750"]
+        m.run("dpkg-statoverride --remove /usr/lib/thawfs/thawfs-stage")
+        # And as docs/CLUSTERS.md says for RPMs, which have no such list.
+        m.run("dpkg -i /debs/thawfs.deb && chown root: /usr/lib/thawfs/thawfs-stage")
+        m.put("/etc/tmpfiles.d/thawfs-stage.conf",
+              "z /usr/lib/thawfs/thawfs-stage 4750 root slurm\n")
+        m.run("systemd-tmpfiles --create thawfs-stage.conf && rm /etc/tmpfiles.d/thawfs-stage.conf")
+        assert m.run("stat -c '%G %a' /usr/lib/thawfs/thawfs-stage").split() == ["slurm", "4750"]
+        m.run("dpkg -r thawfs thaw-sim")
+        assert "kept" not in m.run("dpkg -P thawfs thaw-sim")
+        assert contents(m) - before == set()
+        assert before - contents(m) == set()
 
-            sim.admin("POST", "clock", {"speed": 1})
-            reader = m.popen("su researcher -c 'sha256sum /srv/thawfs/lab/bucket/cold'",
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            until(lambda: paid(sim) == 2, 30, "the second restore")
-            m.run(f"apt-get -y install {rebuilt(m)}")
-            assert "rebuilt" in m.run("dpkg-query -W thawfs")
-            assert reader.poll() is None, "an upgrade does not end who waits"
-            # As a machine that is switched off and on.
-            os.kill(daemon, signal.SIGKILL)
-            reader.wait(30)
-            assert reader.returncode
-            m.run("umount /srv/thawfs/lab")
-            m.run("mount /srv/thawfs/lab")
-            sim.admin("POST", "clock", {"speed": 10800})
-            said = m.run("su researcher -c 'sha256sum /srv/thawfs/lab/bucket/cold'")
-            assert said[:64] == want.decode()
-            assert paid(sim) == 2, "paid once"
-        finally:
-            m.run("umount -l /srv/thawfs/lab; true")
-            for pid in m.pids("thawfs"):
-                os.kill(pid, signal.SIGKILL)
+
+def test_a_purge_keeps_what_was_paid_for(debs, suite, tmp_path):
+    """State and cache of a mount, whatever is in them."""
+    with machine(tmp_path, f"fresh-{suite}", suite) as m:
+        put_debs(m, debs)
+        m.run("apt-get update && apt-get -y --no-install-recommends install /debs/thawfs.deb", 900)
+        m.run("cd /var && mkdir -p lib/thawfs/lab lib/thawfs/empty cache/thawfs/lab && "
+              "touch lib/thawfs/lab/journal cache/thawfs/lab/data && chown -R thawfs: lib/thawfs cache/thawfs")
+        said = m.run("apt-get -y purge thawfs")
+        assert "kept, since they hold what was paid for: /var/lib/thawfs /var/cache/thawfs" in said
+        left = m.run("find /var/lib/thawfs /var/cache/thawfs -type f").split()
+        assert left == ["/var/lib/thawfs/lab/journal", "/var/cache/thawfs/lab/data"]
+        assert "absent" in m.run("ls -d /etc/thawfs /srv/thawfs 2>/dev/null || echo absent")

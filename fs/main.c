@@ -239,6 +239,21 @@ static int start_mount(struct program *p)
 	return r;
 }
 
+static int open_state(struct program *p, struct buf *err)
+{
+	_buf_ struct buf notes;
+	struct state_cfg where = { .state_dir = p->cfg->state.dir,
+				   .cache_dir = p->cfg->cache.dir,
+				   .notes = &notes };
+
+	buf_init(&notes, BUF_TEXT_MAX);
+	int r = state_open(&where, &p->state, err);
+	for (char *at = notes.data, *line; notes.len && (line = strsep(&at, "\n"));)
+		if (*line)
+			log_notice("%s", line);
+	return r;
+}
+
 static int start(struct program *p, struct buf *err)
 {
 	const struct config *cfg = p->cfg;
@@ -255,10 +270,8 @@ static int start(struct program *p, struct buf *err)
 		return -ENOMEM;
 	if (cfg->mount.clock)
 		r = backends_follow_clock(p->backends, cfg->mount.clock, err);
-	struct state_cfg where = { .state_dir = cfg->state.dir,
-				   .cache_dir = cfg->cache.dir };
 	if (!r)
-		r = state_open(&where, &p->state, err);
+		r = open_state(p, err);
 	if (!r)
 		r = place_cache(cfg->cache.dir, cfg->cache.size_bytes,
 				cfg->cache.reserve_bytes, cfg->cache.chunk_bytes, err);

@@ -155,7 +155,7 @@ static int env_copy(struct backup *b, const char *name, int to)
 		r = db_errno(mdb_env_open(
 			env, path, flags | (b->lock_fd >= 0 ? MDB_NOLOCK : 0), 0600));
 	if (r == 0)
-		r = db_errno(mdb_env_copyfd2(env, to, 0));
+		r = db_copy(env, to);
 	if (env)
 		mdb_env_close(env);
 	return r;
@@ -172,8 +172,6 @@ static int env_add(struct backup *b, const char *name)
 	(void)unlinkat(b->to_fd, path, 0);
 	_close_ int to = file_make(b, path);
 	int r = to < 0 ? to : env_copy(b, name, to);
-	if (r == 0 && fsync(to) < 0)
-		r = -errno;
 	if (r == 0)
 		r = digest_copy(to, -1, hex, &bytes);
 	return r < 0 ? complain(b, path, r) : list_add(b, path, hex, bytes);
@@ -477,7 +475,7 @@ static int numbers_raise(const char *state_dir, const char *name)
 	MDB_txn *txn = NULL;
 	uint64_t next = 0;
 
-	int r = db_open(&db, state_dir, name, 0, &table, 1);
+	int r = db_open(&db, state_dir, name, ANY_FORMAT, 0, &table, 1);
 	if (r < 0)
 		return r;
 	r = db_write(&db, NULL, &txn);

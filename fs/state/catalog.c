@@ -229,7 +229,7 @@ void catalog_drop_post(struct catalog *c, struct state_op *op,
 
 /* ---- open, close ---- */
 
-static int row_read(MDB_val key, MDB_val val, struct source_row *ret)
+int source_row_read(MDB_val key, MDB_val val, struct source_row *ret)
 {
 	struct record rec;
 	struct source_row row = { .gen = 0 };
@@ -254,7 +254,7 @@ static int source_load(struct catalog *c, MDB_val key, MDB_val val)
 {
 	struct source_row row = { .gen = 0 };
 	struct shelf *shelf = NULL;
-	int r = row_read(key, val, &row);
+	int r = source_row_read(key, val, &row);
 	if (r < 0)
 		return r == -EBADMSG ? 0 : r;
 	if (row.gen)
@@ -335,7 +335,8 @@ int catalog_open(const char *dir, uint64_t map_bytes, struct identities *ids,
 	pthread_mutex_init(&c->mu, NULL);
 	pthread_cond_init(&c->idle, NULL);
 	const struct db_table tables[] = { { "source", &c->source } };
-	int r = db_open(&c->db, dir, "catalog", map_bytes, tables, ARRAY_SIZE(tables));
+	int r = db_open(&c->db, dir, "catalog", CATALOG_FORMAT, map_bytes, tables,
+			ARRAY_SIZE(tables));
 	if (r == 0)
 		r = sources_load(c);
 	if (r == 0) {

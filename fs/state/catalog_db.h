@@ -46,6 +46,8 @@ void catalog_close(struct catalog *c);
 
 /* All zeros and -ENOENT if there is none. Any thread. */
 int catalog_row(struct catalog *c, const char *source, struct source_row *ret);
+/* 0, -EBADMSG or -ENOTSUP. */
+int source_row_read(MDB_val key, MDB_val val, struct source_row *ret);
 int source_put(struct catalog *c, MDB_txn *txn, const struct source_row *row);
 /* What is shown from now on; waits until nobody reads the old one, and removes it. Takes `shelf`
  * (may be NULL: no names yet). The catalog's thread. */

@@ -36,10 +36,27 @@ int db_errno(int rc)
 	return -EIO;
 }
 
-static int tables_open(const struct db *db, const struct db_table *tables, size_t n)
+/* Whether it is of that format; a new one becomes it. */
+static int format_take(MDB_txn *txn, uint64_t format)
+{
+	uint64_t is = 0;
+	MDB_dbi meta;
+	int r = format == ANY_FORMAT ? 0 : db_format(txn, &is);
+	if (r < 0 || format == ANY_FORMAT || is == format)
+		return r;
+	if (is)
+		return is > format ? -ENOTSUP : -EPROTO;
+	r = db_errno(mdb_dbi_open(txn, "meta", MDB_CREATE, &meta));
+	return r < 0 ? r : db_put_number(txn, meta, "format", format);
+}
+
+static int tables_open(const struct db *db, uint64_t format,
+		       const struct db_table *tables, size_t n)
 {
 	MDB_txn *txn = NULL;
 	int r = db_write(db, NULL, &txn);
+	if (r == 0)
+		r = format_take(txn, format);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = db_errno(
 			mdb_dbi_open(txn, tables[i].name, MDB_CREATE, tables[i].ret_dbi));
@@ -114,8 +131,8 @@ static int file_make(struct db *db, const char *dir, uint64_t map_bytes)
 	return r < 0 ? r : dir_sync(db->dir_fd);
 }
 
-int db_open(struct db *db, const char *path, const char *name, uint64_t map_bytes,
-	    const struct db_table *tables, size_t n)
+int db_open(struct db *db, const char *path, const char *name, uint64_t format,
+	    uint64_t map_bytes, const struct db_table *tables, size_t n)
 {
 	*db = (struct db){ .dir_fd = -1 };
 	_free_ char *dir = NULL;
@@ -131,11 +148,29 @@ int db_open(struct db *db, const char *path, const char *name, uint64_t map_byte
 		return -errno;
 	r = file_make(db, dir, map_bytes);
 	if (r == 0)
-		r = env_open(db, dir, map_bytes, n, 0);
+		r = env_open(db, dir, map_bytes, n + 1, 0); /* and `meta` */
 	if (r == 0)
-		r = tables_open(db, tables, n);
+		r = tables_open(db, format, tables, n);
 	if (r == 0)
 		r = dir_sync(db->dir_fd);
+	if (r < 0)
+		db_close(db);
+	return r;
+}
+
+int db_open_bare(struct db *db, const char *path, const char *name, uint64_t map_bytes,
+		 size_t n)
+{
+	*db = (struct db){ .dir_fd = -1 };
+	_free_ char *dir = NULL;
+	if (asprintf(&dir, "%s/%s", path, name) < 0) {
+		dir = NULL;
+		return -ENOMEM;
+	}
+	db->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int r = db->dir_fd < 0 || faccessat(db->dir_fd, "data.mdb", F_OK, 0) < 0
+			? -errno
+			: env_open(db, dir, map_bytes, n, 0);
 	if (r < 0)
 		db_close(db);
 	return r;
@@ -148,6 +183,32 @@ void db_close(struct db *db)
 	if (db->dir_fd >= 0)
 		close(db->dir_fd);
 	*db = (struct db){ .dir_fd = -1 };
+}
+
+int db_format(MDB_txn *txn, uint64_t *ret)
+{
+	MDB_dbi all, meta;
+	MDB_stat st = { 0 };
+	int r = db_errno(mdb_dbi_open(txn, NULL, 0, &all));
+	if (r == 0)
+		r = db_errno(mdb_stat(txn, all, &st));
+	if (r == 0 && st.ms_entries == 0) {
+		*ret = 0;
+		return 0;
+	}
+	if (r == 0)
+		r = db_errno(mdb_dbi_open(txn, "meta", 0, &meta));
+	if (r == 0)
+		return db_get_number(txn, meta, "format", 1, ret);
+	if (r == -ENOENT)
+		*ret = 1;
+	return r == -ENOENT ? 0 : r;
+}
+
+int db_copy(MDB_env *env, int to)
+{
+	int r = db_errno(mdb_env_copyfd2(env, to, 0));
+	return r == 0 && fsync(to) < 0 ? -errno : r;
 }
 
 int db_read(const struct db *db, MDB_txn **ret)
@@ -266,6 +327,31 @@ int db_last_number(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret)
 		return -EBADMSG;
 	*ret = key_get_u64(key.mv_data);
 	return 0;
+}
+
+int db_each_rewrite(MDB_txn *txn, MDB_dbi dbi,
+		    int (*each)(void *arg, MDB_txn *txn, MDB_val key, MDB_val val),
+		    void *arg)
+{
+	uint8_t at[DB_KEY_MAX + 1];
+	size_t len = 0;
+	int r = 0;
+	/* From key to key: no cursor stays while rows are written. */
+	while (r == 0) {
+		_db_walk_ struct db_walk w = { 0 };
+		r = db_walk(&w, txn, dbi, db_val(at, len));
+		if (r == 0)
+			r = db_walk_next(&w);
+		if (r <= 0)
+			return r;
+		if (w.key.mv_size > DB_KEY_MAX)
+			return -EBADMSG;
+		len = w.key.mv_size;
+		memcpy(at, w.key.mv_data, len);
+		r = each(arg, txn, db_val(at, len), w.val);
+		at[len++] = 0; /* the least key above it */
+	}
+	return r;
 }
 
 int db_get_number(MDB_txn *txn, MDB_dbi dbi, const char *key, uint64_t fallback,

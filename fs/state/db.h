@@ -27,6 +27,14 @@ struct db {
 #define DB_MAP_BYTES_DEFAULT ((uint64_t)64 << 30)
 #define DB_KEY_MAX           511 /* mdb_env_get_maxkeysize() of the build everyone ships */
 
+/* The format of each environment as it is written today, kept in its `meta/format`; one without that
+ * has 1. An environment of another is upgraded or refused before it is opened (upgrade.h). */
+#define JOURNAL_FORMAT    2
+#define IDENTITIES_FORMAT 1
+#define CATALOG_FORMAT    1 /* its files of names too: they count only through it */
+#define INDEX_FORMAT      2
+#define ANY_FORMAT        0 /* for tools: whatever is there, and nothing is written of it */
+
 /* Kinds of records. Persisted: numbers never change meaning (docs/FORMAT.md). */
 enum db_kind {
 	KIND_NUMBER = 1, /* a counter */
@@ -52,10 +60,19 @@ struct db_table {
 };
 
 /* Makes the directory `name` (0700) in `path` if it is missing, opens the environment and its
- * tables. 0 or -errno. */
-int db_open(struct db *db, const char *path, const char *name, uint64_t map_bytes,
-	    const struct db_table *tables, size_t n);
+ * tables; a new one gets `format`. 0, -ENOTSUP (a newer format), -EPROTO (an older one) or
+ * -errno. */
+int db_open(struct db *db, const char *path, const char *name, uint64_t format,
+	    uint64_t map_bytes, const struct db_table *tables, size_t n);
+/* Opens an environment that is there, for at most `n` tables, without opening or making one. 0,
+ * -ENOENT or -errno. */
+int db_open_bare(struct db *db, const char *path, const char *name, uint64_t map_bytes,
+		 size_t n);
 void db_close(struct db *db);
+/* The environment's format; 0: nothing was ever written to it. */
+int db_format(MDB_txn *txn, uint64_t *ret);
+/* Writes the environment, as of one moment, to the empty file `to`, synced. Whoever writes may go on. */
+int db_copy(MDB_env *env, int to);
 
 /* What an LMDB result means: 0, -ENOENT, -EEXIST, -ENOSPC, -EBADMSG (damaged), or -errno. */
 int db_errno(int rc);
@@ -134,6 +151,11 @@ int db_delete(MDB_txn *txn, MDB_dbi dbi, MDB_val key);
 
 /* The last key of a table whose keys are numbers; 0 if it is empty. */
 int db_last_number(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret);
+
+/* Calls for every row, in order of the keys; which may write that row again. What is not 0 ends it. */
+int db_each_rewrite(MDB_txn *txn, MDB_dbi dbi,
+		    int (*each)(void *arg, MDB_txn *txn, MDB_val key, MDB_val val),
+		    void *arg);
 
 /* Counters: absent is `fallback`. */
 int db_get_number(MDB_txn *txn, MDB_dbi dbi, const char *key, uint64_t fallback,

@@ -2,8 +2,8 @@
 #include "fsck.h"
 #include "fsck_db.h"
 #include "io.h"
-#include "journal_db.h"
 #include "str.h"
+#include "upgrade.h"
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -50,6 +50,20 @@ static int file_cover(struct fsck *f)
 	return truncate(path, least) < 0 ? -errno : 0;
 }
 
+/* An older one is looked at as it is; a daemon will upgrade it. */
+static int format_look(struct fsck *f)
+{
+	uint64_t today = upgrade_format(f->env);
+	int r = db_format(f->txn, &f->format);
+
+	if (r < 0 || f->format <= today)
+		return r;
+	fsck_say(f, "meta", "run the newer thawfs, or put back what it kept", false,
+		 "it was written by a newer thawfs (format %llu, this one knows %llu)",
+		 (unsigned long long)f->format, (unsigned long long)today);
+	return -ENOTSUP;
+}
+
 int fsck_open(struct fsck *f, const struct fsck_cfg *cfg, const char *dir,
 	      const char *name)
 {
@@ -84,7 +98,9 @@ int fsck_open(struct fsck *f, const struct fsck_cfg *cfg, const char *dir,
 	f->db.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = db_errno(
 		mdb_txn_begin(f->db.env, NULL, cfg->is_repair ? 0 : MDB_RDONLY, &f->txn));
-	if (r < 0)
+	if (r == 0)
+		r = format_look(f);
+	if (r < 0 && r != -ENOTSUP)
 		fsck_say(f, "", f->remedy, false, "cannot be read: %s",
 			 strerrordesc_np(-r));
 	return r;
@@ -112,6 +128,15 @@ int fsck_table(struct fsck *f, const char *name, MDB_dbi *ret)
 	if (r < 0 && r != -ENOENT)
 		fsck_say(f, name, f->remedy, false, "cannot be opened: %s",
 			 strerrordesc_np(-r));
+	return r;
+}
+
+int fsck_table_needed(struct fsck *f, const char *name, MDB_dbi *ret)
+{
+	int r = fsck_table(f, name, ret);
+
+	if (r == -ENOENT)
+		fsck_say(f, name, f->remedy, false, "it is not there");
 	return r;
 }
 
@@ -160,93 +185,6 @@ int fsck_rows(struct fsck *f, const char *table, enum db_kind kind, uint8_t vers
 		r = 0;
 	}
 	return r;
-}
-
-/* ---- the journal ---- */
-
-/* Numbers follow each other without a gap. */
-static int numbers_look(struct fsck *f, const char *table)
-{
-	_db_walk_ struct db_walk w = { 0 };
-	uint64_t expected = 1;
-	MDB_dbi dbi;
-
-	int r = fsck_table(f, table, &dbi);
-	if (r == 0)
-		r = db_walk(&w, f->txn, dbi, (MDB_val){ 0 });
-	while (r == 0 && (r = db_walk_next(&w)) > 0) {
-		uint64_t is = w.key.mv_size == 8 ? key_get_u64(w.key.mv_data) : 0;
-
-		if (is != expected)
-			fsck_say(f, table, FROM_BACKUP, false,
-				 "rows %llu to %llu are missing",
-				 (unsigned long long)expected,
-				 (unsigned long long)is - 1);
-		expected = is + 1;
-		r = 0;
-	}
-	return r == -ENOENT ? 0 : r;
-}
-
-static int newest_look(struct fsck *f, struct journal *j)
-{
-	_db_walk_ struct db_walk w = { 0 };
-
-	int r = db_walk(&w, f->txn, j->newest, (MDB_val){ 0 });
-	while (r == 0 && (r = db_walk_next(&w)) > 0) {
-		uint64_t ino = w.key.mv_size == 8 ? key_get_u64(w.key.mv_data) : 0;
-		struct request_row row = { .n_draws = 0 };
-		struct record rec;
-
-		r = db_walk_record(&w, KIND_NUMBER, &rec);
-		if (r == 0)
-			r = request_get(j, f->txn, record_get_u64(&rec), &row);
-		if (r < 0 || row.rec.ino != ino)
-			fsck_say(f, "newest", FROM_BACKUP, false,
-				 "the request of inode %llu is not there",
-				 (unsigned long long)ino);
-		r = 0;
-	}
-	return r;
-}
-
-static int journal_look(const struct fsck_cfg *cfg)
-{
-	static const struct {
-		const char *table;
-		enum db_kind kind;
-	} rows[] = {
-		{ "meta", KIND_NUMBER },       { "request", KIND_REQUEST },
-		{ "newest", KIND_NUMBER },     { "ledger", KIND_CHARGE },
-		{ "budget", KIND_BUDGET },     { "event", KIND_EVENT },
-		{ "usage", KIND_USAGE },       { "set", KIND_SET },
-		{ "set_file", KIND_SET_FILE }, { "pin", KIND_PIN },
-	};
-	struct journal j = { .writer = NULL };
-	struct fsck f;
-
-	int r = fsck_open(&f, cfg, cfg->state_dir, "journal");
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rows); i++)
-		r = fsck_rows(&f, rows[i].table, rows[i].kind, DB_VERSION, FROM_BACKUP);
-	if (r == 0)
-		r = numbers_look(&f, "ledger");
-	if (r == 0)
-		r = numbers_look(&f, "event");
-	if (r == 0)
-		r = fsck_table(&f, "request", &j.request);
-	if (r == 0)
-		r = fsck_table(&f, "open", &j.open);
-	if (r == 0)
-		r = fsck_table(&f, "budget", &j.budget);
-	if (r == 0)
-		r = fsck_table(&f, "newest", &j.newest);
-	if (r == 0)
-		r = newest_look(&f, &j);
-	if (r == 0 && journal_check(&j, f.txn) == -EPROTO)
-		fsck_say(&f, "budget", FROM_BACKUP, false,
-			 "what budgets hold reserved is not what open requests hold");
-	int closed = fsck_close(&f);
-	return r < 0 ? r : closed;
 }
 
 /* ---- identities, and whose number is the highest ---- */
@@ -313,47 +251,12 @@ static int identities_look(const struct fsck_cfg *cfg)
 		r = fsck_rows(&f, "places", KIND_IDENTITY, DB_VERSION, FROM_BACKUP);
 	if (r == 0)
 		r = fsck_rows(&f, "contents", KIND_IDENTITY, DB_VERSION, FROM_BACKUP);
+	uint64_t shown = 0;
 	if (r == 0)
-		r = next_look(&f, asked > held ? asked : held);
-	int closed = fsck_close(&f);
-	return r < 0 ? r : closed;
-}
-
-/* ---- the catalog ---- */
-
-static int catalog_look(const struct fsck_cfg *cfg)
-{
-	_db_walk_ struct db_walk w = { 0 };
-	struct fsck f;
-	MDB_dbi dbi;
-
-	int r = fsck_open(&f, cfg, cfg->state_dir, "catalog");
+		r = fsck_numbers(&f, &shown);
+	uint64_t used = asked > held ? asked : held;
 	if (r == 0)
-		r = fsck_table(&f, "source", &dbi);
-	if (r == 0)
-		r = db_walk(&w, f.txn, dbi, (MDB_val){ 0 });
-	while (r == 0 && (r = db_walk_next(&w)) > 0) {
-		char name[300];
-		struct record rec;
-
-		r = db_walk_record(&w, KIND_SOURCE, &rec);
-		if (r == 0)
-			(void)record_get_u64(&rec), (void)record_get_i64(&rec),
-				(void)record_get_u64(&rec), (void)record_get_u64(&rec);
-		uint64_t gen = r == 0 ? record_get_u64(&rec) : 0;
-		snprintf(name, sizeof(name), "%.*s.%llu.names", (int)w.key.mv_size,
-			 (const char *)w.key.mv_data, (unsigned long long)gen);
-		if (r < 0)
-			fsck_say(&f, "source", "nothing: the source is listed again",
-				 false, "row %.*s is damaged", (int)w.key.mv_size,
-				 (const char *)w.key.mv_data);
-		else if (gen && faccessat(f.db.dir_fd, name, R_OK, 0) < 0)
-			fsck_say(&f, "source", "nothing: the source is listed again",
-				 false, "%s is missing", name);
-		r = 0;
-	}
-	db_walk_done(&w);
-	w.cursor = NULL;
+		r = next_look(&f, used > shown ? used : shown);
 	int closed = fsck_close(&f);
 	return r < 0 ? r : closed;
 }
@@ -392,9 +295,9 @@ static const struct {
 	const char *word;
 	int (*look)(const struct fsck_cfg *cfg);
 } parts[] = {
-	[FSCK_JOURNAL] = { "journal", journal_look },
+	[FSCK_JOURNAL] = { "journal", fsck_journal },
 	[FSCK_IDENTITIES] = { "identities", identities_look },
-	[FSCK_CATALOG] = { "catalog", catalog_look },
+	[FSCK_CATALOG] = { "catalog", fsck_catalog },
 	[FSCK_INDEX] = { "index", fsck_index },
 };
 

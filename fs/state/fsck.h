@@ -18,9 +18,9 @@
 
 enum fsck_part {
 	FSCK_JOURNAL,
-	FSCK_IDENTITIES, /* and the numbers of journal and index */
-	FSCK_CATALOG,
-	FSCK_INDEX, /* and data files */
+	FSCK_IDENTITIES, /* and the numbers of journal, catalog and index */
+	FSCK_CATALOG,    /* and its files of names */
+	FSCK_INDEX,      /* and data files */
 	FSCK_PARTS,
 };
 

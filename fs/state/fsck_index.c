@@ -145,22 +145,41 @@ static int used_look(struct looking *l)
 
 static int tables_get(struct looking *l)
 {
-	int r = fsck_table(&l->f, "meta", &l->s.meta);
+	int r = fsck_table_needed(&l->f, "meta", &l->s.meta);
 
 	if (r == 0)
-		r = fsck_table(&l->f, "fill", &l->s.fill);
+		r = fsck_table_needed(&l->f, "fill", &l->s.fill);
 	if (r == 0)
-		r = fsck_table(&l->f, "row", &l->s.row);
-	if (r == 0)
-		r = fsck_table(&l->f, "use", &l->s.use);
+		r = fsck_table_needed(&l->f, "row", &l->s.row);
+	/* Format 1 may be without it; who removes a fill wants it. */
+	if (r == 0 && l->f.format > 1)
+		r = fsck_table_needed(&l->f, "use", &l->s.use);
+	else if (r == 0 && l->is_repair)
+		r = db_errno(mdb_dbi_open(l->f.txn, "use", MDB_CREATE, &l->s.use));
 	return r;
+}
+
+static int all_look(struct looking *l)
+{
+	char bucket[3];
+
+	int r = tables_get(l);
+	if (r == 0)
+		r = fsck_rows(&l->f, "row", KIND_ROW, DB_VERSION,
+			      "nothing: its bytes count as missing");
+	if (r == 0)
+		r = fills_look(l);
+	for (unsigned int i = 0; r == 0 && i < 256; i++) {
+		snprintf(bucket, sizeof(bucket), "%02x", i);
+		bucket_look(l, bucket);
+	}
+	return r < 0 ? r : used_look(l);
 }
 
 int fsck_index(const struct fsck_cfg *cfg)
 {
 	_free_ struct looking *l = calloc(1, sizeof(*l));
 	_free_ char *data = NULL;
-	char bucket[3];
 
 	if (!l || asprintf(&data, "%s/data", cfg->cache_dir) < 0) {
 		data = NULL;
@@ -174,19 +193,8 @@ int fsck_index(const struct fsck_cfg *cfg)
 			 "there is no directory data");
 		r = -ENOENT;
 	}
-	if (r == 0)
-		r = tables_get(l);
-	if (r == 0)
-		r = fsck_rows(&l->f, "row", KIND_ROW, DB_VERSION,
-			      "nothing: its bytes count as missing");
-	if (r == 0)
-		r = fills_look(l);
-	for (unsigned int i = 0; r == 0 && i < 256; i++) {
-		snprintf(bucket, sizeof(bucket), "%02x", i);
-		bucket_look(l, bucket);
-	}
-	if (r == 0)
-		r = used_look(l);
+	if (r == 0 && l->f.format)
+		r = all_look(l);
 	if (l->data_fd >= 0)
 		close(l->data_fd);
 	int closed = fsck_close(&l->f);

@@ -29,7 +29,7 @@ int identities_open(const char *dir, uint64_t map_bytes, struct journal *j,
 		{ "contents", &ids->tables[IDENTITY_CONTENTS] },
 		{ "meta", &ids->meta },
 	};
-	int r = db_open(&ids->db, dir, "identities", map_bytes, tables,
+	int r = db_open(&ids->db, dir, "identities", IDENTITIES_FORMAT, map_bytes, tables,
 			ARRAY_SIZE(tables));
 	if (r < 0) {
 		free(ids);

@@ -388,7 +388,8 @@ int journal_open(const char *dir, uint64_t map_bytes, struct journal **ret)
 		{ "set", &j->set },       { "set_file", &j->set_file },
 		{ "member", &j->member }, { "pin", &j->pin },
 	};
-	int r = db_open(&j->db, dir, "journal", map_bytes, tables, ARRAY_SIZE(tables));
+	int r = db_open(&j->db, dir, "journal", JOURNAL_FORMAT, map_bytes, tables,
+			ARRAY_SIZE(tables));
 	if (r < 0) {
 		journal_close(j);
 		return r;

@@ -135,6 +135,17 @@ int budget_add(struct journal *j, MDB_txn *txn, const char *key,
 	return db_put_record(txn, j->budget, budget_key(key), &out);
 }
 
+int budget_rewrite(struct journal *j, MDB_txn *txn, MDB_val key)
+{
+	const struct budget_use none = { 0 };
+	char name[BUDGET_KEY_MAX] = "";
+
+	if (key.mv_size >= sizeof(name))
+		return -EBADMSG;
+	memcpy(name, key.mv_data, key.mv_size);
+	return budget_add(j, txn, name, &none);
+}
+
 int free_use_add(struct journal *j, MDB_txn *txn, const struct free_use *use)
 {
 	if (!use->bytes)

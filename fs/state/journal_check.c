@@ -3,28 +3,14 @@
  *   1. what a budget holds reserved is the sum over the open requests that draw on it;
  *   2. no request holds less than nothing, and one that has ended holds nothing;
  *   3. a request is in `open` exactly while it has not ended. */
-#include "journal_db.h"
+#include "journal_sums.h"
 
-#include "keytree.h"
 #include <string.h>
 
-struct sum {
-	struct keynode name;
-	struct sum *next;
-	struct budget_use held;
-	bool is_seen; /* in the budgets */
-	char key[sizeof(((struct budget_draw *)0)->key)];
-};
-
-struct sums {
-	struct keytree by_key;
-	struct sum *all;
-};
-
-static struct sum *sum_get(struct sums *sums, const char *key)
+static struct journal_sum *sum_get(struct journal_sums *sums, const char *key)
 {
-	size_t len = strnlen(key, sizeof(((struct sum *)0)->key) - 1);
-	struct sum *s = keytree_find(&sums->by_key, key, len);
+	size_t len = strnlen(key, sizeof(((struct journal_sum *)0)->key) - 1);
+	struct journal_sum *s = keytree_find(&sums->by_key, key, len);
 	if (s)
 		return s;
 	s = calloc(1, sizeof(*s));
@@ -42,9 +28,9 @@ static struct sum *sum_get(struct sums *sums, const char *key)
 }
 
 /* -EPROTO: more than there can be of it. */
-static int sum_add(struct sums *sums, const char *key, const struct request *rec)
+static int sum_add(struct journal_sums *sums, const char *key, const struct request *rec)
 {
-	struct sum *s = sum_get(sums, key);
+	struct journal_sum *s = sum_get(sums, key);
 	if (!s)
 		return -ENOMEM;
 	struct budget_use *b = &s->held;
@@ -57,22 +43,38 @@ static int sum_add(struct sums *sums, const char *key, const struct request *rec
 	return 0;
 }
 
-static void sums_done(struct sums *sums)
+void journal_sums_done(struct journal_sums *sums)
 {
-	struct sum *next;
+	struct journal_sum *next;
 	keytree_done(&sums->by_key);
-	for (struct sum *s = sums->all; s; s = next) {
+	for (struct journal_sum *s = sums->all; s; s = next) {
 		next = s->next;
 		free(s);
 	}
 }
 
-static int requests_sum(struct journal *j, MDB_txn *txn, struct sums *sums)
+struct journal_sum *journal_sums_find(const struct journal_sums *sums, const char *key)
+{
+	return keytree_find(&sums->by_key, key, strlen(key));
+}
+
+bool journal_sum_is(const struct journal_sum *s, const struct budget_use *use)
+{
+	const struct budget_use none = { 0 }, *held = s ? &s->held : &none;
+
+	return use->reserved == held->reserved &&
+	       use->reserved_bytes == held->reserved_bytes &&
+	       use->reserved_files == held->reserved_files;
+}
+
+int journal_sums_make(struct journal_sums *sums, struct journal *j, MDB_txn *txn)
 {
 	_db_walk_ struct db_walk w = { 0 };
 	int r = db_walk(&w, txn, j->open, (MDB_val){ 0 });
 	while (r == 0 && (r = db_walk_next(&w)) > 0) {
 		struct request_row row;
+		if (w.key.mv_size != 8)
+			return -EBADMSG;
 		r = request_get(j, txn, key_get_u64(w.key.mv_data), &row);
 		if (r < 0)
 			return r;
@@ -84,25 +86,21 @@ static int requests_sum(struct journal *j, MDB_txn *txn, struct sums *sums)
 	return r;
 }
 
-static int budgets_compare(struct journal *j, MDB_txn *txn, struct sums *sums)
+static int budgets_compare(struct journal *j, MDB_txn *txn, struct journal_sums *sums)
 {
 	_db_walk_ struct db_walk w = { 0 };
 	int r = db_walk(&w, txn, j->budget, (MDB_val){ 0 });
 	while (r == 0 && (r = db_walk_next(&w)) > 0) {
-		char name[sizeof(((struct sum *)0)->key)] = "";
+		char name[sizeof(((struct journal_sum *)0)->key)] = "";
 		struct budget_use b;
-		struct budget_use none = { 0 };
 		if (w.key.mv_size >= sizeof(name))
 			return -EBADMSG;
 		memcpy(name, w.key.mv_data, w.key.mv_size);
 		r = budget_get(j, txn, name, &b);
 		if (r < 0)
 			return r;
-		struct sum *s = keytree_find(&sums->by_key, name, strlen(name));
-		const struct budget_use *held = s ? &s->held : &none;
-		if (b.reserved != held->reserved ||
-		    b.reserved_bytes != held->reserved_bytes ||
-		    b.reserved_files != held->reserved_files)
+		struct journal_sum *s = journal_sums_find(sums, name);
+		if (!journal_sum_is(s, &b))
 			return -EPROTO;
 		if (s)
 			s->is_seen = true;
@@ -110,9 +108,9 @@ static int budgets_compare(struct journal *j, MDB_txn *txn, struct sums *sums)
 	return r;
 }
 
-static int all_seen(const struct sum *all)
+static int all_seen(const struct journal_sum *all)
 {
-	for (const struct sum *s = all; s; s = s->next) {
+	for (const struct journal_sum *s = all; s; s = s->next) {
 		if (!s->is_seen)
 			return -EPROTO;
 	}
@@ -121,12 +119,12 @@ static int all_seen(const struct sum *all)
 
 int journal_check(struct journal *j, MDB_txn *txn)
 {
-	struct sums sums = { 0 };
-	int r = requests_sum(j, txn, &sums);
+	struct journal_sums sums = { 0 };
+	int r = journal_sums_make(&sums, j, txn);
 	if (r == 0)
 		r = budgets_compare(j, txn, &sums);
 	if (r == 0)
 		r = all_seen(sums.all);
-	sums_done(&sums);
+	journal_sums_done(&sums);
 	return r;
 }

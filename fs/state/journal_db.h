@@ -53,6 +53,8 @@ bool request_is_final(enum request_state s);
 
 /* Gives the charge its number and writes it. */
 int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge);
+/* 0, -EBADMSG or -ENOTSUP. */
+int charge_decode(MDB_val key, MDB_val val, struct charge *ret);
 
 /* The newest request of an inode: 0, -ENOENT, or -EBADMSG. */
 int request_newest(struct journal *j, MDB_txn *txn, uint64_t ino, struct request *ret);
@@ -82,6 +84,13 @@ int budget_add(struct journal *j, MDB_txn *txn, const char *key,
 int free_use_add(struct journal *j, MDB_txn *txn, const struct free_use *use);
 /* 0; or -EDQUOT with op->refused and op->refused_use. */
 int budgets_allow(struct journal *j, MDB_txn *txn, struct reserve_op *op);
+
+/* Each reads a row of whatever day, and writes it as it would be written today: for upgrade.c. 0,
+ * -EBADMSG (it cannot be read), or -errno. */
+int request_rewrite(struct journal *j, MDB_txn *txn, MDB_val key);
+int charge_rewrite(struct journal *j, MDB_txn *txn, MDB_val key, MDB_val val);
+int event_rewrite(struct journal *j, MDB_txn *txn, MDB_val key, MDB_val val);
+int budget_rewrite(struct journal *j, MDB_txn *txn, MDB_val key);
 
 /* Whether what the budgets hold reserved is what the open requests hold: 0, -EPROTO, or an error
  * of reading. Takes time in proportion to the open requests and budgets. */

@@ -19,25 +19,30 @@ struct event_row {
 	const char *path, *text;
 };
 
-static int event_put(struct journal *j, MDB_txn *txn, const struct event_row *e)
+static int event_write(struct journal *j, MDB_txn *txn, uint64_t seq,
+		       const struct event_row *e)
 {
 	_buf_ struct buf b;
 	uint8_t key[8];
-	uint64_t last;
 
 	buf_init(&b, DB_VALUE_MAX);
-	int r = db_last_number(txn, j->event, &last);
-	if (r < 0)
-		return r;
-	key_put_u64(key, last + 1);
+	key_put_u64(key, seq);
 	record_begin(&b, KIND_EVENT, DB_VERSION);
-	record_u64(&b, last + 1);
+	record_u64(&b, seq);
 	record_u8(&b, (uint8_t)e->kind);
 	record_i64(&b, e->time_ms);
 	record_u64(&b, e->request_id);
 	record_str(&b, e->path);
 	record_str(&b, e->text);
 	return db_put_record(txn, j->event, db_val(key, sizeof(key)), &b);
+}
+
+static int event_put(struct journal *j, MDB_txn *txn, const struct event_row *e)
+{
+	uint64_t last;
+	int r = db_last_number(txn, j->event, &last);
+
+	return r < 0 ? r : event_write(j, txn, last + 1, e);
 }
 
 int event_ended(struct journal *j, MDB_txn *txn, const struct request *rec,
@@ -93,6 +98,15 @@ static int event_decode(MDB_val key, MDB_val val, struct event *ret)
 	if (rec.err)
 		return rec.err;
 	return key.mv_size == 8 && key_get_u64(key.mv_data) == ret->seq ? 0 : -EBADMSG;
+}
+
+int event_rewrite(struct journal *j, MDB_txn *txn, MDB_val key, MDB_val val)
+{
+	struct event is = { 0 };
+	int r = event_decode(key, val, &is);
+	struct event_row e = { is.kind, is.time_ms, is.request_id, is.path, is.text };
+
+	return r < 0 ? r : event_write(j, txn, is.seq, &e);
 }
 
 int journal_each_event(struct journal *j, uint64_t after,

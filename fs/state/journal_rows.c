@@ -255,6 +255,14 @@ int request_put(struct journal *j, MDB_txn *txn, const struct request_row *row)
 	return db_put(txn, j->open, db_val(key, sizeof(key)), db_val("", 0));
 }
 
+int request_rewrite(struct journal *j, MDB_txn *txn, MDB_val key)
+{
+	struct request_row row = { 0 };
+	int r = key.mv_size == 8 ? request_get(j, txn, key_get_u64(key.mv_data), &row)
+				 : -EBADMSG;
+	return r < 0 ? r : request_put(j, txn, &row);
+}
+
 int journal_request(struct journal *j, uint64_t id, struct request *ret)
 {
 	_db_read_ MDB_txn *txn = NULL;
@@ -379,19 +387,13 @@ int journal_each_failed(struct journal *j, size_t most,
 
 /* ---- ledger ---- */
 
-int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
+static int charge_put(struct journal *j, MDB_txn *txn, const struct charge *charge)
 {
 	_buf_ struct buf b;
 	uint8_t seq[8];
-	uint64_t last;
 
 	buf_init(&b, DB_VALUE_MAX);
-	int r = db_last_number(txn, j->ledger, &last);
-	if (r < 0)
-		return r;
-	charge->seq = last + 1;
 	key_put_u64(seq, charge->seq);
-
 	record_begin(&b, KIND_CHARGE, DB_VERSION);
 	record_u64(&b, charge->seq);
 	record_u64(&b, charge->request_id);
@@ -422,6 +424,17 @@ int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
 	return db_put_record(txn, j->ledger, db_val(seq, sizeof(seq)), &b);
 }
 
+int ledger_add(struct journal *j, MDB_txn *txn, struct charge *charge)
+{
+	uint64_t last;
+	int r = db_last_number(txn, j->ledger, &last);
+
+	if (r < 0)
+		return r;
+	charge->seq = last + 1;
+	return charge_put(j, txn, charge);
+}
+
 static void charge_decode_more(struct record *rec, struct charge *ret)
 {
 	record_get_str(rec, ret->tier_asked, sizeof(ret->tier_asked));
@@ -436,7 +449,7 @@ static void charge_decode_more(struct record *rec, struct charge *ret)
 	account_decode(rec, &ret->origin);
 }
 
-static int charge_decode(MDB_val key, MDB_val val, struct charge *ret)
+int charge_decode(MDB_val key, MDB_val val, struct charge *ret)
 {
 	struct record rec;
 	int r = record_open(&rec, val.mv_data, val.mv_size, KIND_CHARGE, DB_VERSION);
@@ -464,6 +477,14 @@ static int charge_decode(MDB_val key, MDB_val val, struct charge *ret)
 	if (rec.err)
 		return rec.err;
 	return key.mv_size == 8 && key_get_u64(key.mv_data) == ret->seq ? 0 : -EBADMSG;
+}
+
+int charge_rewrite(struct journal *j, MDB_txn *txn, MDB_val key, MDB_val val)
+{
+	struct charge charge = { 0 };
+	int r = charge_decode(key, val, &charge);
+
+	return r < 0 ? r : charge_put(j, txn, &charge);
 }
 
 int journal_each_charge(struct journal *j, uint64_t after,

@@ -6,6 +6,7 @@
 #include "journal_db.h"
 #include "store_db.h"
 #include "str.h"
+#include "upgrade.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -229,7 +230,9 @@ int state_open(const struct state_cfg *cfg, struct state **ret, struct buf *err)
 	struct state_cfg real = { .state_dir = state_dir,
 				  .cache_dir = cache_dir,
 				  .map_bytes = cfg->map_bytes };
-	int r = parts_open(s, &real, err);
+	int r = upgrade_all(state_dir, cache_dir, cfg->map_bytes, cfg->notes, err);
+	if (r == 0)
+		r = parts_open(s, &real, err);
 	if (r == 0)
 		*ret = steal_ptr(s);
 	return r;

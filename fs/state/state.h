@@ -9,6 +9,7 @@
  *	CACHE/cache.lock          one daemon per cache directory (both may be one directory)
  *	CACHE/index/              LMDB: extents. Rebuilt by hashing the data again.
  *	CACHE/data/XX/INO.GEN     one sparse file per archive version and fill
+ *	NAME.vF-TIME/             beside an environment: as it was before an upgrade
  *
  * Readers (any thread) use LMDB read transactions that end before the function returns and never
  * wait. Writers are *operations*: filled by the caller, posted, done by the environment's one
@@ -29,6 +30,8 @@ struct state_cfg {
 	const char *cache_dir;
 	/* LMDB map of each environment; 0: 64 GiB (address space only) */
 	uint64_t map_bytes;
+	/* NULL, or gets a line for each environment that was of an older format (upgrade.h) */
+	struct buf *notes;
 };
 
 struct state {

@@ -329,7 +329,8 @@ int store_open(const char *dir, uint64_t map_bytes, struct store **ret)
 	};
 	int r = dirs_open(s, dir);
 	if (r == 0)
-		r = db_open(&s->db, dir, "index", map_bytes, tables, ARRAY_SIZE(tables));
+		r = db_open(&s->db, dir, "index", INDEX_FORMAT, map_bytes, tables,
+			    ARRAY_SIZE(tables));
 	if (r == 0)
 		r = run_begin(s, &was_clean);
 	if (r == 0) {

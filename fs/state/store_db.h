@@ -143,8 +143,11 @@ static inline int64_t fill_room_delta(const struct fill *was, const struct fill 
 }
 /* Adds to the sum that a start reads, in the transaction of what changes it. */
 int used_add(struct store *s, MDB_txn *txn, int64_t delta);
-/* At start. An index of earlier days is counted. */
+/* At start. */
 int used_load(struct store *s, MDB_txn *txn);
+/* Writes every fill as it would be written today, and the order of uses and the sum anew: for
+ * upgrade.c. Adds to `ret_damaged` those that cannot be read: they count for nothing. */
+int fills_rewrite(struct store *s, MDB_txn *txn, uint64_t *ret_damaged);
 void touched_free(struct ino_map *m);
 /* Writes down what was used. */
 int touches_apply(struct store *s, MDB_txn *txn, const struct ino_map *touched);

@@ -106,42 +106,47 @@ int used_add(struct store *s, MDB_txn *txn, int64_t delta)
 					       used + (uint64_t)delta);
 }
 
-/* An index of earlier days: its fills are counted, and put in order, once. */
-static int use_count(struct store *s, MDB_txn *txn, uint64_t *ret_used)
+struct rewriting {
+	struct store *s;
+	uint64_t used_bytes, damaged;
+};
+
+static int fill_rewrite(void *arg, MDB_txn *txn, MDB_val key, MDB_val val)
 {
-	_db_cursor_ MDB_cursor *cur = NULL;
-	MDB_val key = { 0 }, val = { 0 };
-	uint64_t used = 0;
-	int r = db_cursor(txn, s->fill, &cur);
+	struct rewriting *w = arg;
+	struct fill_row row = { 0 };
+	uint64_t ino = key.mv_size == 8 ? key_get_u64(key.mv_data) : 0;
+	int r = fill_get(w->s, txn, ino, &row);
+
+	(void)val;
+	if (r == -EBADMSG || r == -ENOENT) {
+		w->damaged++;
+		return 0;
+	}
+	row.is_known = false; /* it has no place yet */
+	w->used_bytes += fill_room(&row.fill);
+	return r < 0 ? r : fill_put(w->s, txn, &row);
+}
+
+int fills_rewrite(struct store *s, MDB_txn *txn, uint64_t *ret_damaged)
+{
+	struct rewriting w = { .s = s };
+	int r = db_errno(mdb_drop(txn, s->use, 0));
 
 	if (r == 0)
-		r = db_move(cur, &key, &val, MDB_FIRST);
-	for (; r == 0; r = db_move(cur, &key, &val, MDB_NEXT)) {
-		struct fill_row row = { 0 };
-		if (key.mv_size != 8)
-			return -EBADMSG;
-		if (fill_get(s, txn, key_get_u64(key.mv_data), &row) < 0)
-			continue; /* damaged: it counts for nothing */
-		used += fill_room(&row.fill);
-		row.is_known = false;
-		int put = use_put(s, txn, &row);
-		if (put < 0)
-			return put;
-	}
-	if (r == -ENOENT)
-		r = db_put_number(txn, s->meta, "used_bytes", used);
+		r = db_each_rewrite(txn, s->fill, fill_rewrite, &w);
 	if (r == 0)
-		*ret_used = used;
+		r = db_put_number(txn, s->meta, "used_bytes", w.used_bytes);
+	if (r == 0)
+		*ret_damaged += w.damaged;
 	return r;
 }
 
 int used_load(struct store *s, MDB_txn *txn)
 {
 	uint64_t used = 0;
-	int r = db_get_number(txn, s->meta, "used_bytes", UINT64_MAX, &used);
+	int r = db_get_number(txn, s->meta, "used_bytes", 0, &used);
 
-	if (r == 0 && used == UINT64_MAX)
-		r = use_count(s, txn, &used);
 	if (r == 0)
 		atomic_store(&s->used_bytes, used);
 	return r;

@@ -103,6 +103,10 @@ TABLE = {
     "docs/JSON.md": [
         ("cd /mnt/archive", checks.run(r"^bulk \d+\.\d+$", r"^\d+$")),
     ],
+    "docs/OPERATIONS.md": [
+        # With copies there: tests/mount/test_upgrade.py.
+        ("for copy in", checks.run()),
+    ],
     "docs/man/thaw.1.scd": [
         ("source <(thaw completion", checks.run()),
         ("thaw plan", checks.run("bulk")),

@@ -2,13 +2,19 @@
 """Who one is, what one asks for, and the places on the disk (tests/mount/test_bad_input.py)."""
 import http.server
 import os
+import pathlib
 import signal
 import socket
 import subprocess
+import tarfile
 import threading
 import time
 
+from conftest import until
+from records import set_number
 from start import situation
+
+OLD = pathlib.Path(__file__).resolve().parent.parent / "data/upgrade/format-1.tar.xz"
 
 # ---- who one is, and what one asks for ----
 
@@ -220,6 +226,25 @@ def second_state(s):
 def second_cache(s):
     s.other()
     s.words["cache.dir"] = s.names["DIR"] = s.dir / "cache2"
+
+
+@situation("a database that a newer thawfs wrote")
+def newer_journal(s):
+    path = s.other()
+    subprocess.run(["umount", path], check=True)
+    s.mounted.remove(path)
+    pid = (s.dir / "state2/state.lock").read_text().split()[0]
+    until(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the other's end")
+    set_number(s.dir / "state2/journal/data.mdb", "format", 99)
+    s.words["state.dir"] = s.names["DIR"] = s.dir / "state2"
+
+
+@situation("an older database, and no room to upgrade it")
+def crowded_journal(s):
+    disk = s.tmpfs("disk", "-o", "size=1m,mode=700")
+    with tarfile.open(OLD) as tar:
+        tar.extractall(disk, [m for m in tar.getmembers() if m.name.startswith("state")])
+    s.words["state.dir"] = s.names["DIR"] = disk / "state"
 
 
 @situation("a mount point that is in use")

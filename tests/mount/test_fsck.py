@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from conftest import BUILD, FILES, OBJECTS, is_mounted
+from records import set_number
 
 THAW = BUILD / "tools/thaw/thaw"
 READ = {"photos/thesis.pdf": FILES["thesis.pdf"], "lab/runs/2024/b.dat": OBJECTS["runs/2024/b.dat"],
@@ -128,28 +129,7 @@ def fresh_identities(to, blank):
     """Identities in which no number was given yet: the record of `next_ino` of a new state."""
     to.mkdir()
     shutil.copytree(blank / "state/identities", to / "identities")
-    path = to / "identities/data.mdb"
-    data = bytearray(path.read_bytes())
-    at = data.find(b"next_ino")
-    found = 0
-    while at >= 0:
-        record = at + 8
-        body = bytes([1, 1]) + (16).to_bytes(8, "little")
-        if data[record:record + 2] == b"\x01\x01":
-            data[record:record + 14] = body + crc32c(body).to_bytes(4, "little")
-            found += 1
-        at = data.find(b"next_ino", at + 1)
-    assert found
-    path.write_bytes(data)
-
-
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
+    set_number(to / "identities/data.mdb", "next_ino", 16)
 
 
 # S216

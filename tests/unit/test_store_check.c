@@ -110,8 +110,9 @@ static void index_is_not_clean(struct rig *r)
 	MDB_txn *txn = NULL;
 	const struct db_table tables[] = { { "meta", &meta } };
 
-	assert_int_equal(db_open(&db, r->cache_dir, "index", RIG_MAP_BYTES, tables, 1),
-			 0);
+	assert_int_equal(
+		db_open(&db, r->cache_dir, "index", ANY_FORMAT, RIG_MAP_BYTES, tables, 1),
+		0);
 	assert_int_equal(db_write(&db, NULL, &txn), 0);
 	assert_int_equal(db_put_number(txn, meta, "clean", 0), 0);
 	assert_int_equal(db_commit(&db, txn), 0);

@@ -76,8 +76,9 @@ static int desk_setup(void **state)
 	struct desk *d = calloc(1, sizeof(*d));
 	d->rig = rig_new();
 	const struct db_table table = { "numbers", &d->dbi };
-	assert_int_equal(db_open(&d->db, d->rig->dir, "env", RIG_MAP_BYTES, &table, 1),
-			 0);
+	assert_int_equal(
+		db_open(&d->db, d->rig->dir, "env", ANY_FORMAT, RIG_MAP_BYTES, &table, 1),
+		0);
 	pthread_barrier_init(&d->gate, NULL, 2);
 	d->writer = writer_new(&(struct writer_cfg){
 		.name = "writer", .db = &d->db, .target = d, .full = room });

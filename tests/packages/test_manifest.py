@@ -12,6 +12,8 @@ import pytest
 
 from shipped import ROOT, manifest, of_package, tree
 
+pytestmark = pytest.mark.timeout(300)  # some seconds, on a machine that has nothing else to do
+
 BUILD = pathlib.Path(os.environ.get("THAW_BUILD", ROOT / "build-plain"))
 PACKAGING = ROOT / "packaging"
 
@@ -28,7 +30,7 @@ def installed(tmp_path_factory):
     prefix = next(o["value"] for o in options if o["name"] == "prefix")
     at = tmp_path_factory.mktemp("install")
     done = subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", at],
-                          capture_output=True, text=True, timeout=50)
+                          capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     return at / prefix.lstrip("/"), prefix
 

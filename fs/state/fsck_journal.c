@@ -243,7 +243,6 @@ struct costs {
 	struct journal *j;
 	struct cost *of; /* owned */
 	size_t n, room;
-	int err;
 };
 
 static int cost_add(struct costs *c, const struct charge *charge)
@@ -306,12 +305,13 @@ static int costs_look(struct fsck *f, struct journal *j)
 		r = db_walk(&w, f->txn, j->request, (MDB_val){ 0 });
 	while (r == 0 && (r = db_walk_next(&w)) > 0) {
 		struct request_row row = { .n_draws = 0 };
-		char says[48], is[48];
 
 		uint64_t id = w.key.mv_size == 8 ? key_get_u64(w.key.mv_data) : 0;
 		r = request_get(j, f->txn, id, &row);
 		money_t sum = cost_of(&c, &at, id);
 		if (r == 0 && sum != row.rec.charged) {
+			char says[48], is[48];
+
 			money_words(row.rec.charged, says);
 			money_words(sum, is);
 			fsck_say(f, "request", FROM_BACKUP, false,

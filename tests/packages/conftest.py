@@ -134,10 +134,10 @@ def build(base, suite, out, commit, is_tested=True):
                            ("" if is_tested else "-b -Pnocheck"), 3600)
         out.mkdir(parents=True)
         (out / "build.txt").write_text(said)
-        # Machine code is no text.
+        # Machine code is no text; one source, of two Debians' standards.
         (out / "lintian.txt").write_text(builder.run(
             "cd /build && lintian --allow-root --display-info --pedantic --suppress-tags "
-            "spelling-error-in-binary *.changes; true"))
+            "spelling-error-in-binary,out-of-date-standards-version *.changes; true"))
         for deb in builder.path.glob("build/*.deb"):
             if "dbgsym" not in deb.name:
                 (out / deb.name).write_bytes(deb.read_bytes())

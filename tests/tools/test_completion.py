@@ -14,7 +14,7 @@ def verbs():
 
 
 def flags(verb):
-    return set(re.findall(r"^  -., (--[a-z-]+)", thaw(verb, "--help").stdout, re.M))
+    return set(re.findall(r"^  (?:-.,|   ) (--[a-z0-9-]+)", thaw(verb, "--help").stdout, re.M))
 
 
 def offered(tmp_path, *words):

@@ -86,6 +86,14 @@ static void help_print(const struct verb *verb)
 			 f->value ? f->value : "");
 		printf("  -%c, %-15s %s\n", f->letter, word, f->help);
 	}
+	for (size_t i = 0; i < verb->n_own; i++) {
+		const struct cli_flag *f = &verb->own[i];
+		char word[32];
+
+		snprintf(word, sizeof(word), "--%s%s%s", f->name, f->value ? " " : "",
+			 f->value ? f->value : "");
+		printf("      %-15s %s\n", word, f->help);
+	}
 	printf("\n%s", verb->more);
 }
 
@@ -95,6 +103,8 @@ void cli_each_flag(const struct verb *verb,
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (flag_find(verb, flags[i].letter) == &flags[i])
 			each(arg, &flags[i]);
+	for (size_t i = 0; i < verb->n_own; i++)
+		each(arg, &verb->own[i]);
 }
 
 static int value_refuse(const struct verb *verb, const struct cli_flag *f,
@@ -266,12 +276,14 @@ static int flag_apply(const struct verb *verb, const struct cli_flag *f,
 
 static int option_refuse(const struct verb *verb, const char *word, bool is_bare)
 {
-	const char *names[ARRAY_SIZE(flags)];
+	const char *names[ARRAY_SIZE(flags) + CLI_OWN_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (flag_find(verb, flags[i].letter))
 			names[n++] = flags[i].name;
+	for (size_t i = 0; i < verb->n_own; i++)
+		names[n++] = verb->own[i].name;
 
 	if (is_bare) {
 		fprintf(stderr, "thaw %s: %s needs a value", verb->name, word);
@@ -290,6 +302,9 @@ static int option_refuse(const struct verb *verb, const char *word, bool is_bare
 	return -EINVAL;
 }
 
+/* What getopt gives for a verb's own option, above every letter. */
+#define OWN_FIRST 256
+
 /* Fills getopt's two descriptions with what the verb takes. */
 static void options_fill(const struct verb *verb, struct option *longs, char *shorts)
 {
@@ -303,6 +318,9 @@ static void options_fill(const struct verb *verb, struct option *longs, char *sh
 		if (f->value)
 			*shorts++ = ':';
 	}
+	for (size_t i = 0; i < verb->n_own; i++)
+		*longs++ = (struct option){ verb->own[i].name, verb->own[i].value != NULL,
+					    NULL, OWN_FIRST + (int)i };
 	*longs = (struct option){ 0 };
 	*shorts = 0;
 }
@@ -324,7 +342,7 @@ static int paths_check(const struct verb *verb, const struct settings *set, size
 int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *ret_set,
 	      char ***ret_paths, size_t *ret_n)
 {
-	struct option longs[ARRAY_SIZE(flags) + 1];
+	struct option longs[ARRAY_SIZE(flags) + CLI_OWN_MAX + 1];
 	char shorts[2 * ARRAY_SIZE(flags) + 2];
 	struct settings set = { 0 };
 	int letter;
@@ -333,6 +351,10 @@ int cli_parse(const struct verb *verb, int argc, char **argv, struct settings *r
 	opterr = 0;
 	optind = 1;
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (letter >= OWN_FIRST) {
+			set.own[letter - OWN_FIRST] = optarg ? optarg : "";
+			continue;
+		}
 		const struct cli_flag *f = flag_find(verb, letter);
 		if (!f)
 			return option_refuse(verb, argv[optind - 1], letter == ':');

@@ -2,7 +2,8 @@
 /* cli - verbs, options and exit statuses of `thaw`.
  *
  * A verb is a row of the table in main.c and a file of its own; an option is a row of the table
- * in cli.c, and a verb names the options it takes by their letters. Help is made of these rows.
+ * in cli.c, and a verb names the options it takes by their letters; what only one verb could mean is
+ * in a table of its own. Help is made of these rows.
  */
 #pragma once
 
@@ -19,6 +20,8 @@ enum exit_status {
 	EXIT_REFUSED = 77, /* sysexits' EX_NOPERM: policy or budget */
 	EXIT_INTERRUPTED = 130,
 };
+
+#define CLI_OWN_MAX 24
 
 struct settings {
 	bool is_recursive;
@@ -55,6 +58,16 @@ struct settings {
 	/* report; NULL: the default */
 	const char *month, *by, *html;
 	bool is_csv;
+	/* What a verb's own options were given, by their rows; NULL: not given, "": takes none. */
+	const char *own[CLI_OWN_MAX];
+};
+
+/* An option, as help shows it. */
+struct cli_flag {
+	char letter; /* 0: it has a name only */
+	const char *name;
+	const char *value; /* NULL: takes none */
+	const char *help;
 };
 
 struct verb {
@@ -67,15 +80,11 @@ struct verb {
 	const char *more;    /* what else its own help says, with an example */
 	bool is_single;      /* exactly one path */
 	bool is_optional;    /* without a path: the current directory */
+	/* Options that no other verb has; what they say is text for the verb to judge. */
+	const struct cli_flag *own;
+	size_t n_own; /* at most CLI_OWN_MAX */
 };
 
-/* An option, as help shows it. */
-struct cli_flag {
-	char letter;
-	const char *name;
-	const char *value; /* NULL: takes none */
-	const char *help;
-};
 /* Each that `verb` takes. */
 void cli_each_flag(const struct verb *verb,
 		   void (*each)(void *arg, const struct cli_flag *f), void *arg);
@@ -103,6 +112,7 @@ int report_run(const struct settings *set, char **paths, size_t n);
 int doctor_run(const struct settings *set, char **paths, size_t n);
 int fsck_run(const struct settings *set, char **paths, size_t n);
 int backup_run(const struct settings *set, char **paths, size_t n);
+int transfer_run(const struct settings *set, char **paths, size_t n);
 int prices_run(const struct settings *set, char **paths, size_t n);
 
 /* Reads the options of `verb` (argv[0] is its name). 0 and settings and paths, or -EINVAL after

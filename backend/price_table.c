@@ -9,8 +9,8 @@
 #define COLUMNS    10
 #define TABLES_MAX 4
 
-static const char *const item_words[] = { "request", "retrieval", "copy",     "get",
-					  "head",    "list",      "transfer", NULL };
+static const char *const item_words[] = { "request", "retrieval", "copy", "get",   "head",
+					  "list",    "transfer",  "put",  "store", NULL };
 static const char *const basis_words[] = { "page", "memory", "offer", "own", NULL };
 
 const char *price_item_word(enum price_item item)

@@ -21,6 +21,8 @@ enum price_item {
 	PRICE_HEAD,      /* one HeadObject, DescribeJob */
 	PRICE_LIST,      /* one ListObjectsV2, ListJobs */
 	PRICE_TRANSFER,  /* a GiB out to the internet, from `from_gib` a month on */
+	PRICE_PUT,       /* one PutObject, CreateMultipartUpload, UploadPart, ... */
+	PRICE_STORE,     /* a GiB-month of what stays there */
 	PRICE_ITEMS,
 };
 

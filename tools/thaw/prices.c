@@ -149,7 +149,8 @@ static const char *unit_of(enum price_item item)
 		[PRICE_REQUEST] = "request", [PRICE_RETRIEVAL] = "GiB",
 		[PRICE_COPY] = "GiB-month",  [PRICE_GET] = "request",
 		[PRICE_HEAD] = "request",    [PRICE_LIST] = "request",
-		[PRICE_TRANSFER] = "GiB",
+		[PRICE_TRANSFER] = "GiB",    [PRICE_PUT] = "request",
+		[PRICE_STORE] = "GiB-month",
 	};
 	return units[item];
 }

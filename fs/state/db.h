@@ -52,6 +52,9 @@ enum db_kind {
 	KIND_SOURCE = 33,
 	KIND_FILL = 48,
 	KIND_ROW = 49,
+	/* Of `thaw transfer` (tools/thaw/transfer), in a directory of its own. */
+	KIND_TRANSFER_ARCHIVE = 64,
+	KIND_TRANSFER_PART = 65,
 };
 
 struct db_table {

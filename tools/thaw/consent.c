@@ -36,7 +36,7 @@ static bool plans_show(struct questions *qs, char **paths, size_t n, struct plan
 	return qs->first != NULL;
 }
 
-static bool yes_is_said(void)
+bool consent_yes(void)
 {
 	_free_ char *line = NULL;
 	size_t room = 0;
@@ -69,7 +69,7 @@ bool consent_ask(const struct settings *set, char **paths, size_t n,
 		puts("not all of it would be let through");
 	printf("ask for %llu file%s, %s, %s%s USD? [y/N] ", (unsigned long long)sum.files,
 	       sum.files == 1 ? "" : "s", size, is_planned ? "" : "at most about ", cost);
-	if (yes_is_said())
+	if (consent_yes())
 		return true;
 	puts("nothing was asked for");
 	return false;

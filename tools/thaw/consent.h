@@ -16,3 +16,6 @@ bool consent_is_wanted(const struct settings *set);
  * what has failed) and asks. True: go on. */
 bool consent_ask(const struct settings *set, char **paths, size_t n,
 		 const struct plan_sum *own);
+
+/* The answer to a question that was printed, from a line of standard input. */
+bool consent_yes(void);

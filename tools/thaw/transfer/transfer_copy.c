@@ -2,6 +2,7 @@
 #include "transfer_copy.h"
 
 #include "clock.h"
+#include "files.h"
 #include "io.h"
 #include "str.h"
 #include "transfer_plan.h"
@@ -289,6 +290,17 @@ int copy_look(struct copy *c, struct uploader *u, enum copy_found *ret)
 	if (*ret == FOUND_SAME)
 		stored_note(c, h.etag, h.sum, h.value);
 	return 0;
+}
+
+int copy_ask(const struct copy *c, const char *line)
+{
+	_free_ char *dir = strdup(c->path);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+
+	if (!slash)
+		return dir ? -EINVAL : -ENOMEM;
+	*slash = '\0';
+	return sidecar_write(dir, slash + 1, ".request", line);
 }
 
 int copy_open(struct copy *c)

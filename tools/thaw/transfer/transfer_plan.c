@@ -115,7 +115,7 @@ void plan_total_add(struct plan_total *t, const struct archive *a, int64_t now_m
 
 /* Of the very class before any; the first step of what gets cheaper by the month. */
 static price_t price_of(const struct price_slice *s, const char *storage_class,
-			enum price_item item, const char **date)
+			enum price_item item, char date[16])
 {
 	const struct price_row *best = NULL;
 
@@ -131,8 +131,8 @@ static price_t price_of(const struct price_slice *s, const char *storage_class,
 	}
 	if (!best)
 		return PRICE_UNKNOWN;
-	if (!**date || strcmp(best->date, *date) < 0)
-		*date = best->date;
+	if (!*date || strcmp(best->date, date) < 0)
+		memcpy(date, best->date, sizeof(best->date));
 	return best->price;
 }
 
@@ -143,14 +143,14 @@ void plan_prices_find(const struct prices *p, const char *region,
 	struct price_slice s3 = prices_slice(p, "s3", region);
 	struct plan_prices found = { .date = "", .vault_store_gib_month = PRICE_UNKNOWN };
 
-	found.put = price_of(&s3, storage_class, PRICE_PUT, &found.date);
-	found.head = price_of(&s3, storage_class, PRICE_HEAD, &found.date);
-	found.store_gib_month = price_of(&s3, storage_class, PRICE_STORE, &found.date);
+	found.put = price_of(&s3, storage_class, PRICE_PUT, found.date);
+	found.head = price_of(&s3, storage_class, PRICE_HEAD, found.date);
+	found.store_gib_month = price_of(&s3, storage_class, PRICE_STORE, found.date);
 	if (vault_region) {
 		struct price_slice vault = prices_slice(p, "glacier", vault_region);
 
 		found.vault_store_gib_month =
-			price_of(&vault, "VAULT", PRICE_STORE, &found.date);
+			price_of(&vault, "VAULT", PRICE_STORE, found.date);
 	}
 	*ret = found;
 }

@@ -62,7 +62,7 @@ void plan_total_add(struct plan_total *t, const struct archive *a, int64_t now_m
 struct plan_prices {
 	price_t put, head, store_gib_month;
 	price_t vault_store_gib_month;
-	const char *date; /* of the oldest; "": there is none */
+	char date[16]; /* of the oldest; "": there is none */
 };
 void plan_prices_find(const struct prices *p, const char *region,
 		      const char *storage_class, const char *vault_region,

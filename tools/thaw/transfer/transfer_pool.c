@@ -15,6 +15,7 @@ struct job {
 	enum job_kind kind;
 	struct copy *copy;
 	enum copy_found found;
+	int asked;
 	bool has_begun, is_dropped;
 	bool is_queued;         /* `mu` */
 	uint32_t next, running; /* parts; `mu` */
@@ -32,6 +33,9 @@ struct worker {
 
 struct pool {
 	const atomic_bool *is_ending;
+	const char *ask;
+	atomic_bool
+		is_refused; /* a budget or a policy has said no: nobody asks any more */
 	pthread_mutex_t mu;
 	pthread_cond_t work, news;
 	bool is_stopping;
@@ -98,15 +102,24 @@ static struct event *event_new(const struct job *j, enum event_kind kind)
 	return e;
 }
 
-static void job_end(struct pool *p, struct job *j)
+static void counts_note(struct worker *w)
+{
+	pthread_mutex_lock(&w->pool->mu);
+	w->counts = *uploader_counts(w->uploader);
+	pthread_mutex_unlock(&w->pool->mu);
+}
+
+static void job_end(struct worker *w, struct job *j)
 {
 	struct event *e = event_new(j, EVENT_ENDED);
 
 	e->found = j->found;
+	e->asked = j->asked;
 	e->result = j->result;
 	e->is_dropped = j->is_dropped;
 	free(j);
-	event_post(p, e);
+	counts_note(w); /* whoever knows of the end sees what it took */
+	event_post(w->pool, e);
 }
 
 /* What was stored of it is of no use to another try, or there is none. */
@@ -142,7 +155,7 @@ static void copy_finish(struct worker *w, struct job *j)
 		copy_abort(j->copy, w->uploader);
 		j->is_dropped = true;
 	}
-	job_end(w->pool, j);
+	job_end(w, j);
 }
 
 /* Looks, and either does all of it or begins. True: it has parts to be done. */
@@ -212,11 +225,24 @@ static bool part_do(struct worker *w, struct job *j)
 	return is_last;
 }
 
+/* By many threads at once: the mount writes down together what comes together. */
+static void restore_ask(struct pool *p, struct job *j)
+{
+	j->asked = -ECANCELED;
+	if (atomic_load(&p->is_refused) || atomic_load(p->is_ending))
+		return;
+	j->asked = copy_ask(j->copy, p->ask);
+	if (j->asked == -EDQUOT || j->asked == -EACCES)
+		atomic_store(&p->is_refused, true);
+}
+
 static void job_do(struct worker *w, struct job *j)
 {
 	if (j->kind != JOB_COPY) {
 		j->result = copy_look(j->copy, w->uploader, &j->found);
-		job_end(w->pool, j);
+		if (j->kind == JOB_LOOK && j->result == 0 && j->found == FOUND_NOTHING)
+			restore_ask(w->pool, j);
+		job_end(w, j);
 	} else if (!j->has_begun && !copy_start(w, j)) {
 		copy_finish(w, j);
 	} else if (part_do(w, j)) {
@@ -336,6 +362,7 @@ static void pool_init(struct pool *p, const struct pool_cfg *cfg)
 
 	sigaction(NUDGE, &act, NULL);
 	p->is_ending = cfg->is_ending;
+	p->ask = cfg->ask;
 	pthread_mutex_init(&p->mu, NULL);
 	pthread_cond_init(&p->work, NULL);
 	pthread_condattr_init(&attr);

@@ -13,7 +13,7 @@
 struct pool; /* opaque */
 
 enum job_kind {
-	JOB_LOOK,   /* what has the key? */
+	JOB_LOOK,   /* what has the key? Where nothing has, its restore is asked for */
 	JOB_COPY,   /* copy it; what an earlier run began is looked at before */
 	JOB_VERIFY, /* is it still what was stored? */
 };
@@ -31,6 +31,7 @@ struct event {
 	struct archive_part part;
 	enum copy_found
 		found; /* of JOB_LOOK; of JOB_COPY: FOUND_NOTHING: it was copied */
+	int asked; /* of JOB_LOOK that found nothing: 0 or -errno; -ECANCELED: it was not */
 	int result;
 	bool is_dropped; /* nothing of it is at the destination any more */
 	struct event *next;
@@ -39,6 +40,7 @@ struct event {
 struct pool_cfg {
 	const struct backend_cfg *bucket;
 	uint32_t threads;
+	const char *ask; /* what is written to ask for a restore; keeps */
 	const atomic_bool *is_ending;
 };
 

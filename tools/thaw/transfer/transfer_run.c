@@ -38,6 +38,7 @@ struct run {
 	bool is_refused;
 	char refusal[300];
 	uint64_t lapses;
+	uint64_t begun; /* uploads whose beginning was answered */
 	int64_t drawn_ms;
 	int64_t again_ms; /* what has failed is not tried again before */
 	bool has_bar;
@@ -171,23 +172,21 @@ static void refused(struct run *run, const struct archive *a, int r)
 		 it.error && *it.error ? it.error : strerrordesc_np(-r));
 }
 
-/* Nothing has its key: its restore is asked for. */
-static void archive_ask(struct run *run, struct archive *a)
+/* Nothing has its key: its restore was asked for. */
+static void archive_asked(struct run *run, struct archive *a, int r)
 {
 	_free_ char *path = path_of(run, a);
+	_item_ struct item it = { 0 };
 	struct file f;
 
-	if (!path || run->is_refused || atomic_load(&is_ending))
-		return;
-	place_of(a, path, &f);
-	int r = sidecar_write(f.dir, f.name, ".request", run->line);
 	if (r == -EDQUOT || r == -EACCES) {
 		refused(run, a, r);
-	} else if (r == -EAGAIN || r == -EINTR) {
+	} else if (r == -EAGAIN || r == -EINTR || r == -ECANCELED) {
 		run->again_ms = real_ms() + AGAIN_MS;
 	} else if (r < 0) {
-		_item_ struct item it = { 0 };
-		bool is_said = item_read(&f, &it) == 0 && *it.error;
+		if (path)
+			place_of(a, path, &f);
+		bool is_said = path && item_read(&f, &it) == 0 && *it.error;
 		row_retry(run, a, ARCHIVE_WAITING,
 			  is_said ? it.error : strerrordesc_np(-r));
 	} else {
@@ -331,7 +330,7 @@ static void look_ended(struct run *run, const struct event *e)
 	else if (e->found == FOUND_OTHER)
 		row_settle(run, a, ARCHIVE_FAILED, "something else has its key");
 	else
-		archive_ask(run, a);
+		archive_asked(run, a, e->asked);
 }
 
 static void copy_ended(struct run *run, const struct event *e)
@@ -390,6 +389,7 @@ static void event_handle(struct run *run, struct event *e)
 	int r = 0;
 
 	if (e->kind == EVENT_BEGUN) {
+		run->begun++;
 		a->state = ARCHIVE_COPYING;
 		row_put(run, a);
 	} else if (e->kind == EVENT_PART) {
@@ -572,12 +572,23 @@ static void pace_save(struct run *run)
 		run->failed = -EIO;
 }
 
+/* A beginning that had to be tried again may have left an upload that nobody knows. */
+static void orphans_look(struct run *run)
+{
+	struct upload_counts counts;
+
+	pool_counts(run->pool, &counts);
+	if (counts.requests[UPLOAD_BEGIN] > run->begun)
+		(void)transfer_orphans_abort(run->t);
+}
+
 int transfer_run_all(struct transfer *t, const struct backend_cfg *bucket)
 {
 	struct run run = { .t = t };
 	struct pool_cfg cfg = { .bucket = bucket,
 				.threads = t->options.concurrency,
-				.is_ending = &is_ending };
+				.is_ending = &is_ending,
+				.ask = run.line };
 	_cleanup_(pool_stopp) struct pool *pool = NULL;
 	_buf_ struct buf err;
 
@@ -610,5 +621,6 @@ int transfer_run_all(struct transfer *t, const struct backend_cfg *bucket)
 		pool_nudge(pool);
 		events_take(&run, TICK_MS);
 	}
+	orphans_look(&run);
 	return run_end(&run);
 }

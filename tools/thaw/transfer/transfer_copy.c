@@ -315,13 +315,13 @@ int copy_whole(struct copy *c, struct uploader *u)
 {
 	_cleanup_(reader_done) struct reader r = { .leaf = NULL };
 	struct upload_source source = { source_read, &r, 0, c->archive.size_bytes };
-	struct upload_piece piece;
+	struct upload_piece piece = { .sum = DIGEST_NONE };
 	struct fault f = { .kind = 0 };
 
 	int rc = ahead_read(c, 0, source.len);
 	if (rc == 0)
 		rc = reader_init(&r, c, 0, source.len);
-	if (rc < 0)
+	if (rc)
 		return rc;
 	r.is_whole = true;
 	if (source.len == 0) {

@@ -243,9 +243,7 @@ static void job_do(struct worker *w, struct job *j)
 		if (j->kind == JOB_LOOK && j->result == 0 && j->found == FOUND_NOTHING)
 			restore_ask(w->pool, j);
 		job_end(w, j);
-	} else if (!j->has_begun && !copy_start(w, j)) {
-		copy_finish(w, j);
-	} else if (part_do(w, j)) {
+	} else if ((!j->has_begun && !copy_start(w, j)) || part_do(w, j)) {
 		copy_finish(w, j);
 	}
 }
@@ -435,7 +433,7 @@ void pool_stop(struct pool *p)
 		return;
 	if (p->workers)
 		workers_end(p);
-	for (uint32_t i = 0; i < p->n_workers; i++)
+	for (uint32_t i = 0; p->workers && i < p->n_workers; i++)
 		uploader_free(p->workers[i].uploader);
 	while (p->oldest) {
 		struct event *e = p->oldest;

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "place.h"
 #include "cleanup.h"
+#include "log.h"
 #include "str.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <mntent.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DEVICE "/dev/fuse"
+/* Mounts of daemons that have died, one over the other. */
+#define DEAD_MAX 8
 
 /* ---- the mount point ---- */
 
@@ -31,6 +39,60 @@ static int refuse_absent(const char *arg, int r, struct buf *err)
 		buf_printf(err, "%s: %s: choose another mount point", arg,
 			   strerrordesc_np(-r));
 	return r;
+}
+
+/* Is what is mounted there, last of all, a thawfs? */
+static bool is_thawfs(const char *path)
+{
+	struct mntent e;
+	char text[4096];
+	bool is_ours = false;
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+
+	if (!mounts)
+		return false;
+	while (getmntent_r(mounts, &e, text, sizeof(text)))
+		if (streq(e.mnt_dir, path))
+			is_ours = streq(e.mnt_type, "fuse.thawfs");
+	endmntent(mounts);
+	return is_ours;
+}
+
+/* As whoever made it may: root by itself, others by the helper of libfuse. Programs that have it open
+ * keep what they have, an error. */
+static bool unmount_dead(const char *path)
+{
+	char program[] = "fusermount3", options[] = "-uqz", end[] = "--";
+	_free_ char *at = strdup(path);
+	char *argv[] = { program, options, end, at, NULL };
+	pid_t pid;
+	int status;
+
+	if (umount2(path, MNT_DETACH) == 0)
+		return true;
+	if (!at || posix_spawnp(&pid, program, NULL, NULL, argv, environ) != 0)
+		return false;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* 0, or -errno of the stat() that says what is there. A thawfs whose daemon has died serves nobody any
+ * more, and makes way; anything else stays. */
+static int stat_replacing(const char *arg, struct stat *ret)
+{
+	/* It does not look at the last component: a dead mount passes. */
+	_free_ char *path = realpath(arg, NULL);
+
+	for (int i = 0; stat(arg, ret) < 0; i++) {
+		int r = -errno;
+		if (r != -ENOTCONN || i == DEAD_MAX || !path || !is_thawfs(path) ||
+		    !unmount_dead(path))
+			return r;
+		log_notice("at=%s took the place of a mount whose daemon had died", path);
+	}
+	return 0;
 }
 
 /* systemd and autofs mount over a trigger of theirs. */
@@ -69,9 +131,9 @@ int place_mountpoint(const char *arg, bool may_hold_files, char **ret, struct bu
 {
 	struct stat st;
 
-	/* realpath() does not look at the last component: a dead mount would pass. */
-	if (stat(arg, &st) < 0)
-		return refuse_absent(arg, -errno, err);
+	int r = stat_replacing(arg, &st);
+	if (r < 0)
+		return refuse_absent(arg, r, err);
 	if (!S_ISDIR(st.st_mode))
 		return refuse_absent(arg, -ENOTDIR, err);
 	_free_ char *path = realpath(arg, NULL);

@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 /* A directory, nothing mounted on it (an automount's trigger aside), and empty unless
- * `may_hold_files`. Gives its absolute path, the caller's. */
+ * `may_hold_files`. A thawfs whose daemon has died is unmounted from it first. Gives its absolute path,
+ * the caller's. */
 int place_mountpoint(const char *arg, bool may_hold_files, char **ret, struct buf *err);
 /* "/dev/fd/N": a mount that mount.fuse3 has made for a program without privilege. Gives the
  * descriptor, which no program started from here inherits; -ENOENT: it is no such name; or

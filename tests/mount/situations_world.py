@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who one is, what one asks for, and the places on the disk (tests/mount/test_bad_input.py)."""
+import ctypes
 import http.server
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import tarfile
 import threading
-import time
 
 from conftest import until
 from records import set_number
@@ -258,11 +257,16 @@ def full_mountpoint(s):
     (s.mnt / "file").write_text("")
 
 
-@situation("a mount point whose daemon has died")
+@situation("a mount point whose daemon, another file system's, has died")
 def dead_mountpoint(s):
-    s.mnt = s.names["DIR"] = s.other()
-    os.kill(int((s.dir / "state2/state.lock").read_text().split()[0]), signal.SIGKILL)
-    time.sleep(0.2)
+    s.mnt = s.names["DIR"] = s.dir / "dead"
+    s.mnt.mkdir()
+    fd = os.open("/dev/fuse", os.O_RDWR)
+    options = f"fd={fd},rootmode=40000,user_id=0,group_id=0"
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mount(b"other", bytes(s.mnt), b"fuse.other", 0, options.encode()) == 0
+    s.mounted.append(s.mnt)
+    os.close(fd)
 
 
 @situation("a mount point that is not there")

@@ -4,6 +4,7 @@
 tests/rig/test_crash.c kills the engine at every edge of its table; here the whole daemon dies,
 with its databases, its cache and its mount, and another one takes over.
 """
+import os
 import re
 import subprocess
 
@@ -146,3 +147,25 @@ def held(mount):
     said = re.search(r"^thawfs_cache_used_bytes (\d+)$",
                      (mount.path / ".thaw/metrics").read_text(), re.M)
     return int(said[1])
+
+
+def is_served(path):
+    try:
+        return bool(os.listdir(path))
+    except OSError:
+        return False
+
+
+def test_a_mount_whose_daemon_has_died_makes_way(mount):
+    """S238: nobody has to unmount it first; who had it open is told."""
+    fd = os.open(mount.path / "file", os.O_RDONLY | os.O_NONBLOCK)
+    for _ in range(2):
+        mount.process.kill()
+        mount.process.wait()
+        mount.log.close()
+        assert not is_served(mount.path)
+        mount.start()
+        until(lambda: is_served(mount.path), 20, "the next one")
+    for use in (lambda: os.read(fd, 1), lambda: os.close(fd)):
+        with pytest.raises(OSError, match="not connected"):
+            use()

@@ -165,11 +165,10 @@ static void fish_flag(void *arg, const struct cli_flag *f)
 	const struct verb *verb = arg;
 	const char *words = value_words(f);
 
-	printf("complete -c thaw -n '__fish_seen_subcommand_from %s' -s %c -l %s%s",
-	       verb->name, f->letter, f->name,
-	       !f->value    ? ""
-	       : is_file(f) ? " -r"
-			    : " -x");
+	printf("complete -c thaw -n '__fish_seen_subcommand_from %s'", verb->name);
+	if (f->letter)
+		printf(" -s %c", f->letter);
+	printf(" -l %s%s", f->name, !f->value ? "" : is_file(f) ? " -r" : " -x");
 	if (words)
 		printf(" -a '%s'", words);
 	fputs(" -d '", stdout);

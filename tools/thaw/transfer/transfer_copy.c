@@ -168,12 +168,14 @@ static int source_read(void *arg, uint64_t off, void *data, size_t len)
 static int ahead_read(struct copy *c, uint64_t from, uint64_t len)
 {
 	uint8_t byte;
-	uint64_t most = len < AHEAD_BYTES ? len : AHEAD_BYTES;
+	uint64_t end = from + (len < AHEAD_BYTES ? len : AHEAD_BYTES);
 	int r = 0;
 
-	for (uint64_t off = 0; off < most && r == 0; off += MIB)
-		r = full_read(c, &byte, 1, from + off);
-	return r < 0 || !most ? r : full_read(c, &byte, 1, from + most - 1);
+	for (uint64_t at = from; at < end && r == 0; at += MIB)
+		r = full_read(c, &byte, 1, at);
+	if (r == 0 && end > from)
+		r = full_read(c, &byte, 1, end - 1);
+	return r;
 }
 
 /* ---- one copy ---- */
@@ -331,7 +333,7 @@ int copy_whole(struct copy *c, struct uploader *u)
 	}
 	if (rc == 0)
 		rc = upload_put(u, &c->object, &source, &piece, &f);
-	if (rc < 0)
+	if (rc != 0)
 		return upload_failed(c, "not stored", rc, &f);
 	stored_note(c, piece.etag, piece.sum, piece.value);
 	return 0;
@@ -397,10 +399,10 @@ int copy_part(struct copy *c, struct uploader *u, uint32_t n)
 	int rc = ahead_read(c, from, source.len);
 	if (rc == 0)
 		rc = reader_init(&r, c, from, source.len);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	rc = upload_part(u, &c->object, c->archive.upload_id, n + 1, &source, &piece, &f);
-	if (rc < 0)
+	if (rc != 0)
 		return upload_failed(c, "a part was not stored", rc, &f);
 	c->parts[n] = (struct archive_part){ piece, reader_node(&r) };
 	return 0;

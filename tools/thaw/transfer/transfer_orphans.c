@@ -58,7 +58,7 @@ static int pending_take(void *arg, const struct upload_pending *p)
 	int r = transfer_state_owner(l->t->state, p->key, &at);
 	if (r == 0)
 		r = transfer_state_get(l->t->state, &at, &a);
-	if (r < 0)
+	if (r != 0)
 		return r == -ENOENT ? 0 : r;
 	return streq(a.upload_id, p->id) ? 0 : orphan_add(l, p);
 }

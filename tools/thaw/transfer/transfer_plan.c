@@ -3,7 +3,7 @@
 
 #include "str.h"
 
-#define DAY_MS ((int64_t)86400 * 1000)
+#define DAY_MS 86400000
 
 uint64_t transfer_part_bytes(uint64_t size_bytes)
 {

@@ -13,9 +13,8 @@
 struct pool; /* opaque */
 
 enum job_kind {
-	JOB_LOOK,   /* what has the key? Where nothing has, its restore is asked for */
-	JOB_COPY,   /* copy it; what an earlier run began is looked at before */
-	JOB_VERIFY, /* is it still what was stored? */
+	JOB_LOOK, /* what has the key? Where nothing has, its restore is asked for */
+	JOB_COPY, /* copy it; what an earlier run began is looked at before */
 };
 
 enum event_kind {

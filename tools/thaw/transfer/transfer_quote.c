@@ -17,7 +17,6 @@ struct quoting {
 	struct transfer_quote *q;
 	struct questions asked;
 	size_t n;
-	char *last; /* owned: what `renames` was read of */
 };
 
 /* ---- what the mount says ---- */

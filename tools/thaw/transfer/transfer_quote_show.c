@@ -106,9 +106,11 @@ static void destination_show(const struct transfer *t, const struct transfer_quo
 
 static void days_show(const struct transfer *t, const struct transfer_quote *q)
 {
-	char quota[24], first[32], last[32];
+	char first[32], last[32];
 
 	if (q->days) {
+		char quota[24];
+
 		size_words(t->options.quota_bytes, quota);
 		printf("%-14s %10llu at %s a day\n", "days", (unsigned long long)q->days,
 		       quota);

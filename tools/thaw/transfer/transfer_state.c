@@ -329,6 +329,7 @@ static int row_leave(struct transfer_state *s, const struct archive *old)
 
 int transfer_state_put(struct transfer_state *s, const struct archive *a)
 {
+	/* cppcheck-suppress variableScope ; what keys point to while they are used */
 	uint8_t room[1 + ARCHIVE_KEY_MAX], name[SHA256_LEN];
 	_archive_ struct archive old = { .state = 0 };
 	_buf_ struct buf b;
@@ -419,13 +420,14 @@ int transfer_state_each(struct transfer_state *s,
 int transfer_state_owner(struct transfer_state *s, const char *key,
 			 struct archive_key *ret)
 {
+	/* cppcheck-suppress variableScope ; what the key points to */
 	uint8_t name[SHA256_LEN];
 	MDB_val val;
 
 	int r = txn_need(s);
 	if (r == 0)
 		r = db_get(s->txn, s->names, name_key(key, name), &val);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (val.mv_size > ARCHIVE_KEY_MAX)
 		return -EBADMSG;

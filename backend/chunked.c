@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chunked.h"
 #include "str.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -59,7 +60,10 @@ static uint64_t frame_len(uint64_t n)
 /* "NAME:BASE64", a line end, and the empty line. */
 static uint64_t trailer_len(enum digest_kind kind)
 {
-	return strlen(chunked_trailer(kind)) + 1 + 4 * ((digest_len(kind) + 2) / 3) + 4;
+	const char *name = chunked_trailer(kind);
+
+	assert(name); /* chunked_init() has looked */
+	return strlen(name) + 1 + 4 * ((digest_len(kind) + 2) / 3) + 4;
 }
 
 uint64_t chunked_len(const struct chunked *c)

@@ -473,11 +473,11 @@ int upload_sum_of_parts(const struct upload_piece *parts, size_t n,
 			crc = crc_join(CRC_64NVME, crc, crc_of(&parts[i]),
 				       parts[i].size_bytes);
 	}
+	uint64_t sent = htobe64(crc); /* as the header has it */
 	memset(ret, 0, DIGEST_MAX);
-	crc = htobe64(crc);
 	if (d)
 		digest_end(d, ret);
 	else
-		memcpy(ret, &crc, sizeof(crc));
+		memcpy(ret, &sent, sizeof(sent));
 	return 0;
 }

@@ -67,6 +67,7 @@ static void reader_done(struct reader *r)
 	free(r->spare);
 }
 
+/* 0 or -ENOMEM; reader_done() in any case. */
 static int reader_init(struct reader *r, struct copy *c, uint64_t from, uint64_t len)
 {
 	uint64_t n = treehash_leaf_count(len);
@@ -78,10 +79,7 @@ static int reader_init(struct reader *r, struct copy *c, uint64_t from, uint64_t
 			      .leaf = digest_new(DIGEST_SHA256),
 			      .leaves = calloc(n, sizeof(*r->leaves)),
 			      .spare = calloc(n, sizeof(*r->spare)) };
-	if (r->leaf && r->leaves && r->spare)
-		return 0;
-	reader_done(r);
-	return -ENOMEM;
+	return r->leaf && r->leaves && r->spare ? 0 : -ENOMEM;
 }
 
 static int full_read(struct copy *c, void *data, size_t len, uint64_t off)

@@ -317,7 +317,7 @@ static int piece_set(struct put *p, const char *text)
 	return hex_decode(rest, piece->value, digest_len(piece->sum));
 }
 
-static int meta_set(struct put *p, char *name, const char *value)
+static int meta_set(struct put *p, const char *name, const char *value)
 {
 	if (p->object.n_meta == UPLOAD_META_MAX)
 		return -EINVAL;

@@ -9,6 +9,7 @@
 #include "transfer_orphans.h"
 #include "transfer_pace.h"
 #include "transfer_pool.h"
+#include "transfer_resume.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -468,43 +469,6 @@ static void turn(struct run *run)
 	events_take(run, (int)pause);
 }
 
-/* What an earlier run was about to copy is as if it had just been asked for. */
-static int copying_resume(struct transfer *t)
-{
-	int r = 0;
-
-	while (r == 0) {
-		_archive_ struct archive a = { .state = 0 };
-
-		r = transfer_state_next(t->state, ARCHIVE_COPYING, NULL, &a);
-		if (r < 0)
-			break;
-		a.state = ARCHIVE_ASKED;
-		r = transfer_state_put(t->state, &a);
-	}
-	return r == -ENOENT ? transfer_state_commit(t->state) : r;
-}
-
-/* Failed ones, from the beginning. */
-static int failed_renew(struct transfer *t)
-{
-	int r = 0;
-
-	while (r == 0) {
-		_archive_ struct archive a = { .state = 0 };
-
-		r = transfer_state_next(t->state, ARCHIVE_FAILED, NULL, &a);
-		if (r < 0)
-			break;
-		a.state = ARCHIVE_WAITING;
-		a.tries = 0;
-		r = archive_text(&a.reason, "");
-		if (r == 0)
-			r = transfer_state_put(t->state, &a);
-	}
-	return r == -ENOENT ? transfer_state_commit(t->state) : r;
-}
-
 const atomic_bool *transfer_signals_take(void)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
@@ -597,11 +561,11 @@ int transfer_run_all(struct transfer *t, const struct backend_cfg *bucket)
 	snprintf(run.line, sizeof(run.line), "get%s%s\n", t->options.tier ? " tier=" : "",
 		 t->options.tier ? t->options.tier : "");
 	run.has_bar = !t->options.is_json && is_terminal(STDOUT_FILENO);
-	int r = copying_resume(t);
+	int r = transfer_copying_resume(t);
 	if (r == 0)
 		r = transfer_orphans_abort(t);
 	if (r == 0 && t->options.is_retry)
-		r = failed_renew(t);
+		r = transfer_failed_renew(t);
 	if (r == 0)
 		r = pace_load(&run);
 	if (r == 0)

@@ -9,8 +9,9 @@ import re
 import subprocess
 
 import pytest
-from conftest import listed, pattern, restores, until
+from conftest import DAEMON, HERE, listed, pattern, restores, until
 
+HELPER = HERE.parent.parent / "packaging/mount/mount.fuse.thawfs"
 MIB = 1 << 20
 # An hour in 36 ms: a Standard restore takes a fifth of a second, a deep one half.
 SPEED = 100000
@@ -169,3 +170,24 @@ def test_a_mount_whose_daemon_has_died_makes_way(mount):
     for use in (lambda: os.read(fd, 1), lambda: os.close(fd)):
         with pytest.raises(OSError, match="not connected"):
             use()
+
+
+def test_mount_of_fstabs_type_replaces_a_mount_whose_daemon_has_died(mount):
+    """S238: mount.fuse3 looks at the directory before it starts anything."""
+    mount.process.kill()
+    mount.process.wait()
+    mount.log.close()
+    mount.is_stopped = True
+    _, source, at, *words = mount.command()
+    helper = [HELPER, source, at, "-o", words[-1] + ",drop_privileges"]
+    env = {**mount.sim.env, "PATH": f"{DAEMON.parent}:{os.environ['PATH']}:/usr/sbin:/sbin"}
+    try:
+        subprocess.run(["mount.fuse3", *helper[1:], "-t", "fuse.thawfs"], env=env, check=False)
+        assert not is_served(mount.path), "or it needs no help any more"
+        subprocess.run(helper, env=env, check=True)
+        until(lambda: is_served(mount.path), 20, "the next one")
+    finally:
+        subprocess.run(["umount", "-l", at], check=True)
+    assert subprocess.run(["findmnt", "--mountpoint", at], check=False).returncode
+    lock = (mount.dir / "state/state.lock").read_text().split()
+    until(lambda: not lock or not os.path.exists(f"/proc/{lock[0]}"), 20, "its end")

@@ -12,6 +12,7 @@
 #include "transfer_mount.h"
 #include "transfer_quote.h"
 #include "transfer_run.h"
+#include "transfer_share.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -79,6 +80,10 @@ static int identity_make(const struct transfer *t, struct buf *out)
 		   o->endpoint ? o->endpoint : "", o->storage_class, digest_name(o->sum));
 	if (o->select)
 		buf_printf(out, "select %s\n", o->select);
+	if (o->partition)
+		buf_printf(out, "partition %u of %u\n", o->partition, o->partitions);
+	if (t->share)
+		buf_printf(out, "plan %s\n", transfer_share_plan(t->share));
 	return out->err;
 }
 
@@ -197,7 +202,11 @@ static int plan_make(struct transfer *t, struct transfer_quote *ret)
 			t->mount);
 		return EXIT_FAILED;
 	}
-	int status = transfer_list(t);
+	int status = EXIT_DONE;
+	if (t->options.partition && !t->share)
+		status = transfer_share_make(t);
+	if (status == EXIT_DONE)
+		status = transfer_list(t);
 	if (status != EXIT_DONE)
 		return status;
 	if (transfer_quote_make(t, ret) < 0)
@@ -226,6 +235,8 @@ static int plan_and_run(struct transfer *t, const struct backend_cfg *bucket)
 	_quote_ struct transfer_quote q = { .n_reasons = 0 };
 
 	int status = plan_make(t, &q);
+	if (status == EXIT_DONE && t->options.plan && !t->share)
+		return transfer_plan_write(t, t->options.plan);
 	if (status != EXIT_DONE || t->options.is_dry)
 		return status;
 	bool is_anything =
@@ -261,6 +272,7 @@ static int mount_and_run(struct transfer *t, const struct backend_cfg *bucket)
 static void transfer_done(struct transfer *t)
 {
 	transfer_state_close(t->state);
+	transfer_share_free(t->share);
 	uploader_free(t->uploader);
 	for (size_t i = 0; t->roots && i < t->options.n_from; i++)
 		free(t->roots[i]);
@@ -292,6 +304,11 @@ int transfer_run(const struct settings *set, char **paths, size_t n)
 	t.region = uploader_region(t.uploader);
 	if (!t.options.is_url && roots_find(&t) < 0)
 		return EXIT_FAILED;
+	if (t.options.partition && t.options.plan) {
+		int status = transfer_share_read(&t, t.options.plan);
+		if (status != EXIT_DONE)
+			return status;
+	}
 	if (state_open(&t) < 0)
 		return EXIT_FAILED;
 	if (!t.options.is_url)

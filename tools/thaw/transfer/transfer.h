@@ -13,6 +13,7 @@ struct transfer {
 	const struct settings *set;
 	struct transfer_options options;
 	struct transfer_state *state; /* owned */
+	struct share *share;          /* owned: of a plan; NULL: all of it */
 	char *dir;                    /* owned: where `state` and reports are */
 	char **roots;                 /* owned, real paths, as many as options.n_from */
 	char *mount;                  /* owned: the mount's root */

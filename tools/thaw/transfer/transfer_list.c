@@ -6,6 +6,7 @@
 #include "json.h"
 #include "str.h"
 #include "transfer_plan.h"
+#include "transfer_share.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -86,6 +87,10 @@ static int row_renew(struct listing *l, struct archive *old, const struct archiv
 static int row_add(struct listing *l, struct archive *a)
 {
 	struct archive_key owner;
+
+	/* A plan has left out what has to be. */
+	if (l->t->share)
+		return transfer_state_put(l->t->state, a);
 	const char *unfit = transfer_unfit(a->size_bytes, a->key);
 
 	int r = unfit ? -ENOENT : transfer_state_owner(l->t->state, a->key, &owner);
@@ -114,6 +119,11 @@ static int item_take(struct listing *l, const struct file *f, const struct item 
 	int r = archive_fill(l, it, path, &a);
 	if (r < 0)
 		return r;
+	if (l->t->share) {
+		r = transfer_share_take(l->t->share, &a);
+		if (r <= 0)
+			return r;
+	}
 	tree_hash_fill(f, &a);
 	r = transfer_state_get(l->t->state, &a.place, &old);
 	if (r == 0)
@@ -161,6 +171,8 @@ int transfer_list(struct transfer *t)
 		r = files_walk(&l.walk,
 			       t->options.is_url ? t->roots[i] : t->options.from[i]);
 	}
+	if (r == 0 && t->share && l.walk.status == EXIT_DONE)
+		r = transfer_share_settle(t);
 	if (r == 0)
 		r = transfer_state_commit(t->state);
 	if (r < 0) {

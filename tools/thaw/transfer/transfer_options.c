@@ -32,6 +32,10 @@ const struct cli_flag transfer_flags[TRANSFER_OPTIONS] = {
 	[OPTION_CACHE] = { 0, "cache", "SIZE",
 			   "room for what is restored and not copied yet; of a URL; else 64G" },
 	[OPTION_CLOCK] = { 0, "clock", "URL", "of a simulator; of a URL" },
+	[OPTION_PLAN] = { 0, "plan", "FILE",
+			  "write the plan, do nothing else; with --partition: read it" },
+	[OPTION_PARTITION] = { 0, "partition", "I/N",
+			       "the I-th of N parts, of about the same size each" },
 };
 
 /* The classes a vault's archive may be put in (AWS protocol reference 2.8, 2026-09). */
@@ -100,6 +104,27 @@ static int concurrency_read(const char *word, uint32_t *ret)
 	return 0;
 }
 
+/* "3/16" */
+static int partition_read(const char *word, struct transfer_options *o)
+{
+	_free_ char *first = strdup(word);
+	char *slash = first ? strchr(first, '/') : NULL;
+	uint64_t i, n;
+
+	if (slash)
+		*slash = '\0';
+	if (!slash || str_to_u64(first, &i) < 0 || str_to_u64(slash + 1, &n) < 0 || !i ||
+	    i > n || n > PARTITIONS_MOST)
+		return refuse("partition", word,
+			      "a part of so many (3/16), 10000 at most");
+	o->partition = (uint32_t)i;
+	o->partitions = (uint32_t)n;
+	/* The quota is the account's. */
+	if (o->quota_bytes)
+		o->quota_bytes = o->quota_bytes > n ? o->quota_bytes / n : 1;
+	return 0;
+}
+
 /* What has a form of its own. */
 static int values_read(const char *const *own, struct transfer_options *o)
 {
@@ -116,6 +141,9 @@ static int values_read(const char *const *own, struct transfer_options *o)
 		r = sum_read(own[OPTION_CHECKSUM], &o->sum);
 	if (!r && own[OPTION_CONCURRENCY])
 		r = concurrency_read(own[OPTION_CONCURRENCY], &o->concurrency);
+	/* Behind the quota, which it divides. */
+	if (!r && own[OPTION_PARTITION])
+		r = partition_read(own[OPTION_PARTITION], o);
 	return r;
 }
 
@@ -166,6 +194,7 @@ int transfer_options_read(const struct settings *set, char **paths, size_t n,
 		.region = own[OPTION_REGION],
 		.names = own[OPTION_NAMES],
 		.clock = own[OPTION_CLOCK],
+		.plan = own[OPTION_PLAN],
 		.cache_bytes = CACHE_USUAL,
 		.concurrency = CONCURRENCY_USUAL,
 		.sum = DIGEST_SHA256,

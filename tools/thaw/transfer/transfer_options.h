@@ -21,11 +21,14 @@ enum transfer_option {
 	OPTION_NAMES,
 	OPTION_CACHE,
 	OPTION_CLOCK,
+	OPTION_PLAN,
+	OPTION_PARTITION,
 	TRANSFER_OPTIONS,
 };
 extern const struct cli_flag transfer_flags[TRANSFER_OPTIONS];
 
 #define CONCURRENCY_MOST 256
+#define PARTITIONS_MOST  10000
 
 /* Strings are the command line's. */
 struct transfer_options {
@@ -40,8 +43,10 @@ struct transfer_options {
 	const char *endpoint, *profile, *region;
 	const char *names, *clock; /* of its own mount */
 	uint64_t cache_bytes;
-	uint64_t quota_bytes; /* a day; 0: none */
+	uint64_t quota_bytes; /* a day, of this partition; 0: none */
 	uint32_t concurrency;
+	const char *plan;               /* NULL: none */
+	uint32_t partition, partitions; /* from 1; 0: all of it */
 	enum digest_kind sum;
 	bool is_dry, is_yes, is_json, is_retry;
 };

@@ -2,6 +2,7 @@
 #include "view.h"
 #include "clock.h"
 #include "fresh.h"
+#include "open.h"
 #include "sidecar.h"
 #include "str.h"
 
@@ -162,6 +163,21 @@ void view_of_entry(const struct mount *m, const struct entry *e, struct access_a
 	set_size(&ret->st, e->object.size_bytes);
 }
 
+/* A refresh has taken the name of what somebody has open: there is a size as long as bytes are here, and
+ * nobody else may open it. The kernel asks where such a file ends. */
+static int get_nameless(const struct mount *m, uint64_t ino, struct view *ret)
+{
+	struct node node = { NODE_PLAIN, ino };
+	struct fill fill;
+
+	if (open_retire(m->opens, ino) || store_fill(m->state->store, ino, &fill) < 0)
+		return -ESTALE;
+	view_fill(m, node, access_of(access_root(m->cfg->access)), S_IFREG | S_IRUSR,
+		  m->born_ms, ret);
+	set_size(&ret->st, fill.size_bytes);
+	return 0;
+}
+
 static int get_plain(struct mount *m, uint64_t ino, struct view *ret)
 {
 	struct access_at at = access_root(m->cfg->access);
@@ -173,8 +189,10 @@ static int get_plain(struct mount *m, uint64_t ino, struct view *ret)
 		return 0;
 	}
 	int r = catalog_get(m->state->catalog, ino, &e);
+	if (r == -ENOENT)
+		return get_nameless(m, ino, ret);
 	if (r < 0)
-		return r == -ENOENT ? -ESTALE : -EIO;
+		return -EIO;
 	r = view_access(m, ino, &at);
 	if (r < 0)
 		return r;

@@ -278,6 +278,11 @@ def test_what_is_gone_vanishes_and_what_is_in_use_stays(mounted, tmp_path):
         assert in_use.read(10) == data[:10]
         refresh(root, inventory(tmp_path / "2", {"X": ("other", 1)}))
         assert os.listdir(root) == ["other"]
+        # Where it ends the kernel may ask anew.
+        size = subprocess.run(["stat", "-L", "--cached=never", "-c", "%s",
+                               f"/proc/self/fd/{direct}"], pass_fds=[direct],
+                              capture_output=True, text=True, check=True)
+        assert size.stdout == "100000\n"
         assert in_use.read() == data[10:]
         # Where it ends is known to who asks thawfs, not the page cache, too.
         assert os.pread(direct, 10, 99995) == data[-5:] and os.pread(direct, 10, 100000) == b""

@@ -133,3 +133,14 @@ def test_selected_ones_only_and_crc64nvme(transfer):
     assert set(transfer.stored()) == {"in/runs/one-part", "in/runs/a b%c"}
     head = transfer.head("in/runs/one-part")
     assert head["x-amz-checksum-crc64nvme"]
+
+
+def test_what_the_service_throttles_is_counted_and_said(transfer, sim, mount):
+    """S236: each counts as an archive that was asked for; nothing is paid twice."""
+    mount.may_log = "Throttl"
+    sim.fault({"operation": "InitiateJob", "times": 2},
+              {"status": 400, "code": "ThrottlingException"})
+    said = transfer("--yes", "--quota", "1T")
+    assert "the service said 2 times to slow down" in said.stderr
+    assert len(transfer.jobs()) == len(FILES)
+    assert "slow down" not in transfer("--yes").stderr

@@ -156,6 +156,26 @@ static void a_day_asks_for_no_more_than_its_quota(void **state)
 	assert_int_equal(pace_wait_ms(&p, now), 0);
 }
 
+static void a_mounts_metrics_tell_what_was_throttled(void **state)
+{
+	static const char head[] = "# TYPE thawfs_service_errors_total counter\n";
+	char text[1024];
+	(void)state;
+
+	snprintf(text, sizeof(text),
+		 "%s"
+		 "thawfs_service_errors_total{code=\"SlowDown\"}                    3\n"
+		 "thawfs_service_errors_total{code=\"SlowDownLater\"}             100\n"
+		 "thawfs_service_errors_total{code=\"ThrottlingException\"}        40\n"
+		 "thawfs_service_errors_total{code=\"InternalError\"}             100\n"
+		 "thawfs_service_errors_total{code=\"RequestLimitExceeded\"}      500\n"
+		 "thawfs_service_errors_total{code=\"other\"}                     100\n",
+		 head);
+	assert_int_equal(pace_throttled_answers(text), 543);
+	assert_int_equal(pace_throttled_answers(head), 0);
+	assert_int_equal(pace_throttled_answers(""), 0);
+}
+
 static void a_year_at_a_quota_never_passes_it_on_any_day(void **state)
 {
 	struct pace p = { .quota_bytes = 100 * GIB };
@@ -209,6 +229,7 @@ int main(void)
 		cmocka_unit_test(young_archives_are_charged_for_what_is_left_of_90_days),
 		cmocka_unit_test(built_in_prices_know_what_is_put_and_kept),
 		cmocka_unit_test(a_day_asks_for_no_more_than_its_quota),
+		cmocka_unit_test(a_mounts_metrics_tell_what_was_throttled),
 		cmocka_unit_test(a_year_at_a_quota_never_passes_it_on_any_day),
 		cmocka_unit_test(no_more_is_ahead_than_19_hours_use_up),
 	};

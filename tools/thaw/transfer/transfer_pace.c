@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transfer_pace.h"
 
+#include "str.h"
+
+#include <string.h>
+
 #define DAY_MS     ((int64_t)86400 * 1000)
 #define MEASURE_MS ((int64_t)60 * 1000) /* of a rate, at least */
 
@@ -29,6 +33,30 @@ void pace_asked(struct pace *p, uint64_t bytes)
 void pace_throttled(struct pace *p, uint64_t bytes)
 {
 	p->throttled_bytes += bytes;
+}
+
+/* As packaging/prometheus has them. */
+static bool is_throttling(const char *code)
+{
+	return str_after(code, "SlowDown\"") || str_after(code, "Throttling") ||
+	       str_after(code, "RequestLimitExceeded\"") ||
+	       str_after(code, "TooManyRequests");
+}
+
+uint64_t pace_throttled_answers(const char *metrics)
+{
+	static const char name[] = "thawfs_service_errors_total{code=\"";
+	uint64_t sum = 0;
+
+	for (const char *at = metrics; (at = strstr(at, name)) != NULL;) {
+		at += sizeof(name) - 1;
+		const char *end = strstr(at, "\"} ");
+		if (!end)
+			break;
+		if (is_throttling(at))
+			sum += strtoull(end + 3, NULL, 10);
+	}
+	return sum;
 }
 
 void pace_copied(struct pace *p, uint64_t bytes, int64_t now_ms, int is_idle)

@@ -32,6 +32,8 @@ struct pace {
 int64_t pace_wait_ms(struct pace *p, int64_t now_ms);
 void pace_asked(struct pace *p, uint64_t bytes);
 void pace_throttled(struct pace *p, uint64_t bytes);
+/* Of the text of `.thaw/metrics`: answers that were one of throttling, whatever a service calls it. */
+uint64_t pace_throttled_answers(const char *metrics);
 
 /* So many bytes were copied since the last call; while nothing was ready (`is_idle`), it says nothing of
  * the rate. */

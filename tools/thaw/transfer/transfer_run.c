@@ -10,6 +10,7 @@
 #include "transfer_pace.h"
 #include "transfer_pool.h"
 #include "transfer_resume.h"
+#include "transfer_throttle.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct run {
 	struct transfer *t;
 	struct pool *pool;
 	struct pace pace;
+	struct throttle throttle;
 	char line[64]; /* what is written to ask */
 	/* Where the next is looked for; len 0: at the beginning. */
 	struct archive_key waiting_at, polled_at;
@@ -460,6 +462,7 @@ static void turn(struct run *run)
 	pace_copied(&run->pace, run->copied_bytes - run->noted_bytes, run->t->now_ms,
 		    run->copies == 0);
 	run->noted_bytes = run->copied_bytes;
+	transfer_throttle_look(run->t, &run->throttle, &run->pace, began);
 	looks_start(run);
 	asked_poll(run);
 	progress_draw(run);
@@ -494,6 +497,7 @@ static int run_end(struct run *run)
 
 	if (run->has_bar)
 		bar_end();
+	transfer_throttle_say(run->t, &run->throttle, &run->pace);
 	if (run->failed) {
 		fprintf(stderr, "thaw transfer: %s; the same command goes on\n",
 			strerrordesc_np(-run->failed));
@@ -523,6 +527,9 @@ static int pace_load(struct run *run)
 	int r = transfer_state_number(s, "pace.day", 0, &day);
 	if (r == 0)
 		r = transfer_state_number(s, "pace.asked", 0, &run->pace.asked_bytes);
+	if (r == 0)
+		r = transfer_state_number(s, "pace.throttled", 0,
+					  &run->pace.throttled_bytes);
 	run->pace.day_ms = (int64_t)day;
 	return r;
 }
@@ -532,7 +539,8 @@ static void pace_save(struct run *run)
 	struct transfer_state *s = run->t->state;
 
 	if (transfer_state_set_number(s, "pace.day", (uint64_t)run->pace.day_ms) < 0 ||
-	    transfer_state_set_number(s, "pace.asked", run->pace.asked_bytes) < 0)
+	    transfer_state_set_number(s, "pace.asked", run->pace.asked_bytes) < 0 ||
+	    transfer_state_set_number(s, "pace.throttled", run->pace.throttled_bytes) < 0)
 		run->failed = -EIO;
 }
 

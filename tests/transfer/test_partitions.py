@@ -2,10 +2,11 @@
 """thaw transfer --plan and --partition: a plan as a file, split so that each archive is one machine's."""
 import copy
 import json
+import subprocess
 
 import pytest
 
-from conftest import FILES
+from conftest import FILES, THAW
 
 
 @pytest.fixture
@@ -57,16 +58,24 @@ def test_partitions_of_a_plan_store_everything_once_and_pay_once(transfer, machi
 
 
 def test_without_a_plan_each_partition_splits_what_it_lists(transfer, machine):
-    """S239: which it says must be the same for all, and keeps."""
+    """S239, S243: which it says must be the same for all, and keeps; their reports add up to all of it."""
     for i in 1, 2:
         part = machine(f"part{i}")
         said = part("--yes", "--partition", f"{i}/2")
         assert "must be the same for all" in said.stderr
-        assert sorted(p.name for p in part.state.iterdir()) == ["plan", "transfer", "transfer.lock"]
+        assert sorted(p.name for p in part.state.iterdir()) == [
+            "plan", "report", "transfer", "transfer.lock"]
     assert machine("part1").state.joinpath("plan").read_bytes() == \
         machine("part2").state.joinpath("plan").read_bytes()
     assert set(transfer.stored()) == {f"in/{name}" for name in FILES}
     assert len(transfer.jobs()) == len(FILES)
+    merged = subprocess.run([THAW, "transfer", "--merge", "--json", machine("part1").state / "report",
+                             machine("part2").state / "report"], text=True, capture_output=True)
+    assert merged.returncode == 0, merged.stderr
+    said = json.loads(merged.stdout)
+    assert len(said["transfers"]) == 2
+    assert (said["completed_archives"], said["completed_bytes"]) == (
+        len(FILES), sum(map(len, FILES.values())))
 
 
 def test_a_plan_that_does_not_fit_the_source_any_more_says_so_and_goes_on(transfer, machine, tmp_path):

@@ -115,15 +115,18 @@ static const struct verb verbs[] = {
 		transfer_run,
 		"copy a vault's archives into a bucket: this spends money",
 		"tRyj",
-		"glacier://REGION/VAULT|DIR... s3://BUCKET[/PREFIX]",
+		"glacier://REGION/VAULT|DIR... s3://BUCKET[/PREFIX] | --merge DIR...",
 		"Shows the plan (what, in how many days, for how much, what is left out) and asks,\n"
 		"but for --yes; where nobody could answer and there is no --yes nothing is sent.\n"
 		"Each archive becomes one object, named by its path below DIR, made of bytes whose\n"
 		"tree hash is the inventory's, or not at all; what is there is never overwritten.\n"
 		"A vault gets a mount of its own while this runs; DIR is in one that is there.\n"
-		"Ctrl-C and crashes lose nothing: the same command goes on. docs/TRANSFER.md\n\n"
+		"Ctrl-C and crashes lose nothing: the same command goes on. At the end there is a\n"
+		"report; --verify looks whether all is there as it was stored, --merge adds up\n"
+		"reports of several transfers. docs/TRANSFER.md\n\n"
 		"example: thaw transfer --dry-run glacier://us-east-1/films s3://institute/films\n"
-		"example: thaw transfer --tier bulk --quota 60T/day --yes /mnt/vault s3://institute/all\n",
+		"example: thaw transfer --tier bulk --quota 60T/day --yes /mnt/vault s3://institute/all\n"
+		"example: thaw transfer --merge --report all-of-it one/report two/report\n",
 		.own = transfer_flags,
 		.n_own = TRANSFER_OPTIONS,
 	},

@@ -35,7 +35,7 @@ static const char style[] =
 	".reasons li{display:flex;gap:12px;padding:6px 0;border-bottom:1px solid var(--line);"
 	"overflow-wrap:anywhere}.reasons li:last-child{border:0}"
 	".reasons b{min-width:2ch;text-align:right}\n"
-	".note{margin:20px 0 0}\n"
+	".note{margin:20px 0 0}.again code{overflow-wrap:anywhere}\n"
 	"svg{display:block;width:100%;height:auto;overflow:visible}\n"
 	"text{font-size:12px;fill:var(--ink)}.tick,.value{fill:var(--soft)}"
 	".value,.name{paint-order:stroke;stroke:var(--card);stroke-width:4px;"

@@ -11,8 +11,11 @@
 #include "transfer_list.h"
 #include "transfer_mount.h"
 #include "transfer_quote.h"
+#include "transfer_report.h"
 #include "transfer_run.h"
 #include "transfer_share.h"
+#include "transfer_signals.h"
+#include "transfer_verify.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -150,7 +153,7 @@ static int state_open(struct transfer *t)
 			"thaw transfer: %s holds another transfer; give this one a --state of "
 			"its own. It is:\n%s",
 			t->dir, other);
-	return r;
+	return r < 0 ? r : transfer_counts_load(&t->counts, t->state);
 }
 
 /* ---- the verb ---- */
@@ -248,6 +251,8 @@ static int plan_and_run(struct transfer *t, const struct backend_cfg *bucket)
 		return status;
 	status = transfer_run_all(t, bucket);
 	done_say(t, status);
+	if (transfer_report_write(t) < 0 && status == EXIT_DONE)
+		status = EXIT_FAILED;
 	return status;
 }
 
@@ -289,6 +294,8 @@ int transfer_run(const struct settings *set, char **paths, size_t n)
 	buf_init(&err, BUF_TEXT_MAX);
 	if (transfer_options_read(set, paths, n, &t.options) < 0)
 		return EXIT_USAGE;
+	if (t.options.is_merge)
+		return transfer_report_merge(&t.options);
 	const struct backend_cfg bucket = { .name = "transfer",
 					    .url = t.options.to,
 					    .region = t.options.region,
@@ -311,6 +318,8 @@ int transfer_run(const struct settings *set, char **paths, size_t n)
 	}
 	if (state_open(&t) < 0)
 		return EXIT_FAILED;
+	if (t.options.is_verify)
+		return transfer_verify(&t, &bucket);
 	if (!t.options.is_url)
 		return plan_and_run(&t, &bucket);
 	if (transfer_mount_places(&t) < 0)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "transfer_counts.h"
 #include "transfer_options.h"
 #include "transfer_state.h"
 
@@ -23,6 +24,8 @@ struct transfer {
 	bool is_mounted;              /* by this run, for itself */
 	bool is_vault;                /* all that was listed are archives of vaults */
 	int64_t now_ms;               /* service time, when it was asked for last */
+	struct transfer_counts counts;
+	int64_t reported_s; /* real, when transfer.prom was made last; 0: not yet */
 };
 
 /* The mount's service time, asked for anew. 0 or -errno. */

@@ -5,6 +5,7 @@
 #include "files.h"
 #include "io.h"
 #include "str.h"
+#include "transfer_differ.h"
 #include "transfer_plan.h"
 
 #include <fcntl.h>
@@ -289,6 +290,29 @@ int copy_look(struct copy *c, struct uploader *u, enum copy_found *ret)
 	*ret = head_is_same(c, &h) ? FOUND_SAME : FOUND_OTHER;
 	if (*ret == FOUND_SAME)
 		stored_note(c, h.etag, h.sum, h.value);
+	return 0;
+}
+
+int copy_verify(struct copy *c, struct uploader *u, enum copy_found *ret)
+{
+	struct upload_head h;
+	struct fault f = { .kind = 0 };
+	_buf_ struct buf how;
+
+	buf_init(&how, BUF_TEXT_MAX);
+	int r = upload_head(u, c->archive.key, &h, &f);
+	if (r == -ENOENT) {
+		*ret = FOUND_NOTHING;
+		return 0;
+	}
+	if (r < 0)
+		return upload_failed(c, "a look at the destination failed", r, &f);
+	bool is_same = !transfer_differs(&c->archive, &c->object, &h, &how);
+	if (how.err)
+		return how.err;
+	if (!is_same)
+		words_put(c, "is not as it was stored", how.data, "");
+	*ret = is_same ? FOUND_SAME : FOUND_OTHER;
 	return 0;
 }
 

@@ -44,6 +44,9 @@ enum copy_found {
 /* What has its key. Fills etag and checksum of c->archive where it is the same. 0 or -errno with `words`. */
 int copy_look(struct copy *c, struct uploader *u, enum copy_found *ret);
 
+/* Whether it is there as it was stored: FOUND_OTHER: `words` say what differs. 0 or -errno with `words`. */
+int copy_verify(struct copy *c, struct uploader *u, enum copy_found *ret);
+
 /* Asks the mount for its restore; returns when that is written down there. 0 or what the mount says: -EDQUOT,
  * -EACCES, -EAGAIN, -EINTR, ... */
 int copy_ask(const struct copy *c, const char *line);

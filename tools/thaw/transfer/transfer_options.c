@@ -36,6 +36,11 @@ const struct cli_flag transfer_flags[TRANSFER_OPTIONS] = {
 			  "write the plan, do nothing else; with --partition: read it" },
 	[OPTION_PARTITION] = { 0, "partition", "I/N",
 			       "the I-th of N parts, of about the same size each" },
+	[OPTION_REPORT] = { 0, "report", "DIR",
+			    "where its report is written; else report/ below --state" },
+	[OPTION_VERIFY] = { 0, "verify", NULL,
+			    "look whether what was copied is there as it was stored" },
+	[OPTION_MERGE] = { 0, "merge", NULL, "DIR... are reports: add them up" },
 };
 
 /* The classes a vault's archive may be put in (AWS protocol reference 2.8, 2026-09). */
@@ -149,6 +154,11 @@ static int values_read(const char *const *own, struct transfer_options *o)
 
 static int places_read(char **paths, size_t n, struct transfer_options *o)
 {
+	if (o->is_merge) {
+		o->from = paths;
+		o->n_from = n;
+		return 0;
+	}
 	if (n < 2) {
 		fputs("thaw transfer: from where, and to which s3://BUCKET/PREFIX?\n"
 		      "thaw transfer --help says more\n",
@@ -195,6 +205,7 @@ int transfer_options_read(const struct settings *set, char **paths, size_t n,
 		.names = own[OPTION_NAMES],
 		.clock = own[OPTION_CLOCK],
 		.plan = own[OPTION_PLAN],
+		.report = own[OPTION_REPORT],
 		.cache_bytes = CACHE_USUAL,
 		.concurrency = CONCURRENCY_USUAL,
 		.sum = DIGEST_SHA256,
@@ -202,6 +213,8 @@ int transfer_options_read(const struct settings *set, char **paths, size_t n,
 		.is_yes = set->is_yes,
 		.is_json = set->is_json,
 		.is_retry = set->is_retry,
+		.is_verify = own[OPTION_VERIFY] != NULL,
+		.is_merge = own[OPTION_MERGE] != NULL,
 	};
 
 	if (places_read(paths, n, &o) < 0 || values_read(own, &o) < 0)

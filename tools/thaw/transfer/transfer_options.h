@@ -23,6 +23,9 @@ enum transfer_option {
 	OPTION_CLOCK,
 	OPTION_PLAN,
 	OPTION_PARTITION,
+	OPTION_REPORT,
+	OPTION_VERIFY,
+	OPTION_MERGE,
 	TRANSFER_OPTIONS,
 };
 extern const struct cli_flag transfer_flags[TRANSFER_OPTIONS];
@@ -40,6 +43,7 @@ struct transfer_options {
 	const char *tier;          /* NULL: the mount's */
 	const char *select;        /* NULL: all */
 	const char *state_dir;     /* NULL: made of source and destination */
+	const char *report;        /* NULL: below the state */
 	const char *endpoint, *profile, *region;
 	const char *names, *clock; /* of its own mount */
 	uint64_t cache_bytes;
@@ -49,6 +53,8 @@ struct transfer_options {
 	uint32_t partition, partitions; /* from 1; 0: all of it */
 	enum digest_kind sum;
 	bool is_dry, is_yes, is_json, is_retry;
+	bool is_verify;
+	bool is_merge; /* `from` are directories of reports, and there is no `to` */
 };
 
 /* 0, or -EINVAL after a line on stderr. */

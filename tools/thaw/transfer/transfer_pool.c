@@ -238,9 +238,12 @@ static void restore_ask(struct pool *p, struct job *j)
 
 static void job_do(struct worker *w, struct job *j)
 {
-	if (j->kind != JOB_COPY) {
+	if (j->kind == JOB_VERIFY) {
+		j->result = copy_verify(j->copy, w->uploader, &j->found);
+		job_end(w, j);
+	} else if (j->kind == JOB_LOOK) {
 		j->result = copy_look(j->copy, w->uploader, &j->found);
-		if (j->kind == JOB_LOOK && j->result == 0 && j->found == FOUND_NOTHING)
+		if (j->result == 0 && j->found == FOUND_NOTHING)
 			restore_ask(w->pool, j);
 		job_end(w, j);
 	} else if ((!j->has_begun && !copy_start(w, j)) || part_do(w, j)) {

@@ -13,8 +13,9 @@
 struct pool; /* opaque */
 
 enum job_kind {
-	JOB_LOOK, /* what has the key? Where nothing has, its restore is asked for */
-	JOB_COPY, /* copy it; what an earlier run began is looked at before */
+	JOB_LOOK,   /* what has the key? Where nothing has, its restore is asked for */
+	JOB_COPY,   /* copy it; what an earlier run began is looked at before */
+	JOB_VERIFY, /* is it there as it was stored? */
 };
 
 enum event_kind {
@@ -29,7 +30,7 @@ struct event {
 	struct copy *copy;
 	struct archive_part part;
 	enum copy_found
-		found; /* of JOB_LOOK; of JOB_COPY: FOUND_NOTHING: it was copied */
+		found; /* of JOB_LOOK, JOB_VERIFY; of JOB_COPY: FOUND_NOTHING: it was copied */
 	int asked; /* of JOB_LOOK that found nothing: 0 or -errno; -ECANCELED: it was not */
 	int result;
 	bool is_dropped; /* nothing of it is at the destination any more */

@@ -9,10 +9,11 @@
 #include "transfer_orphans.h"
 #include "transfer_pace.h"
 #include "transfer_pool.h"
+#include "transfer_report.h"
 #include "transfer_resume.h"
+#include "transfer_signals.h"
 #include "transfer_throttle.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -29,6 +30,7 @@
 struct run {
 	struct transfer *t;
 	struct pool *pool;
+	atomic_bool *is_ending;
 	struct pace pace;
 	struct throttle throttle;
 	char line[64]; /* what is written to ask */
@@ -47,14 +49,6 @@ struct run {
 	bool has_bar;
 	int failed; /* -errno that ends the run */
 };
-
-static atomic_bool is_ending;
-
-static void signal_note(int number)
-{
-	(void)number;
-	atomic_store(&is_ending, true);
-}
 
 static int64_t real_ms(void)
 {
@@ -134,7 +128,7 @@ static bool job_start(struct run *run, enum job_kind kind, const struct archive 
 	_free_ char *path = path_of(run, a);
 	const struct transfer_options *o = &run->t->options;
 
-	int r = path ? copy_new(a, path, o->storage_class, o->sum, &is_ending, &c)
+	int r = path ? copy_new(a, path, o->storage_class, o->sum, run->is_ending, &c)
 		     : -ENOMEM;
 	if (r == 0 && kind == JOB_COPY && *a->upload_id)
 		r = transfer_state_parts(run->t->state, &a->place, parts_take, c);
@@ -185,6 +179,9 @@ static void archive_asked(struct run *run, struct archive *a, int r)
 	if (r == -EDQUOT || r == -EACCES) {
 		refused(run, a, r);
 	} else if (r == -EAGAIN || r == -EINTR || r == -ECANCELED) {
+		if (r == -EAGAIN)
+			transfer_count(&run->t->counts, COUNT_THROTTLED, 1,
+				       a->size_bytes);
 		run->again_ms = real_ms() + AGAIN_MS;
 	} else if (r < 0) {
 		if (path)
@@ -195,6 +192,7 @@ static void archive_asked(struct run *run, struct archive *a, int r)
 	} else {
 		a->state = ARCHIVE_ASKED;
 		a->asked_ms = run->t->now_ms;
+		transfer_count(&run->t->counts, COUNT_REQUESTED, 1, a->size_bytes);
 		pace_asked(&run->pace, a->size_bytes);
 		row_put(run, a);
 	}
@@ -276,8 +274,10 @@ static void archive_poll(struct run *run, struct archive *a)
 	} else if (streq(it.state, "cached") || streq(it.state, "fetching") ||
 		   streq(it.state, "ready") || streq(it.state, "online")) {
 		a->state = ARCHIVE_COPYING;
-		if (job_start(run, JOB_COPY, a))
+		if (job_start(run, JOB_COPY, a)) {
+			transfer_count(&run->t->counts, COUNT_STAGED, 1, a->size_bytes);
 			row_put(run, a);
+		}
 	} else if (streq(it.state, "cold") || streq(it.state, "partial")) {
 		archive_lapse(run, a);
 	} else if (streq(it.state, "lost")) {
@@ -341,6 +341,7 @@ static void copy_ended(struct run *run, const struct event *e)
 	struct archive *a = &e->copy->archive;
 
 	run->copies--;
+	transfer_count_copied(&run->t->counts, e->copy, e->result, e->found);
 	if (e->result != -EINTR &&
 	    (e->is_dropped || e->result == 0 || e->copy->is_unreadable)) {
 		int r = transfer_state_parts_drop(run->t->state, &a->place);
@@ -466,27 +467,11 @@ static void turn(struct run *run)
 	looks_start(run);
 	asked_poll(run);
 	progress_draw(run);
+	transfer_report_refresh(run->t);
 	/* Looking takes no more than a part of the time, but where there is something to do. */
 	int64_t pause = 4 * (real_ms() - began);
 	pause = pause < TICK_MS ? TICK_MS : pause > TICK_MOST ? TICK_MOST : pause;
 	events_take(run, (int)pause);
-}
-
-const atomic_bool *transfer_signals_take(void)
-{
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction act = { .sa_handler = signal_note };
-
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		struct sigaction before;
-
-		/* What nohup ignores stays ignored. */
-		sigaction(ends[i], NULL, &before);
-		if (before.sa_handler != SIG_IGN)
-			sigaction(ends[i], &act, NULL);
-	}
-	signal(SIGPIPE, SIG_IGN);
-	return &is_ending;
 }
 
 static int run_end(struct run *run)
@@ -503,7 +488,7 @@ static int run_end(struct run *run)
 			strerrordesc_np(-run->failed));
 		return EXIT_FAILED;
 	}
-	if (left && atomic_load(&is_ending)) {
+	if (left && atomic_load(run->is_ending)) {
 		fprintf(stderr,
 			"thaw: stopped with %llu still to come; what was asked for goes on, and "
 			"the same command does, too\n",
@@ -540,7 +525,9 @@ static void pace_save(struct run *run)
 
 	if (transfer_state_set_number(s, "pace.day", (uint64_t)run->pace.day_ms) < 0 ||
 	    transfer_state_set_number(s, "pace.asked", run->pace.asked_bytes) < 0 ||
-	    transfer_state_set_number(s, "pace.throttled", run->pace.throttled_bytes) < 0)
+	    transfer_state_set_number(s, "pace.throttled", run->pace.throttled_bytes) <
+		    0 ||
+	    transfer_counts_save(&run->t->counts, s) < 0)
 		run->failed = -EIO;
 }
 
@@ -556,16 +543,15 @@ static void orphans_look(struct run *run)
 
 int transfer_run_all(struct transfer *t, const struct backend_cfg *bucket)
 {
-	struct run run = { .t = t };
+	struct run run = { .t = t, .is_ending = transfer_signals_take() };
 	struct pool_cfg cfg = { .bucket = bucket,
 				.threads = t->options.concurrency,
-				.is_ending = &is_ending,
+				.is_ending = run.is_ending,
 				.ask = run.line };
 	_cleanup_(pool_stopp) struct pool *pool = NULL;
 	_buf_ struct buf err;
 
 	buf_init(&err, BUF_TEXT_MAX);
-	(void)transfer_signals_take();
 	snprintf(run.line, sizeof(run.line), "get%s%s\n", t->options.tier ? " tier=" : "",
 		 t->options.tier ? t->options.tier : "");
 	run.has_bar = !t->options.is_json && is_terminal(STDOUT_FILENO);
@@ -584,11 +570,11 @@ int transfer_run_all(struct transfer *t, const struct backend_cfg *bucket)
 		return EXIT_FAILED;
 	}
 	run.pool = pool;
-	while (!run.failed && !atomic_load(&is_ending) && !is_settled(&run)) {
+	while (!run.failed && !atomic_load(run.is_ending) && !is_settled(&run)) {
 		turn(&run);
 		pace_save(&run);
 	}
-	atomic_store(&is_ending, atomic_load(&is_ending) || run.failed);
+	atomic_store(run.is_ending, atomic_load(run.is_ending) || run.failed);
 	while (pool_jobs(pool)) {
 		pool_nudge(pool);
 		events_take(&run, TICK_MS);

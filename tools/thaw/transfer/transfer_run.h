@@ -12,10 +12,6 @@
 #pragma once
 
 #include "transfer.h"
-#include <stdatomic.h>
-
-/* Ctrl-C and its kin end what waits from now on: the flag they set. */
-const atomic_bool *transfer_signals_take(void);
 
 /* Gives an exit status: EXIT_DONE, EXIT_FAILED (some failed), EXIT_NOT_YET (interrupted), EXIT_REFUSED (a budget or
  * a policy says no to what is left). */

@@ -33,6 +33,7 @@ def slow(start_sim):
 
 def test_until_the_first_catalog_the_summary_says_when(start_mount, slow):
     """S7"""
+    slow.admin("POST", "clock", {"speed": 60})
     mount = start_mount(slow, "glacier://us-east-1/photos")
     assert refused(mount.path) == errno.EAGAIN
     with pytest.raises(BlockingIOError):
@@ -41,6 +42,7 @@ def test_until_the_first_catalog_the_summary_says_when(start_mount, slow):
     said = summary(mount)
     assert said["source.state"] == "waiting for its first catalog"
     assert said["source.expected"] > slow.clock()["now"][:19]
+    slow.admin("POST", "clock", {"speed": 3600})
     until(lambda: refused(mount.path) == 0, 30, "the catalog")
     said = summary(mount)
     assert said["source.state"] == "ready" and said["source.catalog"]

@@ -96,6 +96,31 @@ def slurm_conf(world, block):
             assert re.sub(r"=\d+$", "=", word) in real, word
 
 
+def joined(text):
+    return re.sub(r"[ \t]+", " ", text.replace("\\\n", " "))
+
+
+def transfer_words(world, block):
+    """Of a region that nobody here has: the options are there, and tests/transfer runs them."""
+    known = world.run("thaw transfer --help")
+    run = (ROOT / "tests/transfer/test_partitions.py").read_text()
+    commands = joined(block.text).strip().split("\n")
+    assert all("transfer" in command for command in commands), commands
+    for option in re.findall(r"--[a-z]+", " ".join(c for c in commands if c.startswith("thaw "))):
+        assert option in known and option in run + "--yes --tier", option
+
+
+def job_array(world, block):
+    """The commands that the shipped script says of itself, which tests/slurm starts with a real Slurm."""
+    transfer_words(world, block)
+    script = ROOT / "packaging/slurm/transfer.sh"
+    says = joined(re.sub(r"(?m)^#\s*", "", script.read_text()))
+    assert os.access(script, os.X_OK)
+    for command in joined(block.text).strip().split("\n"):
+        command = command.replace("/usr/share/thawfs/slurm/", "").removesuffix("...").strip()
+        assert command in says, command
+
+
 def layout(world, block):
     """The files of a mount that was used are those that are listed, and none else."""
     patterns = []

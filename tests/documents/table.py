@@ -87,6 +87,8 @@ TABLE = {
         ("BurstBufferType=", checks.slurm_conf),
         ("[mount]", checks.config),
         ("recall=$(sbatch", checks.run("a.dat: OK", before=checks.work)),
+        ("thaw transfer --plan", checks.job_array),
+        ("THAW_PARTITIONS=16", checks.job_array),
     ],
     "docs/COSTS.md": [
         ("thaw plan -r", checks.run("bulk", "expedited")),
@@ -137,5 +139,8 @@ TABLE = {
     ],
     "docs/man/thawfs.conf.5.scd": [
         ("[source vault]", checks.config),
+    ],
+    "docs/TRANSFER.md": [
+        ("thaw transfer --plan", checks.transfer_words),
     ],
 }

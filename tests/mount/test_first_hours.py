@@ -44,8 +44,9 @@ def test_until_the_first_catalog_the_summary_says_when(start_mount, slow):
     assert said["source.expected"] > slow.clock()["now"][:19]
     slow.admin("POST", "clock", {"speed": 3600})
     until(lambda: refused(mount.path) == 0, 30, "the catalog")
-    said = summary(mount)
-    assert said["source.state"] == "ready" and said["source.catalog"]
+    # Names are there a moment before the engine has heard of it.
+    until(lambda: summary(mount)["source.state"] == "ready", 10, "the source being ready")
+    assert summary(mount)["source.catalog"]
     assert os.listdir(mount.path) == ["thesis.pdf"]
 
 

@@ -109,6 +109,9 @@ TABLE = {
         # With copies there: tests/mount/test_upgrade.py.
         ("for copy in", checks.run()),
     ],
+    "docs/TRANSFER.md": [
+        ("thaw transfer --plan", checks.transfer_words),
+    ],
     "docs/man/thaw.1.scd": [
         ("source <(thaw completion", checks.run()),
         ("thaw plan", checks.run("bulk")),
@@ -139,8 +142,5 @@ TABLE = {
     ],
     "docs/man/thawfs.conf.5.scd": [
         ("[source vault]", checks.config),
-    ],
-    "docs/TRANSFER.md": [
-        ("thaw transfer --plan", checks.transfer_words),
     ],
 }

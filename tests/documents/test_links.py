@@ -36,14 +36,14 @@ def test_sections_that_are_quoted_exist(document):
 
 def test_every_page_is_reached_from_the_readme():
     """By links, from one to the next."""
-    seen, todo = set(), ["README.md"]
-    while todo:
-        document = todo.pop()
+    seen, linked = set(), ["README.md"]
+    while linked:
+        document = linked.pop()
         if document in seen:
             continue
         seen.add(document)
         for _, target in links(document):
             there = ((ROOT / document).parent / target.partition("#")[0]).resolve()
             if there.suffix == ".md" and there.is_file():
-                todo.append(str(there.relative_to(ROOT)))
+                linked.append(str(there.relative_to(ROOT)))
     assert set(PAGES) - seen == set()
